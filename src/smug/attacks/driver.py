@@ -1,0 +1,160 @@
+"""One driver for every attack: a rule raises an objective within a threat."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from smug.attacks.norm import per_slice
+from smug.attacks.objective import Objective, to_target
+from smug.attacks.problem import SCORE, Problem, Reconstructor
+from smug.attacks.threat import Threat, relative_l2
+from smug.models.noise import Seeds, entry_seeds
+from smug.physics.sense import Sense
+
+
+class State(Protocol):
+    """Where a rule stands."""
+
+    @property
+    def delta(self) -> Tensor:
+        """The current perturbation, one that the threat allows."""
+        ...
+
+    @property
+    def gradient_norm(self) -> Tensor:
+        """The l2 norm of the gradient that led here, ``(batch,)``; NaN where there was none."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Rule(Protocol[S]):
+    """How an attack moves: configuration and two pure functions, without a loop."""
+
+    @property
+    def steps(self) -> int:
+        """Steps per start."""
+        ...
+
+    @property
+    def start(self) -> Callable[[Problem, int], Tensor]:
+        """The starting point of a problem and a restart; see :mod:`smug.attacks.start`."""
+        ...
+
+    @property
+    def keep(self) -> Literal["best", "last"]:
+        """What can win: ``"best"``, every point visited and zero; ``"last"``, the end of each start."""
+        ...
+
+    @property
+    def restarts(self) -> int:
+        """Independent starts; the best is kept, per slice."""
+        ...
+
+    @property
+    def draws(self) -> int:
+        """Draws of the reconstructor's noise that a gradient is averaged over, fresh in every step."""
+        ...
+
+    @property
+    def selection_draws(self) -> int:
+        """Draws that perturbations are compared on, the same for all; as many others score the winner."""
+        ...
+
+    def init(self, delta: Tensor, restart: int) -> S:
+        """Return the state at a starting point."""
+        ...
+
+    def step(self, state: S, problem: Problem) -> S:
+        """Return the state after one step."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """What an attack found; real ``(batch,)`` where nothing else is said."""
+
+    delta: Tensor
+    """The perturbation, complex ``(batch, coil, y, x)``, zero off the sampled entries."""
+    objective: Tensor
+    """The objective at ``delta``, on draws of the reconstructor's noise that the attack never saw."""
+    clean_objective: Tensor
+    """The objective without perturbation, on the same draws."""
+    selected_objective: Tensor
+    """The objective that ``delta`` was selected by; its excess over ``objective`` is optimism."""
+    gradient_norm: Tensor
+    """The l2 norm of every gradient, ``(restarts * steps, batch)``; zero or NaN: the attack was blind."""
+    radius: Tensor
+    """The absolute eps."""
+    relative_l2: Tensor
+    """The l2 norm of ``delta`` over that of the sampled k-space."""
+
+
+def attack(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    *,
+    rule: Rule[S],
+    objective: Objective = to_target,
+    generator: Seeds = None,
+) -> AttackResult:
+    """Raise ``objective`` over the perturbations of ``y`` that ``threat`` allows, as ``rule`` moves.
+
+    ``y`` is k-space ``(batch, coil, y, x)``, ``target`` images ``(batch, y, x)``. ``y + delta`` replaces
+    ``y`` everywhere in ``f``, and the gradient goes through all of it. ``generator`` is a torch.Generator,
+    int64 seeds ``(batch,)``, or None for seed 0. It works under ``torch.no_grad`` and leaves the gradients of
+    parameters alone. An objective that is NaN never wins against a number.
+
+    Raises ValueError for shapes that do not fit, RuntimeError if a rule leaves the threat.
+    """
+    if not y.is_complex() or y.ndim != 4 or target.shape != (y.shape[0], *y.shape[2:]):
+        raise ValueError(
+            "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
+            f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
+        )
+    with torch.inference_mode(False), torch.no_grad():
+        y, target = y.detach(), target.detach()
+        seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
+        problem = Problem(f, y, A, target, threat, radius, objective, seeds, rule.draws, rule.selection_draws)
+        delta, selected, gradient_norm = _search(problem, rule)
+        problem.check(delta)
+        return AttackResult(
+            delta=delta,
+            objective=problem.value(delta, SCORE),
+            clean_objective=problem.value(torch.zeros_like(y), SCORE),
+            selected_objective=selected,
+            gradient_norm=gradient_norm,
+            radius=radius,
+            relative_l2=relative_l2(delta, y, A),
+        )
+
+
+def _search(problem: Problem, rule: Rule[S]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return per slice the winner, its objective, and the norms of all gradients."""
+    keep_best = rule.keep == "best"
+    best = torch.zeros_like(problem.y)
+    value = problem.value(best) if keep_best else torch.full_like(problem.radius, torch.nan)
+    gradient_norm = []
+    for restart in range(rule.restarts):
+        state = rule.init(problem.project(rule.start(problem, restart)), restart)
+        for _ in range(rule.steps):
+            if keep_best:
+                best, value = _better(problem, best, value, state.delta)
+            state = rule.step(state, problem)
+            gradient_norm.append(state.gradient_norm)
+        best, value = _better(problem, best, value, state.delta)
+    return best, value, torch.stack(gradient_norm)
+
+
+def _better(problem: Problem, best: Tensor, value: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+    """Return per slice the better of two points and its objective; anything is better than NaN."""
+    challenge = problem.value(delta)
+    wins = (challenge > value) | value.isnan()
+    return torch.where(per_slice(wins, delta), delta, best), torch.where(wins, challenge, value)

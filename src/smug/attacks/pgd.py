@@ -1,0 +1,113 @@
+"""Projected gradient ascent, and the recipes that use it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from smug.attacks import start as starts
+from smug.attacks.driver import AttackResult, attack
+from smug.attacks.norm import per_slice
+from smug.attacks.objective import Objective, to_target
+from smug.attacks.problem import Problem, Reconstructor
+from smug.attacks.threat import Threat
+from smug.models.noise import Seeds
+from smug.physics.sense import Sense
+
+
+@dataclass(frozen=True)
+class PGDState:
+    """A perturbation ``(batch, coil, y, x)``, the norm of the gradient that led to it, and their address."""
+
+    delta: Tensor
+    gradient_norm: Tensor
+    restart: int
+    index: int
+
+
+@dataclass(frozen=True)
+class PGD:
+    """The rule ``delta <- project(delta + step_size eps steepest(gradient))``.
+
+    ``step_size`` is a fraction of eps; None means 2.5 / ``steps``, which can cross the ball and come back.
+    The other fields are explained in :class:`smug.attacks.driver.Rule`.
+    Raises ValueError for counts below 1, a step size that is not positive and an unknown ``keep``.
+    """
+
+    steps: int = 10
+    step_size: float | None = None
+    start: Callable[[Problem, int], Tensor] = starts.uniform
+    keep: Literal["best", "last"] = "best"
+    restarts: int = 1
+    draws: int = 1
+    selection_draws: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning."""
+        for name in ("steps", "restarts", "draws", "selection_draws"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.step_size is not None and not 0 < self.step_size < float("inf"):
+            raise ValueError(
+                f"step_size: expected a finite fraction of eps > 0, or None, got {self.step_size}"
+            )
+        if self.keep not in ("best", "last"):
+            raise ValueError(f"keep: expected 'best' or 'last', got {self.keep!r}")
+
+    def init(self, delta: Tensor, restart: int) -> PGDState:
+        """Return the state at a starting point."""
+        return PGDState(delta, delta.real.new_full(delta.shape[:1], torch.nan), restart, index=0)
+
+    def step(self, state: PGDState, problem: Problem) -> PGDState:
+        """Return the state after one step."""
+        gradient, norm = problem.gradient(state.delta, state.restart, state.index)
+        length = per_slice((self.step_size or 2.5 / self.steps) * problem.radius, gradient)
+        delta = problem.project(state.delta + length * problem.threat.steepest(gradient))
+        return PGDState(delta, norm, state.restart, state.index + 1)
+
+
+PAPER = PGD(steps=10, step_size=1 / 3, start=starts.gaussian, keep="last")
+"""The authors' recipe: step eps / 3, a clipped Gaussian start, one draw per gradient, the last iterate."""
+
+
+def pgd(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    *,
+    steps: int = 10,
+    restarts: int = 1,
+    draws: int = 1,
+    selection_draws: int = 1,
+    objective: Objective = to_target,
+    generator: Seeds = None,
+) -> AttackResult:
+    """Attack by projected gradient ascent from random starts, keeping the best point visited.
+
+    A reconstructor with noise of its own deserves several ``draws`` and several ``selection_draws``.
+    Arguments and errors are those of :func:`smug.attacks.attack` and :class:`PGD`.
+    """
+    rule = PGD(steps, restarts=restarts, draws=draws, selection_draws=selection_draws)
+    return attack(f, y, A, target, threat, rule=rule, objective=objective, generator=generator)
+
+
+def paper(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    *,
+    generator: Seeds = None,
+) -> AttackResult:
+    """Attack as the authors' code does: equation (3) by :data:`PAPER`. Raises ValueError for norms but linf.
+
+    Their code has ``Threat(0.02, unit="image-max")``, the paper's text ``Threat(0.05, unit="kspace-max")``.
+    """
+    if threat.norm != "linf":
+        raise ValueError(f"the authors' recipe is defined for norm 'linf', got {threat}")
+    return attack(f, y, A, target, threat, rule=PAPER, generator=generator)

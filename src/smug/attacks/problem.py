@@ -1,0 +1,112 @@
+"""The problem that every attack works on: its values, gradients and constraints.
+
+Randomness is addressed: every draw is a pure function of its slice's seed and of where it is used, in four
+streams that share no number. A slice's attack is the same alone and within any batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from smug.attacks.norm import L2, per_slice
+from smug.attacks.objective import Objective
+from smug.attacks.threat import Threat
+from smug.models.noise import derive
+from smug.physics.sense import Sense
+
+START, GRADIENT, SELECTION, SCORE = range(4)
+"""Streams of random numbers: starts, and the noise of gradients, of the selection and of the final score."""
+
+TOLERANCE = 1e-6
+"""How far, relatively, the norm of a finished perturbation may exceed its radius."""
+
+Reconstructor = Callable[..., Tensor]
+"""``f(y, A, generator=seeds) -> image``; a deterministic one ignores the seeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The slices under attack, and what a rule may ask about them.
+
+    ``y`` is k-space ``(batch, coil, y, x)``, ``target`` images ``(batch, y, x)``, ``radius`` real
+    and ``seeds`` int64 ``(batch,)``. ``draws`` and ``selection_draws`` are those of :class:`smug.attacks.Rule`.
+    """
+
+    f: Reconstructor
+    y: Tensor
+    A: Sense
+    target: Tensor
+    threat: Threat
+    radius: Tensor
+    objective: Objective
+    seeds: Tensor
+    draws: int = 1
+    selection_draws: int = 1
+
+    @cached_property
+    def support(self) -> Tensor:
+        """The sampled entries, bool with the shape of k-space."""
+        return self.A.sampled.expand(self.y.shape)
+
+    @cached_property
+    def clean(self) -> Tensor:
+        """The reconstruction of the clean data, averaged over the selection's draws."""
+        with torch.no_grad():
+            draws = (derive(self.seeds, SELECTION, draw) for draw in range(self.selection_draws))
+            return torch.stack([self.reconstruct(self.y, seeds) for seeds in draws]).mean(0)
+
+    def reconstruct(self, y: Tensor, seeds: Tensor) -> Tensor:
+        """Return ``f(y)``; raises ValueError if it does not have the shape of the target."""
+        x = self.f(y, self.A, generator=seeds)
+        if x.shape != self.target.shape:
+            raise ValueError(
+                f"reconstruction: expected the shape of the target, {tuple(self.target.shape)}, "
+                f"got {tuple(x.shape)}"
+            )
+        return x
+
+    def gradient(self, delta: Tensor, restart: int, step: int) -> tuple[Tensor, Tensor]:
+        """Return the gradient of the objective, averaged over fresh draws, and its l2 norm ``(batch,)``.
+
+        It is zero off the sampled entries. A slice's that is not finite is replaced by zero, its norm by NaN.
+        """
+        total = torch.zeros_like(delta)
+        for draw in range(self.draws):
+            total += self._gradient(delta, derive(self.seeds, GRADIENT, restart, step, draw))
+        gradient = torch.where(self.support, total / self.draws, 0)
+        norm = L2().size(gradient)
+        finite = norm.isfinite()
+        gradient = torch.where(per_slice(finite, gradient), gradient, 0)
+        return gradient, torch.where(finite, norm, torch.nan).to(self.radius.dtype)
+
+    def value(self, delta: Tensor, stream: int = SELECTION) -> Tensor:
+        """Return the objective ``(batch,)``, averaged over draws that are the same for every perturbation."""
+        with torch.no_grad():
+            draws = (derive(self.seeds, stream, draw) for draw in range(self.selection_draws))
+            return torch.stack([self._value(delta, seeds) for seeds in draws]).mean(0)
+
+    def project(self, delta: Tensor) -> Tensor:
+        """Return the nearest perturbation that the threat allows: on sampled entries, within the radius."""
+        return self.threat.project(torch.where(self.support, delta, 0), self.radius)
+
+    def check(self, delta: Tensor) -> None:
+        """Raise RuntimeError for a perturbation that the threat does not allow."""
+        inside = self.threat.size(delta) <= self.radius * (1 + TOLERANCE)
+        if not bool(inside.all()) or bool(delta[~self.support].any()):
+            raise RuntimeError(
+                f"attack: the perturbation leaves the threat {self.threat} or the sampled entries"
+            )
+
+    def _value(self, delta: Tensor, seeds: Tensor) -> Tensor:
+        return self.objective(self.reconstruct(self.y + delta, seeds), self.target, self.clean)
+
+    def _gradient(self, delta: Tensor, seeds: Tensor) -> Tensor:
+        with torch.enable_grad():
+            delta = delta.detach().requires_grad_()
+            value = self._value(delta, seeds)
+            if not value.requires_grad:  # the reconstructor cut the graph: visible as a gradient of norm zero
+                return torch.zeros_like(delta)
+            return torch.autograd.grad(value.sum(), delta, materialize_grads=True)[0]

@@ -1,0 +1,1 @@
+"""Images, simulated and measured scans."""

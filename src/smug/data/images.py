@@ -1,0 +1,149 @@
+"""Sets of fully sampled images: the embedded phantom and HDF5 files of slices."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smug.data.phantom import head_phantom
+from smug.physics.fourier import fft2c, ifft2c
+
+PHANTOM_SEEDS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+"""First phantom seed of every split: what is trained on is never tested on."""
+
+FILES = {"siat": "siat_brain_complex", "openms": "openms_brain_magnitude", "knee": "knee_mese_magnitude"}
+"""Folders of the image sets below the data root."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Complex images ``(slice, y, x)`` with largest magnitude 1, and one name and one subject per slice."""
+
+    images: Tensor
+    names: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return len(self.names)
+
+    def first(self, count: int | None) -> "Images":
+        """Return at most ``count`` slices, evenly spread over the set."""
+        if count is None or count >= len(self):
+            return self
+        rows = [round(i * (len(self) - 1) / max(1, count - 1)) for i in range(count)]
+        return Images(self.images[rows], _take(self.names, rows), _take(self.subjects, rows))
+
+
+def load_images(
+    source: str, split: str, size: int, *, count: int | None = None, root: Path | None = None
+) -> Images:
+    """Load a split of an image set at ``size`` x ``size``.
+
+    ``source`` is ``phantom`` (``count`` of them, 64 by default), ``siat``, ``openms`` or ``knee`` (below ``root``,
+    else ``SMUG_DATA``), or the path of an HDF5 file in one of their two forms: ``image_ri`` with ``scale`` (complex),
+    or one magnitude data set per volume. Larger images are resampled by cropping k-space. Raises ValueError for
+    unknown names and files of another form, FileNotFoundError for missing ones.
+    """
+    if split not in PHANTOM_SEEDS:
+        raise ValueError(f"split: expected one of {sorted(PHANTOM_SEEDS)}, got {split!r}")
+    if source == "phantom":
+        return _phantoms(split, size, 64 if count is None else count)
+    path = Path(source) if source not in FILES else data_root(root) / FILES[source] / _file_name(source, split)
+    return _read(path, size).first(count)
+
+
+def data_root(root: Path | None = None) -> Path:
+    """Return the folder of the image sets: ``root``, else the environment's ``SMUG_DATA``."""
+    folder = root or (Path(os.environ["SMUG_DATA"]) if "SMUG_DATA" in os.environ else None)
+    if folder is None:
+        raise ValueError("data: expected the folder of the image sets in SMUG_DATA, which is not set")
+    return folder
+
+
+def resample(image: Tensor, size: int) -> Tensor:
+    """Return a square image ``(..., size, size)``: zero-padded to a square, then k-space is cropped or padded.
+
+    The largest magnitude is set to 1.
+    """
+    height, width = image.shape[-2:]
+    square = _fit(image, max(height, width))
+    result = ifft2c(_fit(fft2c(square), size))
+    return result / result.abs().amax((-2, -1), keepdim=True).clamp_min(1e-12)
+
+
+def _fit(image: Tensor, size: int) -> Tensor:
+    """Crop or zero-pad about the centre ``n // 2``."""
+    for dim in (-2, -1):
+        extent = image.shape[dim]
+        before = size // 2 - extent // 2
+        pad = (before, size - extent - before)
+        image = torch.nn.functional.pad(image, pad if dim == -1 else (0, 0, *pad))
+    return image
+
+
+def _phantoms(split: str, size: int, count: int) -> Images:
+    seeds = range(PHANTOM_SEEDS[split], PHANTOM_SEEDS[split] + count)
+    names = tuple(f"phantom-{seed}" for seed in seeds)
+    return Images(torch.stack(_parallel(partial(_phantom, size), seeds)), names, names)
+
+
+def _phantom(size: int, seed: int) -> Tensor:
+    return head_phantom(seed, size)
+
+
+def _parallel(function: Any, seeds: Sequence[int]) -> list[Tensor]:
+    """Map in processes where there is enough to do."""
+    if len(seeds) < 200:
+        return [function(seed) for seed in seeds]
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        return [torch.from_numpy(part) for part in pool.map(_as_array, [function] * len(seeds), seeds, chunksize=16)]
+
+
+def _as_array(function: Any, seed: int) -> Any:
+    return function(seed).numpy()
+
+
+def _read(path: Path, size: int) -> Images:
+    import h5py
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no such image file: {path}")
+    with h5py.File(path) as file:
+        rows = list(_complex_slices(file) if "image_ri" in file else _magnitude_slices(file))
+    if not rows:
+        raise ValueError(f"{path}: expected image_ri with scale, or magnitude volumes (slices, rows, cols)")
+    images = torch.cat([resample(image[None], size) for image, _, _ in rows])
+    return Images(images, tuple(name for _, name, _ in rows), tuple(subject for _, _, subject in rows))
+
+
+def _complex_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
+    for i, (parts, scale) in enumerate(zip(file["image_ri"], file["scale"], strict=True)):
+        image = torch.complex(*torch.from_numpy(parts.astype("float32") * scale))
+        subject = str(file["subject"][i]) if "subject" in file else "0"
+        yield image, f"{Path(file.filename).parent.name}-{Path(file.filename).stem}-{i:03d}", subject
+
+
+def _magnitude_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
+    for name, volume in file.items():
+        if getattr(volume, "ndim", 0) != 3:
+            continue
+        for i, magnitude in enumerate(volume[()]):
+            image = torch.from_numpy(magnitude.astype("float32"))
+            yield torch.complex(image, torch.zeros_like(image)), f"{name}-{i:03d}", str(volume.attrs.get("patient", name))
+
+
+def _take(items: tuple[str, ...], rows: list[int]) -> tuple[str, ...]:
+    return tuple(items[row] for row in rows)
+
+
+def _file_name(source: str, split: str) -> str:
+    return "knee.h5" if source == "knee" else f"{split}.h5"

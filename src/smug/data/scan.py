@@ -1,0 +1,48 @@
+"""One record for what a scanner, or a simulation of it, delivers."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from smug.models.normalised import measurement_scale
+from smug.physics.sense import Sense
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Measurements of a batch of slices.
+
+    ``y`` is k-space ``(batch, coil, y, x)``, ``A`` the operator that made it, ``target`` the fully sampled image
+    combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice.
+    """
+
+    y: Tensor
+    A: Sense
+    target: Tensor | None
+    id: tuple[str, ...]
+
+    @property
+    def truth(self) -> Tensor:
+        """The target; raises ValueError where there is none."""
+        if self.target is None:
+            raise ValueError(f"scan {self.id[0]}: expected a fully sampled target, got none")
+        return self.target
+
+    def normalised(self) -> Self:
+        """Return the scan in units in which images have a magnitude of about 1."""
+        scale = measurement_scale(self.y, self.A)
+        target = None if self.target is None else self.target / scale
+        return replace(self, y=self.y / scale.unsqueeze(-3), target=target)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the scan on another device."""
+        target = None if self.target is None else self.target.to(device)
+        return replace(self, y=self.y.to(device), A=self.A.to(device), target=target)
+
+    def __getitem__(self, index: int) -> Self:
+        """Return one slice as a batch of 1."""
+        rows = slice(index, index + 1 or None)
+        target = None if self.target is None else self.target[rows]
+        return replace(self, y=self.y[rows], A=self.A[index], target=target, id=self.id[rows])

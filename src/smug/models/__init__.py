@@ -1,0 +1,1 @@
+"""Denoising networks, randomized smoothing and the unrolled reconstructors made of both."""

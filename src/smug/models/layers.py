@@ -1,0 +1,56 @@
+"""Building blocks that the denoising networks share."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
+    """Return a 3x3 convolution that keeps the size, or halves it at stride 2."""
+    return nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1)
+
+
+def upsampling(channels_in: int, channels_out: int) -> nn.Sequential:
+    """Return a 1x1 convolution and a pixel shuffle: twice the size."""
+    return nn.Sequential(nn.Conv2d(channels_in, 4 * channels_out, 1), nn.PixelShuffle(2))
+
+
+class Residual(nn.Module):
+    """x + body(x)."""
+
+    def __init__(self, *body: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the body's output to its input."""
+        result: Tensor = x + self.body(x)
+        return result
+
+
+def residual(channels: int, depth: int) -> Residual:
+    """Return ``depth`` 3x3 convolutions, each with PReLU, and a skip connection around them."""
+    return Residual(*(layer for _ in range(depth) for layer in (convolution(channels, channels), nn.PReLU())))
+
+
+def correct(network: nn.Module, x: Tensor, multiple: int) -> Tensor:
+    """Return ``x + network(x)`` for complex ``(batch, y, x)`` of any size.
+
+    The network sees real and imaginary parts as two channels, zero-padded below and right to a multiple of the size
+    that it can halve.
+    """
+    if not x.is_complex() or x.ndim != 3:
+        raise ValueError(f"denoiser: expected complex images (batch, y, x), got {x.dtype} {tuple(x.shape)}")
+    height, width = x.shape[-2:]
+    parts = torch.view_as_real(x).movedim(-1, 1)
+    parts = functional.pad(parts, (0, -width % multiple, 0, -height % multiple))
+    correction = network(parts.contiguous(memory_format=torch.channels_last))[..., :height, :width]
+    return x + torch.view_as_complex(correction.movedim(1, -1).contiguous())
+
+
+def start_at_zero(layer: nn.Conv2d) -> nn.Conv2d:
+    """Set a layer's weights to zero, so that the network around it starts as the identity."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

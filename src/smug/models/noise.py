@@ -1,0 +1,70 @@
+"""Addressed noise: a pure function of its address, not the next numbers of a stream.
+
+The noise of (seed, unrolling step, draw) is the same on every device, in every batch, chunk and order, and when it is
+recomputed under activation checkpointing. It is SplitMix64 (Steele, Lea, Flood 2014) in counter mode: a word is the
+hash of (key, pixel), and each word makes one complex normal number by the Box-Muller transform in its polar form.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Seeds: TypeAlias = torch.Generator | Tensor | None
+"""Who seeds a stochastic reconstructor: a generator, ``int64 (batch,)`` with one seed per image, or nobody."""
+
+_WEYL = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
+_MIX_2 = 0x94D049BB133111EB - (1 << 64)
+
+
+def entry_seeds(generator: Seeds, batch: int, default_seed: int = 0) -> Tensor:
+    """Return one seed per image of the batch, ``int64 (batch,)``.
+
+    A generator is advanced by one number per image; a tensor of seeds is taken as it is; None gives every image
+    ``default_seed``, so that its result does not depend on its place in the batch. Raises ValueError for seeds of
+    another shape or dtype.
+    """
+    if generator is None:
+        return torch.full((batch,), default_seed, dtype=torch.int64)
+    if isinstance(generator, torch.Generator):
+        return torch.randint(2**62, (batch,), generator=generator, device=generator.device)
+    if generator.dtype != torch.int64 or generator.shape != (batch,):
+        raise ValueError(
+            f"generator: expected a torch.Generator or int64 seeds of shape ({batch},), "
+            f"got {generator.dtype} {tuple(generator.shape)}"
+        )
+    return generator
+
+
+def derive(seeds: Tensor, *address: int) -> Tensor:
+    """Return the seeds at an address below ``seeds``: independent for different seeds or different addresses."""
+    for number in address:
+        seeds = _mix(_mix(seeds + _WEYL) + number)
+    return seeds
+
+
+def complex_normal(
+    seeds: Tensor, shape: Sequence[int], dtype: torch.dtype = torch.complex64, device: torch.device | None = None
+) -> Tensor:
+    """Return complex noise ``(*seeds.shape, *shape)``, normal with unit variance per real and per imaginary part."""
+    seeds = seeds.to(device)
+    counter = torch.arange(1, math.prod(shape) + 1, device=seeds.device)
+    words = _mix(_mix(seeds)[..., None] + counter * _WEYL).reshape(*seeds.shape, *shape)
+    real = torch.empty((), dtype=dtype).real.dtype
+    radius = (-2 * torch.log((_shift(words, 32).to(real) + 0.5) * 2.0**-32)).clamp_min(0).sqrt()
+    angle = (words & 0xFFFFFFFF).to(real) * (2 * math.pi * 2.0**-32)
+    return torch.polar(radius, angle)
+
+
+def _mix(words: Tensor) -> Tensor:
+    words = (words ^ _shift(words, 30)) * _MIX_1
+    words = (words ^ _shift(words, 27)) * _MIX_2
+    return words ^ _shift(words, 31)
+
+
+def _shift(words: Tensor, bits: int) -> Tensor:
+    """Shift right without sign: int64 tensors stand for unsigned words."""
+    return (words >> bits) & ((1 << (64 - bits)) - 1)

@@ -1,0 +1,163 @@
+"""MoDL, RS-E2E, SMUG and Weighted SMUG: one loop, one smoothing, four compositions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from smug.models.noise import Seeds, derive, entry_seeds
+from smug.models.smoothing import ImageMap, Smoothing, smooth, unsmoothed
+from smug.models.unrolled import Step, batched, last, unroll
+from smug.physics.sense import Sense
+
+
+class Reconstructor:
+    """What the reconstructors share; each is a frozen record of networks and settings.
+
+    ``f(y, A, generator=None)`` maps k-space ``(batch, coil, y, x)`` to complex images ``(batch, y, x)``. The
+    generator seeds the smoothing noise, one seed per image: a torch.Generator, int64 seeds ``(batch,)``, or None for
+    the seed that stands in the smoothing's settings. Settings out of range raise ValueError.
+    """
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct."""
+        raise NotImplementedError
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a reconstructor with the same weights and other settings: ``f.replace(steps=16, sigma=0.02)``.
+
+        Settings of the smoothing go by their own names. Raises ValueError for a name that is no setting of this
+        reconstructor.
+        """
+        own = _field_names(self)
+        smoothing = getattr(self, "smoothing", None)
+        inner = _field_names(smoothing)
+        if unknown := changes.keys() - own - inner:
+            raise ValueError(f"replace: expected settings among {sorted(own | inner)}, got {sorted(unknown)}")
+        nested = {name: changes.pop(name) for name in inner & changes.keys()}
+        if nested:
+            changes["smoothing"] = replace(changes.get("smoothing", smoothing), **nested)
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    def networks(self) -> nn.ModuleDict:
+        """Return the networks by field name, to train, move and store them."""
+        parts = {name: getattr(self, name) for name in sorted(_field_names(self))}
+        return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the networks to a device, in place as torch does, and return the reconstructor."""
+        self.networks().to(device)
+        return self
+
+
+class Unrolled(Reconstructor):
+    """A reconstructor whose steps can be watched."""
+
+    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+        """Yield the unrolling steps."""
+        raise NotImplementedError
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct: the image after the last step."""
+        return last(self.iterate(y, A, generator))
+
+
+@dataclass(frozen=True, eq=False)
+class MoDL(Unrolled):
+    """MoDL: ``unroll(D)``, equation (2). ``denoiser`` maps complex ``(batch, y, x)`` to the same."""
+
+    denoiser: ImageMap
+    steps: int = 8
+    lam: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        _check(self.steps, self.lam)
+
+    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+        """Yield the unrolling steps; nothing is random."""
+        D = batched(self.denoiser)
+        return unroll(lambda x, n: unsmoothed(D, x), A.H(y), A, self.steps, self.lam)
+
+
+@dataclass(frozen=True, eq=False)
+class SMUG(Unrolled):
+    """SMUG: ``unroll(smooth(D))``, equation (5), with fresh noise in every unrolling step."""
+
+    denoiser: ImageMap
+    smoothing: Smoothing = Smoothing()
+    steps: int = 8
+    lam: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        _check(self.steps, self.lam)
+
+    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+        """Yield the unrolling steps."""
+        D, s = batched(self.denoiser), self.smoothing
+        seeds = entry_seeds(generator, y.shape[0], s.seed)
+        return unroll(lambda x, n: smooth(D, x, s, derive(seeds, n)), A.H(y), A, self.steps, self.lam)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSMUG(Unrolled):
+    """Weighted SMUG: ``unroll(smooth(D, weight=E))``, equation (11).
+
+    ``encoder`` maps complex ``(batch, y, x)`` to one positive weight per image, ``(batch,)``.
+    """
+
+    denoiser: ImageMap
+    encoder: ImageMap
+    smoothing: Smoothing = Smoothing()
+    steps: int = 8
+    lam: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        _check(self.steps, self.lam)
+
+    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+        """Yield the unrolling steps."""
+        D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
+        seeds = entry_seeds(generator, y.shape[0], s.seed)
+        return unroll(
+            lambda x, n: smooth(D, x, s, derive(seeds, n), weight=E), A.H(y), A, self.steps, self.lam
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class RSE2E(Reconstructor):
+    """RS-E2E: ``smooth(unroll(D))``: noise on ``A^H y``, which is the first image *and* feeds every solve."""
+
+    denoiser: ImageMap
+    smoothing: Smoothing = Smoothing()
+    steps: int = 8
+    lam: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        _check(self.steps, self.lam)
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct: the mean of the reconstructions from noisy ``A^H y``."""
+        D = batched(self.denoiser)
+
+        def modl(aliased: Tensor) -> Tensor:
+            return last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, self.steps, self.lam))
+
+        seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
+        return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
+
+
+def _field_names(record: Any) -> set[str]:
+    return {field.name for field in fields(record)} if is_dataclass(record) else set()
+
+
+def _check(steps: int, lam: float | Tensor) -> None:
+    if steps < 1:
+        raise ValueError(f"steps: expected at least one unrolling step, got {steps}")
+    if not bool((torch.as_tensor(lam).detach() > 0).all()):
+        raise ValueError(f"lam: expected a positive number, got {lam}")

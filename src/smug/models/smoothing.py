@@ -1,0 +1,120 @@
+"""Randomized smoothing, equations (4) and (10), as a function of functions.
+
+SMUG is ``unroll(smooth(D))``, Weighted SMUG is ``unroll(smooth(D, weight=E))``, RS-E2E is ``smooth(unroll(D))``.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from smug.models.noise import complex_normal, derive
+
+ImageMap = Callable[[Tensor], Tensor]
+"""A map of complex images ``(..., batch, y, x)`` to images, or to one number per image ``(..., batch)``."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How to average over noise.
+
+    ``sigma`` is the standard deviation per real and imaginary part, in units of the normalised image. ``noise`` is
+    "iid", or "antithetic": pairs +eta, -eta, for an even number of samples. ``num_samples = 0`` (or ``sigma = 0``)
+    calls the function once, without noise. ``seed`` serves calls without a generator. ``chunk`` samples are
+    evaluated at a time (None: all), ``recompute`` keeps no activations of them for the gradient: both change memory
+    and speed, not the result. Raises ValueError for values out of range.
+    """
+
+    sigma: float = 0.01
+    num_samples: int = 10
+    noise: Literal["iid", "antithetic"] = "iid"
+    seed: int = 0
+    chunk: int | None = None
+    recompute: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if not 0 <= self.sigma < float("inf"):
+            raise ValueError(f"sigma: expected a finite number >= 0, got {self.sigma}")
+        if self.num_samples < 0:
+            raise ValueError(f"num_samples: expected >= 0, got {self.num_samples}")
+        if self.noise not in ("iid", "antithetic"):
+            raise ValueError(f'noise: expected "iid" or "antithetic", got {self.noise!r}')
+        if self.noise == "antithetic" and self.num_samples % 2:
+            raise ValueError(f"num_samples: antithetic noise comes in pairs, got {self.num_samples}")
+        if self.chunk is not None and self.chunk < 1:
+            raise ValueError(f"chunk: expected at least one sample, got {self.chunk}")
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """A smoothed value and the samples that made it.
+
+    ``value`` is ``(..., y, x)``; ``samples`` are the function's values under noise, ``(sample, ..., y, x)``;
+    ``weights`` are theirs in the average, ``(sample, ...)``, None where all count the same.
+    """
+
+    value: Tensor
+    samples: Tensor
+    weights: Tensor | None = None
+
+    @property
+    def spread(self) -> Tensor:
+        """The standard deviation of the samples at every pixel, real ``(..., y, x)``."""
+        return (self.samples - self.samples.mean(0)).abs().square().mean(0).sqrt()
+
+
+def unsmoothed(function: ImageMap, x: Tensor) -> Smoothed:
+    """Call ``function`` once, without noise: the smoothed value at sigma = 0."""
+    value = function(x)
+    return Smoothed(value, value[None])
+
+
+def smooth(
+    function: ImageMap, x: Tensor, smoothing: Smoothing, seeds: Tensor, weight: ImageMap | None = None
+) -> Smoothed:
+    """Average ``function`` over noise around ``x``, equation (4), or with ``weight`` equation (10).
+
+    ``x`` is complex ``(batch, y, x)``; ``seeds``, ``int64 (batch,)``, address the noise.
+    """
+    if smoothing.sigma == 0 or smoothing.num_samples == 0:
+        return unsmoothed(function, x)
+    samples, weights = [], []
+    for eta in _noise(x, smoothing, seeds):
+        samples.append(_evaluate(function, x + eta, smoothing.recompute))
+        if weight is not None:
+            weights.append(_evaluate(weight, x + eta, smoothing.recompute))
+    return _average(torch.cat(samples), torch.cat(weights) if weights else None)
+
+
+def _average(samples: Tensor, weights: Tensor | None) -> Smoothed:
+    if weights is None:
+        return Smoothed(samples.mean(0), samples)
+    weights = weights / weights.sum(0)
+    return Smoothed((weights[..., None, None] * samples).sum(0), samples, weights)
+
+
+def _noise(x: Tensor, smoothing: Smoothing, seeds: Tensor) -> Iterator[Tensor]:
+    """Yield the noise in chunks ``(chunk, batch, y, x)``."""
+    draws = range(smoothing.num_samples)
+    chunk = smoothing.chunk or smoothing.num_samples
+    for start in draws[::chunk]:
+        yield smoothing.sigma * torch.stack(
+            [_draw(x, smoothing.noise, seeds, k) for k in draws[start : start + chunk]]
+        )
+
+
+def _draw(x: Tensor, noise: str, seeds: Tensor, k: int) -> Tensor:
+    if noise == "iid":
+        return complex_normal(derive(seeds, k), x.shape[1:], x.dtype, x.device)
+    return (-1) ** k * complex_normal(derive(seeds, k // 2), x.shape[1:], x.dtype, x.device)
+
+
+def _evaluate(function: ImageMap, x: Tensor, recompute: bool) -> Tensor:
+    if not (recompute and torch.is_grad_enabled()):
+        return function(x)
+    result: Tensor = checkpoint(function, x, use_reentrant=False, preserve_rng_state=False)
+    return result

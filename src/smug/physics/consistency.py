@@ -1,0 +1,118 @@
+"""The data-consistency system (A^H A + lam) x = b, by conjugate gradients with an implicit gradient."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smug.physics.sense import Sense
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The solution and how it was reached; all but ``value`` are per image.
+
+    ``residual`` is ``||b - (A^H A + lam) x|| / ||b||``, recomputed from the result; ``converged`` tells whether the
+    iteration met its tolerance before the cap. A right-hand side with NaN gives NaN and ``converged = False``.
+    """
+
+    value: Tensor
+    iterations: Tensor
+    residual: Tensor
+    converged: Tensor
+
+
+def solve(
+    A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100
+) -> Solution:
+    """Solve ``(A^H A + lam) x = b`` for every image on its own.
+
+    ``b`` is complex ``(..., batch, y, x)``; ``lam >= 0`` is a number or real and broadcasts to the leading axes of
+    ``b``. ``tolerance`` is relative to ``||b||``. Differentiable with respect to ``b``, ``lam`` and ``A.maps``, any
+    number of times, by the implicit function theorem: memory does not grow with the iterations, and each gradient
+    costs one more solve. Raises ValueError for shapes that do not fit, a negative ``lam`` or a tolerance that is not
+    positive.
+    """
+    A.check_image(b)
+    b = b.expand(torch.broadcast_shapes(b.shape, (A.batch, 1, 1)))
+    lam = torch.as_tensor(lam, dtype=b.real.dtype, device=b.device)
+    if not bool((lam.detach() >= 0).all()):
+        raise ValueError(f"lam: expected a number >= 0, got {lam.detach().flatten()[:4].tolist()}")
+    if not tolerance > 0 or max_iterations < 1:
+        raise ValueError(
+            f"expected tolerance > 0 and max_iterations >= 1, got {tolerance} and {max_iterations}"
+        )
+    value, iterations, residual, converged = _Solve.apply(
+        b, lam[..., None, None], A.maps, A.mask, tolerance, max_iterations
+    )
+    return Solution(value, iterations, residual, converged)
+
+
+class _Solve(torch.autograd.Function):
+    """x = P b with P = (A^H A + lam)^-1; for a gradient g of the loss with respect to x, w = P g gives
+    dL/db = w, dL/dlam = -Re<w, x>, dL/ds_c = -(conj(w) N s_c x + conj(x) N s_c w) with N = F^H M F.
+    All are differentiable operations, so second derivatives follow.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, b: Tensor, lam: Tensor, maps: Tensor, mask: Tensor, tolerance: float, max_iterations: int
+    ) -> tuple[Tensor, ...]:
+        A = Sense(mask, maps)
+        x, iterations, converged = conjugate_gradient(
+            lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations
+        )
+        residual = _norm(b - A.gram(x) - lam * x) / _norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
+        x = torch.where(residual.isfinite()[..., None, None], x, torch.full_like(x, torch.nan))
+        ctx.save_for_backward(lam, maps, mask, x)
+        ctx.settings = (tolerance, max_iterations)
+        ctx.mark_non_differentiable(iterations, residual, converged)
+        return x, iterations, residual, converged
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        lam, maps, mask, x = ctx.saved_tensors
+        w = _Solve.apply(gradients[0], lam, maps, mask, *ctx.settings)[0]
+        grad_lam = grad_maps = None
+        if ctx.needs_input_grad[1]:
+            grad_lam = -(w.conj() * x).real.sum((-2, -1), keepdim=True).sum_to_size(lam.shape)
+        if ctx.needs_input_grad[2]:
+            A, wc, xc = Sense(mask, maps), w.unsqueeze(-3), x.unsqueeze(-3)
+            grad_maps = -(wc.conj() * A.sample(maps * xc) + xc.conj() * A.sample(maps * wc)).sum_to_size(
+                maps.shape
+            )
+        return w, grad_lam, grad_maps, None, None, None
+
+
+def conjugate_gradient(
+    apply: Callable[[Tensor], Tensor], b: Tensor, tolerance: float, max_iterations: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Solve ``apply(x) = b`` for a Hermitian positive definite ``apply``; return x, iterations, converged.
+
+    Every image ``(..., y, x)`` has its own step sizes and stops by itself, so its result does not depend on the
+    others. An image whose curvature is not positive (or is NaN) stops, not converged.
+    """
+    x, r, p = torch.zeros_like(b), b, b
+    energy = _norm(b).square()
+    target = tolerance**2 * energy
+    iterations = torch.zeros_like(energy, dtype=torch.long)
+    active = energy > target
+    for _ in range(max_iterations):
+        if not bool(active.any()):
+            break
+        q = apply(p)
+        curvature = (p.conj() * q).real.sum((-2, -1))
+        active = active & (curvature > 0)
+        step = torch.where(active, energy / curvature, 0)[..., None, None]
+        x, r = torch.where(step > 0, x + step * p, x), torch.where(step > 0, r - step * q, r)
+        previous, energy = energy, _norm(r).square()
+        p = r + torch.where(active, energy / previous, 0)[..., None, None] * p
+        iterations = iterations + active
+        active = active & (energy > target)
+    return x, iterations, energy <= target
+
+
+def _norm(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=(-2, -1))

@@ -1,0 +1,176 @@
+"""The SENSE operator A = M F S: coil maps, Fourier transform, sampling mask."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+from smug.physics.fourier import fft2c, ifft2c
+
+if TYPE_CHECKING:
+    from smug.physics.factor import Factor
+
+MAPS_TOLERANCE = 1e-3
+"""How far sum_c |s_c|^2 may exceed 1 (single precision, interpolated maps)."""
+
+
+class Sense:
+    """Undersampled multi-coil Fourier measurements of an image, ``A(x) = mask * fft2c(maps * x)``.
+
+    ``mask`` is ``bool (batch, x)`` for phase-encoding lines or ``bool (batch, y, x)`` for any Cartesian pattern.
+    ``maps`` are coil sensitivities, complex ``(batch, coil, y, x)`` with ``sum_c |s_c|^2 <= 1``, so that
+    ``||A|| <= 1``; None is a single coil of sensitivity 1, on the same path. A batch of 1 serves every image.
+
+    Images are complex ``(..., batch, y, x)``, k-space is ``(..., batch, coil, y, x)``; mask and maps are broadcast
+    over the leading axes, never repeated. Raises ValueError for a mask that is not boolean or samples nothing, for
+    maps that are not complex, finite and normalised, and for shapes that do not fit together.
+
+    >>> A = Sense(mask=torch.ones(1, 8, dtype=torch.bool))
+    >>> image = torch.randn(1, 6, 8, dtype=torch.complex64)
+    >>> bool(torch.allclose(A.H(A(image)), image, atol=1e-6))
+    True
+    """
+
+    def __init__(self, mask: Tensor, maps: Tensor | None = None) -> None:
+        if maps is None:
+            maps = torch.ones(1, 1, 1, 1, dtype=torch.complex64, device=mask.device)
+        _check_mask(mask)
+        _check_maps(maps)
+        _check_agreement(mask, maps)
+        self.mask = mask
+        self.maps = maps
+
+    @property
+    def is_line_mask(self) -> bool:
+        """Whether whole lines along y are sampled, so that only x is undersampled."""
+        return self.mask.ndim == 2
+
+    @property
+    def batch(self) -> int:
+        """The number of images that mask and maps are made for; 1 serves any number."""
+        return max(self.mask.shape[0], self.maps.shape[0])
+
+    @cached_property
+    def sampled(self) -> Tensor:
+        """The mask, ready to broadcast against k-space: ``bool (batch, 1, 1 or y, x)``."""
+        return self.mask[:, None, None, :] if self.is_line_mask else self.mask[:, None]
+
+    @cached_property
+    def _undersampled_dim(self) -> tuple[int, ...]:
+        return (-1,) if self.is_line_mask else (-2, -1)
+
+    @cached_property
+    def _sampled_uncentred(self) -> Tensor:
+        return torch.fft.ifftshift(self.sampled, dim=self._undersampled_dim)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Measure images ``(..., y, x)``: k-space ``(..., coil, y, x)``, zero where nothing is sampled."""
+        self.check_image(image)
+        return self.sampled * fft2c(self.maps * image.unsqueeze(-3))
+
+    def H(self, kspace: Tensor) -> Tensor:
+        """Apply the adjoint, which masks its input: ``(..., coil, y, x)`` to ``(..., y, x)``."""
+        self.check_kspace(kspace)
+        return (self.maps.conj() * ifft2c(self.sampled * kspace)).sum(-3)
+
+    def gram(self, image: Tensor) -> Tensor:
+        """Apply ``A^H A`` to images ``(..., y, x)``."""
+        return (self.maps.conj() * self.sample(self.maps * image.unsqueeze(-3))).sum(-3)
+
+    def sample(self, coil_images: Tensor) -> Tensor:
+        """Apply ``F^H M F`` to coil images ``(..., coil, y, x)``.
+
+        It is a circular convolution: the shifts that centre images cancel, and for line masks so do the transforms
+        along y.
+        """
+        spectrum = torch.fft.fftn(coil_images, dim=self._undersampled_dim)
+        return torch.fft.ifftn(self._sampled_uncentred * spectrum, dim=self._undersampled_dim)
+
+    def factor(self, lam: float | Tensor) -> "Factor":
+        """Factor ``A^H A + lam`` once for many right-hand sides; see :func:`smug.physics.factor.factor`."""
+        from smug.physics.factor import factor
+
+        return factor(self, lam)
+
+    def operator_norm(self, iterations: int = 100) -> Tensor:
+        """Return ``||A||`` per image, real ``(batch,)``.
+
+        Exact for line masks; for other masks by power iteration, which approaches it from below.
+        """
+        from smug.physics.factor import spectrum
+
+        if self.is_line_mask:
+            return spectrum(self)[..., -1].sqrt()
+        height, width = self.mask.shape[-2:]
+        vector = self.maps.conj().sum(1).expand(self.batch, height, width)
+        for _ in range(iterations):
+            vector = self.gram(vector / torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True))
+        return torch.linalg.vector_norm(vector, dim=(-2, -1)).sqrt()
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the operator on another device."""
+        return type(self)(self.mask.to(device), self.maps.to(device))
+
+    def __getitem__(self, index: int | slice | Tensor) -> Self:
+        """Return the operator of some images of the batch; an integer keeps a batch axis of 1."""
+        rows = slice(index, index + 1 or None) if isinstance(index, int) else index
+        mask, maps = (part if part.shape[0] == 1 else part[rows] for part in (self.mask, self.maps))
+        return type(self)(mask, maps)
+
+    def __repr__(self) -> str:
+        """Tell mask and map shapes."""
+        kind = "lines" if self.is_line_mask else "mask"
+        return f"Sense({kind} {tuple(self.mask.shape)}, maps {tuple(self.maps.shape)})"
+
+    def check_image(self, image: Tensor) -> None:
+        """Raise ValueError unless ``image`` is complex ``(..., batch, y, x)`` and fits mask and maps."""
+        maps_shape = (self.maps.shape[0], *self.maps.shape[2:])
+        mask_shape = (self.mask.shape[0], 1, self.mask.shape[-1]) if self.is_line_mask else tuple(self.mask.shape)
+        fits = image.ndim >= 3 and _broadcastable(image.shape[-3:], maps_shape, mask_shape)
+        if not (fits and image.is_complex()):
+            raise ValueError(
+                f"image: expected complex (..., batch, y, x) that fits {self}, "
+                f"got {image.dtype} {tuple(image.shape)}"
+            )
+
+    def check_kspace(self, kspace: Tensor) -> None:
+        """Raise ValueError unless ``kspace`` is complex ``(..., batch, coil, y, x)`` and fits mask and maps."""
+        fits = kspace.ndim >= 4 and _broadcastable(kspace.shape[-4:], self.maps.shape, self.sampled.shape)
+        if not (fits and kspace.is_complex() and kspace.shape[-3] == self.maps.shape[1]):
+            raise ValueError(
+                f"k-space: expected complex (..., batch, coil, y, x) that fits {self}, "
+                f"got {kspace.dtype} {tuple(kspace.shape)}"
+            )
+
+
+def _check_mask(mask: Tensor) -> None:
+    if mask.dtype != torch.bool or mask.ndim not in (2, 3):
+        raise ValueError(
+            f"mask: expected bool (batch, x) for lines or bool (batch, y, x), got {mask.dtype} {tuple(mask.shape)}"
+        )
+    if not bool(mask.flatten(1).any(1).all()):
+        raise ValueError("mask: expected at least one sampled entry for every image of the batch, got none")
+
+
+def _check_maps(maps: Tensor) -> None:
+    if not maps.is_complex() or maps.ndim != 4:
+        raise ValueError(f"maps: expected complex (batch, coil, y, x), got {maps.dtype} {tuple(maps.shape)}")
+    largest = float(maps.detach().abs().square().sum(1).max())
+    if not largest <= 1 + MAPS_TOLERANCE:
+        raise ValueError(
+            f"maps: expected sum over coils of |s|^2 <= 1 at every pixel, got {largest:.4g}; "
+            "divide the maps by the root of their sum of squares"
+        )
+
+
+def _check_agreement(mask: Tensor, maps: Tensor) -> None:
+    mask_shape = (mask.shape[0], 1, mask.shape[-1]) if mask.ndim == 2 else tuple(mask.shape)
+    if not _broadcastable(mask_shape, (maps.shape[0], *maps.shape[2:])):
+        hint = "; a single 2-D mask needs a batch axis: mask[None]" if mask.shape == maps.shape[2:] else ""
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit maps {tuple(maps.shape)}{hint}")
+
+
+def _broadcastable(*shapes: tuple[int, ...]) -> bool:
+    """Whether all sizes along each axis are equal or 1."""
+    return all(len({size for size in sizes if size != 1}) <= 1 for sizes in zip(*shapes, strict=True))

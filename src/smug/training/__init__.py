@@ -1,0 +1,1 @@
+"""Training: losses, configuration, the loop and the run folder."""

@@ -1,0 +1,71 @@
+"""The training data as a function of the update number: nothing to store, nothing to rewind."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smug.data.images import Images, load_images
+from smug.data.scan import Scan
+from smug.data.simulate import named_seed, simulate
+from smug.training.config import DataConfig
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Training images by source, and the fixed validation scans."""
+
+    sources: tuple[Images, ...]
+    validation: tuple[Scan, ...]
+    config: DataConfig
+
+    def batch(self, update: int, size: int, seed: int) -> Scan:
+        """Return the normalised scan of an update: a function of (seed, update) alone.
+
+        Each slice comes from a source drawn at random, is flipped and transposed at random, and gets a mask, coil
+        maps, phase and noise of its own.
+        """
+        rng = np.random.default_rng([seed, update])
+        images, names, seeds = [], [], []
+        for _ in range(size):
+            source = self.sources[rng.integers(len(self.sources))]
+            row = int(rng.integers(len(source)))
+            images.append(_turned(source.images[row], int(rng.integers(8))))
+            names.append(source.names[row])
+            seeds.append(int(rng.integers(2**62)))
+        return simulate(torch.stack(images), self.config.acquisition, seeds, names).normalised()
+
+
+def load_training_data(config: DataConfig, root: Path | None = None) -> TrainingData:
+    """Load all sources' training images, and validation scans spread evenly over the sources."""
+    sources = tuple(
+        load_images(source, "train", config.size, count=config.count if source == "phantom" else None, root=root)
+        for source in config.sources
+    )
+    distinct = tuple(dict.fromkeys(config.sources))
+    share = max(1, config.validation // len(distinct))
+    validation = tuple(
+        scan
+        for source in distinct
+        for scan in fixed_scans(load_images(source, "val", config.size, count=share, root=root), config)
+    )
+    return TrainingData(sources, validation, config)
+
+
+def fixed_scans(images: Images, config: DataConfig) -> tuple[Scan, ...]:
+    """Return one scan per slice, whose mask, maps and noise depend on the slice's name only."""
+    return tuple(
+        simulate(images.images[i : i + 1], config.acquisition, [named_seed(name)], [name])
+        for i, name in enumerate(images.names)
+    )
+
+
+def _turned(image: Tensor, symmetry: int) -> Tensor:
+    """Apply one of the eight symmetries of the square."""
+    if symmetry & 1:
+        image = image.flip(-1)
+    if symmetry & 2:
+        image = image.flip(-2)
+    return image.mT if symmetry & 4 else image

@@ -1,0 +1,76 @@
+"""The paper's losses as pure functions, for the trainer here and for anybody's own loop.
+
+Squared norms are means over pixels and over the real and imaginary part. Scans are normalised
+(:meth:`smug.data.scan.Scan.normalised`), so that images have a magnitude of about 1.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from smug.data.scan import Scan
+from smug.models.noise import Seeds, complex_normal, derive
+from smug.models.reconstructors import Reconstructor, Unrolled
+from smug.models.smoothing import ImageMap
+from smug.models.unrolled import Step
+
+StabilityTarget = Callable[[Step, Tensor], Tensor]
+"""What the denoised samples of a step are pulled towards: ``(step, t) -> image``."""
+
+
+def mean_square(difference: Tensor) -> Tensor:
+    """Return the mean of ``|difference|^2 / 2`` over everything: the mean square per part."""
+    return difference.abs().square().mean() / 2
+
+
+def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:
+    """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
+    eta = sigma * complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
+    return mean_square(denoiser(target + eta) - target)
+
+
+def supervised(f: Reconstructor, scan: Scan, generator: Seeds = None) -> Tensor:
+    """Return ``||F(y) - t||^2``, the loss of MoDL and of RS-E2E."""
+    return mean_square(f(scan.y, scan.A, generator) - scan.truth)
+
+
+def unrolled_stability(
+    f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
+) -> Tensor:
+    """Equation (7), UStab: ``sum_n E||D(x^n + eta) - D(t)||^2``, on the samples that make the smoothed output.
+
+    ``towards`` replaces ``D(t)``, as in Fig. 13. Gradients flow through ``D(x^n + eta)``, ``x^n`` and ``D(t)``.
+    """
+    return stable_reconstruction(f, scan, generator, towards=towards)[0]
+
+
+def smug(
+    f: Unrolled,
+    scan: Scan,
+    generator: Seeds = None,
+    *,
+    reconstruction_weight: float = 1.0,
+    towards: StabilityTarget | None = None,
+) -> Tensor:
+    """Equations (8) and (12): ``UStab + lam_l ||F(y) - t||^2``, in one pass through the unrolling."""
+    stability, x = stable_reconstruction(f, scan, generator, towards=towards)
+    return stability + reconstruction_weight * mean_square(x - scan.truth)
+
+
+def stable_reconstruction(
+    f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of equation (7) and the reconstruction, from one pass."""
+    t = scan.truth
+    towards = towards or denoised_target(f, t)
+    stability = torch.zeros((), device=t.device)
+    for step in f.iterate(scan.y, scan.A, generator):
+        stability = stability + mean_square(step.z.samples - towards(step, t))
+    return stability, step.solution.value
+
+
+def denoised_target(f: Unrolled, target: Tensor) -> StabilityTarget:
+    """Pull towards ``D(t)``, the paper's choice; it is evaluated once."""
+    denoised = f.denoiser(target)
+    return lambda step, t: denoised

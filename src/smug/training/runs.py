@@ -1,0 +1,90 @@
+"""A run folder: weights as safetensors with their configuration inside, and a log. Nothing is ever unpickled."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smug.models.reconstructors import Reconstructor
+from smug.training.config import Config, merge, to_dict
+from smug.training.methods import build
+
+SCHEMA = "smug-weights-1"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A stored model: the reconstructor of normalised measurements, its configuration, and where it came from."""
+
+    name: str
+    reconstructor: Reconstructor
+    config: Config
+    metadata: Mapping[str, str]
+
+
+def save_weights(path: Path, f: Reconstructor, config: Config, *, half: bool = False, **notes: str) -> None:
+    """Write the networks with their configuration into one file, whole or not at all.
+
+    ``half`` stores the weights in half precision; ``notes`` are kept as metadata.
+    """
+    from safetensors.torch import save_file
+
+    dtype = torch.float16 if half else torch.float32
+    state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in f.networks().state_dict().items()}
+    metadata = {"schema": SCHEMA, "config": json.dumps(to_dict(config)), **notes}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(state, temporary, metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_weights(path: Path, denoiser: nn.Module | None = None) -> Loaded:
+    """Read a run folder or a weights file; ``denoiser`` replaces the configured network as the one to fill.
+
+    Raises FileNotFoundError, and ValueError for files that are not weights of this library.
+    """
+    file = path / WEIGHTS if path.is_dir() else path
+    state, metadata = _read(file)
+    if metadata.get("schema") != SCHEMA:
+        raise ValueError(f"{file}: expected weights of schema {SCHEMA}, got {metadata.get('schema', 'none')}")
+    config = merge(Config(), json.loads(metadata["config"]))
+    f = build(config, denoiser)
+    _fill(f.networks(), state, str(file))
+    name = path.name if path.is_dir() else path.stem
+    return Loaded(name, f, config, metadata)
+
+
+def initialise(f: Reconstructor, path: Path) -> None:
+    """Copy a stored model's denoiser (and its encoder, where both have one) into the reconstructor's networks."""
+    source = load_weights(path).reconstructor.networks()
+    for name, network in f.networks().items():
+        if name in source:
+            _fill(network, source[name].state_dict(), str(path))
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        raise FileNotFoundError(f"no such weights: {file}")
+    try:
+        with safe_open(file, framework="pt") as handle:
+            return {name: handle.get_tensor(name).float() for name in handle.keys()}, handle.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{file}: not a safetensors file: {error}") from error
+
+
+def _fill(network: nn.Module, state: Mapping[str, Any], where: str) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{where}: the weights do not fit the network: {str(error).splitlines()[-1].strip()}") from None

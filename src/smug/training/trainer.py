@@ -1,0 +1,111 @@
+"""The training loop."""
+
+import csv
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+import torch
+
+from smug.data.scan import Scan
+from smug.evaluation.metrics import psnr
+from smug.models.noise import derive
+from smug.models.reconstructors import Reconstructor
+from smug.training.batches import TrainingData
+from smug.training.config import Config
+from smug.training.methods import training_loss
+from smug.training.runs import WEIGHTS, save_weights
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run tells while it goes: the loss is a mean since the last report, PSNR is in dB."""
+
+    update: int
+    updates: int
+    loss: float
+    validation_psnr: float | None
+    seconds: float
+
+
+class Report(Protocol):
+    """Receives the progress of a run."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Show or store it."""
+
+
+def train(
+    f: Reconstructor, config: Config, data: TrainingData, out: Path, report: Report | None = None
+) -> Reconstructor:
+    """Train the networks of ``f`` in place; write weights, configuration and log to the folder ``out``.
+
+    Every batch and all noise are functions of (seed, update). The weights with the best validation PSNR are kept and
+    returned. Raises ValueError, with the slices' names, when the loss is not finite; the last good weights stay.
+    """
+    settings = config.optimizer
+    networks = f.networks().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(networks.parameters(), settings.learning_rate, settings.betas)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=settings.updates, cycle_momentum=False, pct_start=0.1
+    )
+    loss_of, device = training_loss(config), next(networks.parameters()).device
+    out.mkdir(parents=True, exist_ok=True)
+    log, best, recent, start = [], float("-inf"), [], monotonic()
+    for update, scan in enumerate(_prefetched(data, config), 1):
+        loss = loss_of(f, scan.to(device), _seeds(config.seed, update, len(scan.id)))
+        if not bool(loss.isfinite()):
+            raise ValueError(f"update {update}: the loss is {loss.item()} for slices {', '.join(scan.id)}")
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(networks.parameters(), settings.clip_norm)
+        optimizer.step()
+        schedule.step()
+        recent.append(loss.item())
+        if update % settings.validate_every == 0 or update == settings.updates:
+            quality = validate(f, data.validation, device)
+            if quality > best:
+                best = quality
+                save_weights(out / WEIGHTS, f, config, validation_psnr=f"{quality:.3f}", update=str(update))
+            log.append(Progress(update, settings.updates, sum(recent) / len(recent), quality, monotonic() - start))
+            _write_log(out / "log.csv", log)
+            recent = []
+        if report is not None:
+            report(Progress(update, settings.updates, loss.item(), log[-1].validation_psnr if log else None, monotonic() - start))
+    return f
+
+
+@torch.no_grad()
+def validate(f: Callable[..., torch.Tensor], scans: Iterable[Scan], device: torch.device) -> float:
+    """Return the mean magnitude-slice PSNR in dB over scans, with the same smoothing noise every time."""
+    values = []
+    for scan in scans:
+        scan = scan.to(device).normalised()
+        values.append(psnr(f(scan.y, scan.A, _seeds(0, 0, len(scan.id))), scan.truth, "slice"))
+    return float(torch.cat(values).mean())
+
+
+def _seeds(seed: int, update: int, batch: int) -> torch.Tensor:
+    """Return one seed per image of an update."""
+    return derive(torch.arange(batch) + 2**32 * seed, update)
+
+
+def _prefetched(data: TrainingData, config: Config) -> Iterable[Scan]:
+    """Simulate each batch while the last one trains."""
+    settings = config.optimizer
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(data.batch, 1, settings.batch, config.seed)
+        for update in range(2, settings.updates + 2):
+            scan = ahead.result()
+            ahead = pool.submit(data.batch, update, settings.batch, config.seed)
+            yield scan
+
+
+def _write_log(path: Path, log: list[Progress]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["update", "loss", "validation_psnr_db", "seconds"])
+        writer.writerows([[p.update, f"{p.loss:.6g}", f"{p.validation_psnr:.3f}", f"{p.seconds:.1f}"] for p in log])

@@ -1,0 +1,19 @@
+"""The commands of the README are the ones that are tested."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+USE = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e . && .venv/bin/smug demo"
+DEVELOP = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e '.[dev]' && .venv/bin/pytest"
+
+
+@pytest.mark.parametrize("command", [USE, DEVELOP])
+def test_readme_has_the_command_on_its_own_line(command):
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("step", DEVELOP.split(" && "))
+def test_continuous_integration_runs_each_step_of_it(step):
+    assert step.replace(".venv", '"$venv"') in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
