@@ -17,6 +17,11 @@ def nonlinear(y, A, generator=None):
     return x + 0.3 * torch.tanh(4 * x.abs()) * x
 
 
+def wiggly(y, A, generator=None):
+    x = A.H(y)
+    return x * torch.cos(60 * x.abs())
+
+
 THREATS = [
     Threat(0.05, "linf", "image-max"),
     Threat(0.05, "linf", "kspace-max"),
@@ -40,19 +45,22 @@ def test_paper_is_the_authors_recipe_step_for_step(slices):
     def watched(y, A, generator=None):
         if torch.is_grad_enabled():
             visited.append((y - slices.y).detach())
-        return nonlinear(y, A)
+        return wiggly(y, A)
 
     result = paper(watched, y, A, target, threat, generator=seeds)
     assert len(visited) == 10
     for step in range(10):
         torch.testing.assert_close(visited[step], torch.complex(real, imag), rtol=0, atol=1e-12)
         real, imag = real.requires_grad_(), imag.requires_grad_()
-        loss = (nonlinear(y + torch.complex(real, imag), A) - target).abs().pow(2).mean()
+        loss = (wiggly(y + torch.complex(real, imag), A) - target).abs().pow(2).mean()
         loss.backward()
         with torch.no_grad():
             real = (real + eps / 3 * real.grad.sign()).clamp(-eps, eps) * A.sampled
             imag = (imag + eps / 3 * imag.grad.sign()).clamp(-eps, eps) * A.sampled
     torch.testing.assert_close(result.delta, torch.complex(real, imag), rtol=0, atol=1e-12)
+    last = (wiggly(y + result.delta, A) - target).abs().square().mean((1, 2))
+    best = torch.stack([(wiggly(y + d, A) - target).abs().square().mean((1, 2)) for d in visited]).amax(0)
+    assert (last < best).any(), "the case must tell the last iterate from the best"
 
 
 def test_paper_recipe_is_its_preset_and_wants_its_norm(slices):

@@ -32,7 +32,7 @@ class Problem:
     """The slices under attack, and what a rule may ask about them.
 
     ``y`` is k-space ``(batch, coil, y, x)``, ``target`` images ``(batch, y, x)``, ``radius`` real
-    and ``seeds`` int64 ``(batch,)``. ``draws`` and ``selection_draws`` are those of :class:`smug.attacks.Rule`.
+    and ``seeds`` int64 ``(batch,)``; ``draws`` and ``selection_draws`` as in :class:`smug.attacks.Rule`.
     """
 
     f: Reconstructor

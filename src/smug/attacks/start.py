@@ -6,8 +6,8 @@ What they return is projected onto the threat afterwards.
 import torch
 from torch import Tensor
 
-from smug.attacks.problem import START, Problem
 from smug.attacks.norm import parts, per_slice
+from smug.attacks.problem import START, Problem
 from smug.models.noise import complex_normal, derive
 
 

@@ -91,7 +91,7 @@ def union(*distances: Array) -> Array:
 
 
 def segment(across: Array, beyond: Array) -> Array:
-    """Distance from a line that ends: `across` from the line, `beyond` its end."""
+    """Distance to a line with an end, from the distances `across` the line and `beyond` its end."""
     distance: Array = np.sqrt(across**2 + np.maximum(beyond, 0) ** 2)
     return distance
 
@@ -101,6 +101,11 @@ def wobbly(grid: Grid, rng: np.random.Generator, distance: Array, amount: float,
     return distance + amount * grid.field(rng, 0.3, high)
 
 
+def grain(grid: Grid, rng: np.random.Generator, low: float, depth: float) -> Array:
+    """Coverage of a tissue that is not solid, with gaps of relative `depth`."""
+    return (1 - depth + depth * grid.field(rng, low, 3 * low)).clip(0, 1)
+
+
 def scalp_and_skull(grid: Grid, rng: np.random.Generator, head: Array) -> Iterator[Layer]:
     """Skin, fat, galea, and the two tables of the skull with marrow (diploe) between them."""
     variation = grid.field(rng, 0.3, 1.5)
@@ -108,48 +113,37 @@ def scalp_and_skull(grid: Grid, rng: np.random.Generator, head: Array) -> Iterat
     table = rng.uniform(0.012, 0.025)
     diploe = rng.uniform(0.0, 0.035) * np.exp(0.5 * grid.field(rng, 0.3, 2))
     yield "skin", grid.cover(head)
-    yield (
-        "fat",
-        grid.cover(head - rng.uniform(0.006, 0.015))
-        * (1 - 0.25 * grid.cover(grid.field(rng, 4, 10) - 0.8, 1)),
-    )
+    yield "fat", grid.cover(head - rng.uniform(0.006, 0.015)) * grain(grid, rng, 4, 0.08)
     yield "muscle", grid.cover(head - fat)
     skull = head - fat - rng.uniform(0.0, 0.02)
     yield "bone", grid.cover(skull)
-    yield "marrow", grid.cover(skull - table) * (0.8 + 0.2 * grid.field(rng, 4, 12)).clip(0, 1)
+    yield "marrow", grid.cover(skull - table) * grain(grid, rng, 4, 0.2)
     yield "bone", grid.cover(skull - table - diploe)
 
 
 def soft_tissue(grid: Grid, rng: np.random.Generator, region: Array) -> Iterator[Layer]:
-    """What lies under the brain: muscles in fat, bone with marrow, cavities of air lined with mucosa."""
+    """What lies under the brain: muscles in fat, bone with marrow, vessels."""
     inside = grid.cover(region)
     mixture = grid.field(rng, 0.8, 3.5, symmetric=True) + 0.5 * grid.field(rng, 1, 6)
     slope = 0.06  # distance per unit of the field
-    yield "muscle", inside * (0.9 + 0.12 * grid.field(rng, 4, 14)).clip(0, 1)
+    yield "muscle", inside * grain(grid, rng, 4, 0.12)
     streaks = 0.02 * grid.field(rng, 0.5, 2)
     yield "fat", inside * grid.cover(streaks - slope * np.abs(mixture - 0.1), 0.01) * rng.uniform(0.4, 0.9)
-    yield (
-        "fat",
-        inside * grid.cover(slope * (mixture - 1.4)) * (0.85 + 0.15 * grid.field(rng, 4, 12)).clip(0, 1),
-    )
+    yield "fat", inside * grid.cover(slope * (mixture - 1.4)) * grain(grid, rng, 4, 0.15)
     structure = grid.field(rng, 1, 4, symmetric=True) + 0.4 * grid.field(rng, 2, 8)
     yield "bone", inside * grid.cover(slope * (structure - 0.9))
-    yield (
-        "marrow",
-        inside * grid.cover(slope * (structure - 1.3)) * (0.7 + 0.3 * grid.field(rng, 5, 12)).clip(0, 1),
-    )
+    yield "marrow", inside * grid.cover(slope * (structure - 1.3)) * grain(grid, rng, 5, 0.3)
     septa = grid.field(rng, 2.5, 7)
     yield "bone", inside * grid.cover(0.006 - 0.025 * np.abs(septa)) * rng.uniform(0.1, 0.7)
     vessels = slope * 0.5 * (grid.field(rng, 2, 6) - 2.3)
     yield "vessel", inside * grid.cover(vessels)
 
 
-def cavities(grid: Grid, rng: np.random.Generator, region: Array) -> Iterator[Layer]:
-    """Nasal cavity and sinuses: air behind a lining of mucosa, with turbinates."""
-    air = np.minimum(
-        wobbly(grid, rng, region, 0.04, 4),
-        0.07 * (grid.field(rng, 1, 5, symmetric=True) + rng.uniform(-0.2, 0.8)),
-    )
+def cavities(grid: Grid, rng: np.random.Generator, region: Array, body: Array) -> Iterator[Layer]:
+    """Nose and sinuses in `region` of `body`: air behind a lining of mucosa, with turbinates."""
+    folds = grid.field(rng, 1, 5, symmetric=True) + rng.uniform(-0.2, 0.8)
+    region = np.minimum(wobbly(grid, rng, region, 0.04, 4), body - 0.05)
+    air = np.minimum(region, 0.07 * folds)
     yield "bone", grid.cover(air + 0.025)
     yield "mucosa", grid.cover(air + 0.015)
     yield "air", grid.cover(air)

@@ -63,8 +63,8 @@ def head_phantom(seed: int, size: int | tuple[int, int] = 128, *, noise: float =
     `noise` is the standard deviation, per real and imaginary part, of white Gaussian noise added at the end.
 
     The head is drawn on a grid twice as fine and its k-space cropped, so that partial volume and ringing are
-    those of a scan. It is a training and test image, not a model of anatomy, relaxation or a sequence. K-space
-    computed from it is simulated (a "data crime"): results on it alone say nothing about measured data.
+    those of a scan. It is a training and test image, not a model of anatomy, relaxation or a sequence.
+    K-space computed from it is simulated, a "data crime": results on it alone say nothing of measured data.
 
     Raises `ValueError` if a side of `size` is below 16 or `noise` is negative.
 
@@ -126,8 +126,8 @@ def _painted(grid: Grid, rng: np.random.Generator) -> Array:
     for tissue, coverage in view(grid, rng):
         image += coverage * (np.float32(contrast[tissue]) - image)
     coarse, fine = rng.uniform(0.02, 0.06), rng.uniform(0.01, 0.04)
-    texture: Array = 1 + coarse * grid.field(rng, 1, 6) + fine * grid.field(rng, 6, 20)
-    return image * texture.clip(0, None)
+    image *= 1 + coarse * grid.field(rng, 1, 6) + fine * grid.field(rng, 6, 20)
+    return image.clip(0, None)
 
 
 def _receive_field(grid: Grid, rng: np.random.Generator) -> Array:
@@ -188,7 +188,7 @@ def _axial_low(grid: Grid, rng: np.random.Generator) -> Iterator[Layer]:
     head = outline(grid, rng, (0.92, 0.74))
     yield from scalp_and_skull(grid, rng, head)
     yield from soft_tissue(grid, rng, head - rng.uniform(0.04, 0.12))
-    yield from cavities(grid, rng, grid.ellipse((-0.45, 0), (0.4, rng.uniform(0.12, 0.22))))
+    yield from cavities(grid, rng, grid.ellipse((-0.45, 0), (0.4, rng.uniform(0.12, 0.22))), head)
     brain = rng.random() < 0.8
     if brain:
         lobe = grid.ellipse((rng.uniform(-0.2, -0.1), 0.38), (0.26, 0.2), 0.4, mirrored=True)
@@ -229,7 +229,7 @@ def _coronal(grid: Grid, rng: np.random.Generator) -> Iterator[Layer]:
     else:
         yield from deep_nuclei(grid, rng, 0.05)
         yield from ventricles(grid, rng, rng.uniform(-0.2, -0.1), rng.uniform(0.4, 1.4))
-        yield from cavities(grid, rng, grid.ellipse((0.75, 0), (0.3, rng.uniform(0.1, 0.3))))
+        yield from cavities(grid, rng, grid.ellipse((0.75, 0), (0.3, rng.uniform(0.1, 0.3))), body)
     if rng.random() < 0.3:
         yield from eyes(grid, rng, 0.45, 0.35)
     yield from lesions(grid, rng, hull)
@@ -245,7 +245,7 @@ def _sagittal(grid: Grid, rng: np.random.Generator) -> Iterator[Layer]:
     body = union(head, neck)
     yield from scalp_and_skull(grid, rng, body)
     yield from soft_tissue(grid, rng, np.minimum(neck, body - 0.08))
-    yield from cavities(grid, rng, grid.ellipse((0.6, -0.45), (0.25, rng.uniform(0.15, 0.3))))
+    yield from cavities(grid, rng, grid.ellipse((0.6, -0.45), (0.25, rng.uniform(0.15, 0.3))), body)
     slope = rng.uniform(0.1, 0.4)
     hull = np.minimum(
         head - rng.uniform(0.12, 0.16), 0.3 + slope * grid.x - grid.y + 0.05 * grid.field(rng, 0.5, 2)

@@ -1,8 +1,8 @@
 """Image metrics whose convention has a name: an image may differ by 5 dB between two of them.
 
-- ``"volume"``: fastMRI. Magnitudes; one peak and one error over the whole volume, its slices along the batch.
+- ``"volume"``: as in fastMRI. Magnitudes; one peak and one error for the whole batch, the slices of a volume.
 - ``"slice"``: magnitudes; peak and error of each slice.
-- ``"complex"``: as ``"slice"``, but of the complex difference, phase errors included (the SMUG authors' PSNR).
+- ``"complex"``: as ``"slice"``, but of the complex difference, with phase errors (the SMUG authors' PSNR).
 
 Everything is computed in double precision. A NaN in an image gives a NaN in its metric.
 

@@ -60,8 +60,8 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     """Low-resolution maps from the fully sampled centre of k-space, ``(batch, coil, y, x)`` like ``y``.
 
     With l_c the image of coil c from the calibration region, at most 48 x 48 of it, tapered by a Kaiser
-    window of shape parameter ``window``: s_c = w l_c / rss, rss = (sum_c |l_c|^2)^(1/2). The weight w is 1 in the
-    object and falls smoothly to 0 where the low-resolution image has no signal.
+    window of shape parameter ``window``: s_c = w l_c / rss, rss = (sum_c |l_c|^2)^(1/2). The weight w is 1 in
+    the object and falls smoothly to 0 where the low-resolution image has no signal.
 
     Phase convention: the maps take over the phase of the low-resolution image, sum_c conj(s_c) l_c >= 0.
     Phase relative to a reference coil, real or virtual, would be undefined where that coil vanishes.

@@ -58,7 +58,7 @@ def factor(A: Sense, lam: float | Tensor) -> Factor:
     lam = torch.as_tensor(lam, dtype=A.maps.real.dtype, device=A.maps.device)
     if not bool((lam > 0).all()):
         raise ValueError(f"lam: expected a positive number, as A^H A alone is singular; got {lam.tolist()}")
-    if A.maps.shape[-2:] != (1, 1) and A.is_line_mask:
+    if A.is_line_mask and A.maps.shape[1:] != (1, 1, 1):
         return RowFactor(torch.linalg.cholesky(_rows(A) + lam[..., None, None, None] * _identity(A)))
     _check_unit_coil(A)
     mask = A.mask[:, None, :] if A.is_line_mask else A.mask
@@ -71,7 +71,7 @@ def spectrum(A: Sense) -> Tensor:
     Their square roots are the singular values of A. For one coil of modulus 1 and a line mask given without maps the
     height is unknown, so each eigenvalue stands once per line. Raises ValueError like :func:`factor`.
     """
-    if A.maps.shape[-2:] != (1, 1) and A.is_line_mask:
+    if A.is_line_mask and A.maps.shape[1:] != (1, 1, 1):
         return torch.linalg.eigvalsh(_rows(A)).flatten(1).sort(-1).values.clamp_min(0)
     _check_unit_coil(A)
     return A.mask.flatten(1).to(A.maps.real.dtype).sort(-1).values

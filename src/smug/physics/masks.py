@@ -58,7 +58,7 @@ def variable_density_lines(
     center_fraction: float = 0.08,
     *,
     seed: int,
-    power: float = 3.0,
+    power: float = 2.0,
 ) -> Tensor:
     """ACS lines plus lines drawn without replacement with density ``(1 - r)**power``, ``bool (1, width)``.
 

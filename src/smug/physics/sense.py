@@ -127,7 +127,7 @@ class Sense:
         """Raise ValueError unless ``image`` is complex ``(..., batch, y, x)`` and fits mask and maps."""
         maps_shape = (self.maps.shape[0], *self.maps.shape[2:])
         mask_shape = (self.mask.shape[0], 1, self.mask.shape[-1]) if self.is_line_mask else tuple(self.mask.shape)
-        fits = image.ndim >= 3 and _broadcastable(image.shape[-3:], maps_shape, mask_shape)
+        fits = image.ndim >= 3 and all(image.shape) and _broadcastable(image.shape[-3:], maps_shape, mask_shape)
         if not (fits and image.is_complex()):
             raise ValueError(
                 f"image: expected complex (..., batch, y, x) that fits {self}, "
@@ -136,7 +136,7 @@ class Sense:
 
     def check_kspace(self, kspace: Tensor) -> None:
         """Raise ValueError unless ``kspace`` is complex ``(..., batch, coil, y, x)`` and fits mask and maps."""
-        fits = kspace.ndim >= 4 and _broadcastable(kspace.shape[-4:], self.maps.shape, self.sampled.shape)
+        fits = kspace.ndim >= 4 and all(kspace.shape) and _broadcastable(kspace.shape[-4:], self.maps.shape, self.sampled.shape)
         if not (fits and kspace.is_complex() and kspace.shape[-3] == self.maps.shape[1]):
             raise ValueError(
                 f"k-space: expected complex (..., batch, coil, y, x) that fits {self}, "

@@ -1,0 +1,90 @@
+import pytest
+import torch
+
+from smug.physics.coils import simulated_maps
+from smug.physics.factor import spectrum
+from smug.physics.sense import Sense
+
+from .conftest import dense, image_shape, random_maps, random_mask
+
+
+def inner(a, b):
+    return (a.conj() * b).sum()
+
+
+def test_adjoint(A, image, randn):
+    kspace = randn(*A(image).shape)
+    torch.testing.assert_close(inner(A(image), kspace), inner(image, A.H(kspace)))
+
+
+def test_shapes_and_leading_axes(A, image, randn):
+    batch, height, width = image_shape(A)
+    assert A(image).shape == (batch, A.maps.shape[1], height, width)
+    stacked = randn(3, *image.shape)
+    torch.testing.assert_close(A(stacked)[1], A(stacked[1]))
+    torch.testing.assert_close(A.H(A(stacked))[2], A.H(A(stacked[2])))
+    torch.testing.assert_close(A.gram(stacked)[0], A.gram(stacked[0]))
+
+
+def test_gram_is_adjoint_times_operator(A, image):
+    torch.testing.assert_close(A.gram(image), A.H(A(image)))
+
+
+def test_adjoint_masks_its_input(A, image, randn):
+    kspace = randn(*A(image).shape)
+    torch.testing.assert_close(A.H(kspace), A.H(A.sampled * kspace))
+    assert not A(image)[~A.sampled.expand_as(kspace)].any()
+
+
+def test_each_slice_alone(A, image):
+    for i in range(image.shape[0]):
+        torch.testing.assert_close(A[i](image[i : i + 1]), A(image)[i : i + 1])
+    torch.testing.assert_close(A[-1](image[-1:]), A(image)[-1:])
+
+
+def test_operator_norm(A, image):
+    height = image.shape[-2]
+    exact = torch.stack([torch.linalg.matrix_norm(dense(A, i, height), 2) for i in range(A.batch)])
+    torch.testing.assert_close(A.operator_norm(500).to(exact.dtype), exact, rtol=1e-4, atol=1e-6)
+    assert (exact <= 1 + 1e-9).all()
+
+
+def test_single_precision_is_kept(device):
+    A = Sense(random_mask(1, 8), simulated_maps(2, 6, 8, seed=0)).to(device)
+    image = torch.randn(1, 6, 8, dtype=torch.complex64, device=device)
+    assert A(image).dtype == A.H(A(image)).dtype == A.gram(image).dtype == torch.complex64
+
+
+def test_spectrum_of_lines_is_that_of_the_matrix(device):
+    A = Sense(random_mask(2, 9), random_maps(2, 3, 6, 9)).to(device)
+    for i, values in enumerate(spectrum(A)):
+        exact = torch.linalg.svdvals(dense(A, i, 6)).flip(0).square()
+        torch.testing.assert_close(values, exact, atol=1e-10, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("mask", "maps", "message"),
+    [
+        (torch.ones(1, 8), None, "expected bool"),
+        (torch.ones(8, dtype=torch.bool), None, "expected bool"),
+        (torch.zeros(2, 8, dtype=torch.bool), None, "at least one sampled"),
+        (torch.ones(6, 8, dtype=torch.bool), random_maps(2, 2, 6, 8), r"needs a batch axis|does not fit"),
+        (torch.ones(1, 8, dtype=torch.bool), random_maps(2, 2, 6, 7), "does not fit"),
+        (torch.ones(1, 8, dtype=torch.bool), 2 * random_maps(2, 2, 6, 8), "<= 1 at every pixel"),
+        (torch.ones(1, 8, dtype=torch.bool), random_maps(2, 2, 6, 8) * torch.nan, "<= 1 at every pixel"),
+        (torch.ones(1, 8, dtype=torch.bool), random_maps(2, 2, 6, 8).real, "expected complex"),
+    ],
+)
+def test_bad_operators_are_refused(mask, maps, message):
+    with pytest.raises(ValueError, match=message):
+        Sense(mask, maps)
+
+
+def test_bad_images_are_refused(randn):
+    A = Sense(random_mask(2, 8), random_maps(2, 2, 6, 8))
+    for bad in (randn(6, 8), randn(3, 6, 8), randn(2, 6, 7), randn(2, 6, 8).real):
+        with pytest.raises(ValueError, match="image: expected complex"):
+            A(bad)
+    for bad in (randn(2, 6, 8), randn(2, 3, 6, 8), randn(2, 2, 6, 8).real):
+        with pytest.raises(ValueError, match="k-space: expected complex"):
+            A.H(bad)
