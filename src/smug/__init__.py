@@ -1,3 +1,49 @@
 """smug: MRI reconstruction by smoothed unrolling, and honest tests of its robustness. For research use only."""
 
+from smug import attacks
+from smug.attacks import Threat
+from smug.evaluation import metrics
+from smug.models.adapters import as_complex
+from smug.models.classical import CGSense, ZeroFilled, tuned_cg_sense
+from smug.models.didn import DIDN
+from smug.models.noise_map import noise_map
+from smug.models.normalised import measurement_scale, normalised
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
+from smug.models.smoothing import Smoothing, smooth
+from smug.models.unet import UNet
+from smug.models.unrolled import unroll
+from smug.models.weighting import WeightEncoder
+from smug.physics.consistency import Solution, solve
+from smug.physics.sense import Sense
+from smug.training import losses
+from smug.zoo import load
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DIDN",
+    "RSE2E",
+    "SMUG",
+    "CGSense",
+    "MoDL",
+    "Sense",
+    "Smoothing",
+    "Solution",
+    "Threat",
+    "UNet",
+    "WeightEncoder",
+    "WeightedSMUG",
+    "ZeroFilled",
+    "as_complex",
+    "attacks",
+    "load",
+    "losses",
+    "measurement_scale",
+    "metrics",
+    "noise_map",
+    "normalised",
+    "smooth",
+    "solve",
+    "tuned_cg_sense",
+    "unroll",
+]

@@ -101,9 +101,7 @@ def test_keeping_the_best_is_never_worse_than_doing_nothing(slices):
 
 def test_a_reconstructor_at_its_worst_keeps_zero(slices):
     def worst_when_clean(y, A, generator=None):
-        return (
-            A.H(y) + slices.target * (10 / (1 + (y - slices.y).abs().square().sum((1, 2, 3))))[:, None, None]
-        )
+        return A.H(y) + slices.target * (10 / (1 + (y - slices.y).abs().square().sum((1, 2, 3))))[:, None, None]
 
     result = pgd(worst_when_clean, *slices, THREAT, steps=2)
     assert not result.delta.any()
@@ -131,9 +129,7 @@ def test_every_stream_of_noise_is_its_own(slices):
     gradients = [derive(SEEDS, GRADIENT, r, s, k) for r in range(2) for s in range(2) for k in range(3)]
     assert all(torch.equal(a, b) for a, b in zip(seen[True], gradients, strict=True))
     others = {tuple(seeds.tolist()) for seeds in seen[False]}
-    assert others == {
-        tuple(derive(SEEDS, stream, k).tolist()) for stream in (SELECTION, SCORE) for k in range(2)
-    }
+    assert others == {tuple(derive(SEEDS, stream, k).tolist()) for stream in (SELECTION, SCORE) for k in range(2)}
     assert len({*others, *(tuple(g.tolist()) for g in gradients)}) == 16
 
 
@@ -167,9 +163,7 @@ def test_the_reported_objective_is_on_fresh_draws(slices):
 
 
 def test_instability_is_blind_at_zero_and_shows_it(slices):
-    result = attack(
-        smooth, *slices, THREAT, rule=PGD(steps=2, start=starts.zero), objective=to_clean, generator=SEEDS
-    )
+    result = attack(smooth, *slices, THREAT, rule=PGD(steps=2, start=starts.zero), objective=to_clean, generator=SEEDS)
     assert not result.gradient_norm.any()
     assert not result.delta.any()
     assert (pgd(smooth, *slices, THREAT, objective=to_clean, generator=SEEDS).objective > 0).all()

@@ -113,9 +113,7 @@ def test_l2_attack_of_a_linear_reconstructor_reaches_the_largest_singular_value(
 def test_linf_attack_beats_random_corners(slices):
     y, A, target = one = slices[0]
     threat = Threat(0.05, "linf", "kspace-l2")
-    signs = torch.view_as_complex(
-        torch.view_as_real(complex_normal(torch.arange(2000), y.shape[1:], y.dtype)).sign()
-    )
+    signs = torch.view_as_complex(torch.view_as_real(complex_normal(torch.arange(2000), y.shape[1:], y.dtype)).sign())
     corners = threat.radius(*one) * A.sampled * signs.to(y.device)
     best = (A.H(y + corners) - target).abs().square().mean((1, 2)).max()
     assert (pgd(linear, *one, threat, steps=10).objective > best).all()

@@ -53,18 +53,14 @@ def test_the_corner_of_the_box_has_the_l2_norm_of_the_same_value(slices, unit):
 def test_relative_l2_is_the_value_on_the_boundary(slices):
     threat = Threat(0.07, "l2", "kspace-l2")
     delta = threat.project(1e6 * slices.y, threat.radius(*slices))
-    torch.testing.assert_close(
-        relative_l2(delta, slices.y, slices.A), torch.full_like(delta.real[:, 0, 0, 0], 0.07)
-    )
+    torch.testing.assert_close(relative_l2(delta, slices.y, slices.A), torch.full_like(delta.real[:, 0, 0, 0], 0.07))
 
 
 def test_radii_are_per_slice(slices):
     threat = Threat(0.1, "linf", "kspace-max")
     y = slices.y * torch.tensor([1.0, 50.0], device=slices.y.device)[:, None, None, None]
     radius = threat.radius(y, slices.A, slices.target)
-    torch.testing.assert_close(
-        radius, threat.radius(*slices) * torch.tensor([1.0, 50.0], device=radius.device)
-    )
+    torch.testing.assert_close(radius, threat.radius(*slices) * torch.tensor([1.0, 50.0], device=radius.device))
 
 
 def test_text_tells_number_norm_and_unit():

@@ -39,9 +39,7 @@ def test_volume_agrees_with_scikit_image(generator, device, dtype):
         peak_signal_noise_ratio(t, a, data_range=t.max()), abs=1e-6
     )
     assert nmse(x, target, "volume").item() == pytest.approx(normalized_root_mse(t, a) ** 2, rel=1e-6)
-    per_slice = [
-        structural_similarity(ts, s, win_size=7, data_range=t.max()) for ts, s in zip(t, a, strict=True)
-    ]
+    per_slice = [structural_similarity(ts, s, win_size=7, data_range=t.max()) for ts, s in zip(t, a, strict=True)]
     assert ssim(x, target, "volume").item() == pytest.approx(np.mean(per_slice), abs=1e-6)
 
 

@@ -134,9 +134,7 @@ def test_calibrated_maps_use_the_calibration_region_alone(disc, device, generato
     mask[:, 5] = True
     kspace = fft2c(coil_images)
     other = kspace.clone()
-    other[..., :26] = torch.randn(
-        other[..., :26].shape, generator=generator, dtype=other.dtype, device=device
-    )
+    other[..., :26] = torch.randn(other[..., :26].shape, generator=generator, dtype=other.dtype, device=device)
     assert torch.equal(maps_from_calibration(kspace, mask), maps_from_calibration(other, mask))
 
 
@@ -246,9 +244,7 @@ def test_calibrated_maps_agree_with_espirit(brain):
     kspace = brain * mask[:, None, None]
     maps = maps_from_calibration(kspace, mask)
     # 20 central lines give ESPIRiT its calibration square
-    espirit = mri.app.EspiritCalib(
-        kspace[0].numpy(), calib_width=20, max_iter=15, crop=0, show_pbar=False
-    ).run()
+    espirit = mri.app.EspiritCalib(kspace[0].numpy(), calib_width=20, max_iter=15, crop=0, show_pbar=False).run()
     coil_images = ifft2c(brain)
     inside = coil_images.abs().square().sum(1).sqrt() > 0.1 * coil_images.abs().max()
     agreement = (maps.conj() * torch.from_numpy(espirit)[None]).sum(1).abs()[inside]

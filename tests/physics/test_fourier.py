@@ -11,9 +11,7 @@ SIZES = [(8, 8), (7, 9), (1, 6), (5, 1)]
 def test_against_numpy(size, device):
     image = torch.randn(2, *size, dtype=torch.complex128, device=device)
     axes = (-2, -1)
-    expected = np.fft.fftshift(
-        np.fft.fft2(np.fft.ifftshift(image.cpu().numpy(), axes=axes), norm="ortho"), axes=axes
-    )
+    expected = np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(image.cpu().numpy(), axes=axes), norm="ortho"), axes=axes)
     np.testing.assert_allclose(fft2c(image).cpu().numpy(), expected, atol=1e-12)
 
 

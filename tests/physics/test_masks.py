@@ -70,9 +70,7 @@ def test_variable_density_falls_with_the_distance_from_dc():
     assert sum(rings[:9]) > 1.5 * sum(rings[9:18]) > 1.5**2 * sum(rings[18:27])
 
 
-@pytest.mark.parametrize(
-    ("width", "rate", "center_fraction"), [(256, 4, 0.08), (368, 8, 0.04), (127, 3, 0.1)]
-)
+@pytest.mark.parametrize(("width", "rate", "center_fraction"), [(256, 4, 0.08), (368, 8, 0.04), (127, 3, 0.1)])
 def test_equispaced_lines_have_the_spacing_of_fastmri(width, rate, center_fraction):
     acs = round(width * center_fraction)
     spacing = rate * (acs - width) / (acs * rate - width)  # as published with fastMRI
@@ -149,9 +147,7 @@ def test_poisson_disc_keeps_samples_apart_and_thins_outwards():
 
 
 def test_poisson_disc_differs_between_seeds():
-    assert not torch.equal(
-        poisson_disc(64, 64, seed=0, calibration=8), poisson_disc(64, 64, seed=1, calibration=8)
-    )
+    assert not torch.equal(poisson_disc(64, 64, seed=0, calibration=8), poisson_disc(64, 64, seed=1, calibration=8))
 
 
 @pytest.mark.parametrize(
@@ -168,9 +164,7 @@ def test_poisson_disc_refuses(arguments, message):
         poisson_disc(*arguments, seed=0)
 
 
-@pytest.mark.parametrize(
-    "mask", [*LINES, lambda size, seed: poisson_disc(size, size, calibration=8, seed=seed)]
-)
+@pytest.mark.parametrize("mask", [*LINES, lambda size, seed: poisson_disc(size, size, calibration=8, seed=seed)])
 def test_a_negative_seed_is_refused(mask):
     with pytest.raises(ValueError, match="non-negative"):
         mask(64, seed=-1)

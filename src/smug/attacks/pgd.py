@@ -50,9 +50,7 @@ class PGD:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if self.step_size is not None and not 0 < self.step_size < float("inf"):
-            raise ValueError(
-                f"step_size: expected a finite fraction of eps > 0, or None, got {self.step_size}"
-            )
+            raise ValueError(f"step_size: expected a finite fraction of eps > 0, or None, got {self.step_size}")
         if self.keep not in ("best", "last"):
             raise ValueError(f"keep: expected 'best' or 'last', got {self.keep!r}")
 

@@ -63,8 +63,7 @@ class Problem:
         x = self.f(y, self.A, generator=seeds)
         if x.shape != self.target.shape:
             raise ValueError(
-                f"reconstruction: expected the shape of the target, {tuple(self.target.shape)}, "
-                f"got {tuple(x.shape)}"
+                f"reconstruction: expected the shape of the target, {tuple(self.target.shape)}, got {tuple(x.shape)}"
             )
         return x
 
@@ -96,9 +95,7 @@ class Problem:
         """Raise RuntimeError for a perturbation that the threat does not allow."""
         inside = self.threat.size(delta) <= self.radius * (1 + TOLERANCE)
         if not bool(inside.all()) or bool(delta[~self.support].any()):
-            raise RuntimeError(
-                f"attack: the perturbation leaves the threat {self.threat} or the sampled entries"
-            )
+            raise RuntimeError(f"attack: the perturbation leaves the threat {self.threat} or the sampled entries")
 
     def _value(self, delta: Tensor, seeds: Tensor) -> Tensor:
         return self.objective(self.reconstruct(self.y + delta, seeds), self.target, self.clean)

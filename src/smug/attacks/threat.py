@@ -56,13 +56,9 @@ class Threat:
         if self.unit not in UNITS:
             raise ValueError(f"unit: expected one of {', '.join(UNITS)}, got {self.unit!r}")
         if self.norm == "l2" and self.unit in ENTRYWISE_UNITS:
-            raise ValueError(
-                f"unit {self.unit!r} sizes single entries (linf); with l2 use 'kspace-l2' or 'noise'"
-            )
+            raise ValueError(f"unit {self.unit!r} sizes single entries (linf); with l2 use 'kspace-l2' or 'noise'")
         if (self.unit == "noise") != (self.noise_sigma is not None):
-            raise ValueError(
-                f"noise_sigma: needed by unit 'noise' and only by it, got {self.noise_sigma} for {self}"
-            )
+            raise ValueError(f"noise_sigma: needed by unit 'noise' and only by it, got {self.noise_sigma} for {self}")
         if self.noise_sigma is not None and not (math.isfinite(self.noise_sigma) and self.noise_sigma > 0):
             raise ValueError(f"noise_sigma: expected a finite number > 0, got {self.noise_sigma}")
 

@@ -170,9 +170,7 @@ def sulci(grid: Grid, rng: np.random.Generator, hull: Array, depth: float) -> Ar
     return distance
 
 
-def cortex(
-    grid: Grid, rng: np.random.Generator, hull: Array, fissures: Array, depth: float
-) -> Iterator[Layer]:
+def cortex(grid: Grid, rng: np.random.Generator, hull: Array, fissures: Array, depth: float) -> Iterator[Layer]:
     """Cerebrospinal fluid, the grey ribbon and white matter; `fissures` is the distance from extra clefts."""
     surface = np.minimum(sulci(grid, rng, hull, depth), fissures)
     fluid = rng.uniform(0.002, 0.01) * np.exp(0.9 * grid.field(rng, 0.5, 4))
@@ -244,9 +242,7 @@ def eyes(grid: Grid, rng: np.random.Generator, y: float, x: float) -> Iterator[L
     """Globes with lens in orbital fat, with optic nerves."""
     radius = rng.uniform(0.11, 0.14)
     yield "fat", grid.cover(grid.ellipse((y + 0.08, x), (0.22, radius + 0.03), 0.2, mirrored=True))
-    nerve = np.minimum(
-        0.02 - np.abs(np.abs(grid.x) - x + 0.4 * (grid.y - y)), 0.15 - np.abs(grid.y - y - 0.15)
-    )
+    nerve = np.minimum(0.02 - np.abs(np.abs(grid.x) - x + 0.4 * (grid.y - y)), 0.15 - np.abs(grid.y - y - 0.15))
     yield "muscle", grid.cover(nerve)
     globe = grid.ellipse((y, x), (radius, radius), mirrored=True)
     yield "muscle", grid.cover(globe + 0.012)

@@ -1,9 +1,8 @@
 """Sets of fully sampled images: the embedded phantom and HDF5 files of slices."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,7 @@ class Images:
         return Images(self.images[rows], _take(self.names, rows), _take(self.subjects, rows))
 
 
-def load_images(
-    source: str, split: str, size: int, *, count: int | None = None, root: Path | None = None
-) -> Images:
+def load_images(source: str, split: str, size: int, *, count: int | None = None, root: Path | None = None) -> Images:
     """Load a split of an image set at ``size`` x ``size``.
 
     ``source`` is ``phantom`` (``count`` of them, 64 by default), ``siat``, ``openms`` or ``knee`` (below ``root``,
@@ -90,26 +87,7 @@ def _fit(image: Tensor, size: int) -> Tensor:
 def _phantoms(split: str, size: int, count: int) -> Images:
     seeds = range(PHANTOM_SEEDS[split], PHANTOM_SEEDS[split] + count)
     names = tuple(f"phantom-{seed}" for seed in seeds)
-    return Images(torch.stack(_parallel(partial(_phantom, size), seeds)), names, names)
-
-
-def _phantom(size: int, seed: int) -> Tensor:
-    return head_phantom(seed, size)
-
-
-def _parallel(function: Any, seeds: Sequence[int]) -> list[Tensor]:
-    """Map in processes where there is enough to do."""
-    if len(seeds) < 200:
-        return [function(seed) for seed in seeds]
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        return [torch.from_numpy(part) for part in pool.map(_as_array, [function] * len(seeds), seeds, chunksize=16)]
-
-
-def _as_array(function: Any, seed: int) -> Any:
-    return function(seed).numpy()
+    return Images(torch.stack([head_phantom(seed, size) for seed in seeds]), names, names)
 
 
 def _read(path: Path, size: int) -> Images:
@@ -138,7 +116,11 @@ def _magnitude_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
             continue
         for i, magnitude in enumerate(volume[()]):
             image = torch.from_numpy(magnitude.astype("float32"))
-            yield torch.complex(image, torch.zeros_like(image)), f"{name}-{i:03d}", str(volume.attrs.get("patient", name))
+            yield (
+                torch.complex(image, torch.zeros_like(image)),
+                f"{name}-{i:03d}",
+                str(volume.attrs.get("patient", name)),
+            )
 
 
 def _take(items: tuple[str, ...], rows: list[int]) -> tuple[str, ...]:

@@ -111,9 +111,7 @@ def _contrast(rng: np.random.Generator) -> dict[str, float]:
     weights[second] += share
     fat_suppression = rng.uniform(0.2, 1) if rng.random() < 0.3 else 1.0
     jitter = np.exp(rng.normal(0, 0.1, len(_TISSUES)))
-    signal = {
-        name: float(weights @ values * j) for (name, values), j in zip(_TISSUES.items(), jitter, strict=True)
-    }
+    signal = {name: float(weights @ values * j) for (name, values), j in zip(_TISSUES.items(), jitter, strict=True)}
     return signal | {"fat": signal["fat"] * fat_suppression}
 
 
@@ -247,9 +245,7 @@ def _sagittal(grid: Grid, rng: np.random.Generator) -> Iterator[Layer]:
     yield from soft_tissue(grid, rng, np.minimum(neck, body - 0.08))
     yield from cavities(grid, rng, grid.ellipse((0.6, -0.45), (0.25, rng.uniform(0.15, 0.3))), body)
     slope = rng.uniform(0.1, 0.4)
-    hull = np.minimum(
-        head - rng.uniform(0.12, 0.16), 0.3 + slope * grid.x - grid.y + 0.05 * grid.field(rng, 0.5, 2)
-    )
+    hull = np.minimum(head - rng.uniform(0.12, 0.16), 0.3 + slope * grid.x - grid.y + 0.05 * grid.field(rng, 0.5, 2))
     yield "bone", grid.cover(hull + 0.05)
     yield from cortex(grid, rng, hull, hull + 1, rng.uniform(0.18, 0.35))
     back = wobbly(grid, rng, grid.ellipse((0.38, 0.38), (0.18, 0.24), 0.3), 0.015)
@@ -261,12 +257,7 @@ def _sagittal(grid: Grid, rng: np.random.Generator) -> Iterator[Layer]:
         yield "white", grid.cover(upper)
         yield "deep", grid.cover(wobbly(grid, rng, grid.ellipse((0.1, 0.02), (0.12, 0.17)), 0.01))
         pons = 0.06 * np.exp(-(((grid.y - 0.33) / 0.12) ** 2))
-        axis = (
-            0.1
-            - pons
-            + rng.uniform(0.1, 0.4) * np.maximum(grid.y - 0.2, 0)
-            + 0.02 * grid.field(rng, 0.3, 1.5)
-        )
+        axis = 0.1 - pons + rng.uniform(0.1, 0.4) * np.maximum(grid.y - 0.2, 0) + 0.02 * grid.field(rng, 0.3, 1.5)
         stem = np.minimum(0.05 + pons - np.abs(grid.x - axis), grid.y - 0.12)
         yield "fluid", grid.cover(stem + 0.035)
         yield "white", grid.cover(stem) * 0.8

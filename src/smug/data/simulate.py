@@ -68,6 +68,12 @@ def simulate(images: Tensor, acquisition: Acquisition, seeds: Sequence[int], nam
     return Scan(A(target) + A.sampled * noise, A, target, tuple(names))
 
 
+def named_scans(images: Tensor, names: Sequence[str], acquisition: Acquisition) -> tuple[Scan, ...]:
+    """Return one scan per slice, whose mask, maps, phase and noise depend on the slice's name only."""
+    rows = zip(images.split(1), names, strict=True)
+    return tuple(simulate(image, acquisition, [named_seed(name)], [name]) for image, name in rows)
+
+
 def smooth_phase(height: int, width: int, seed: int) -> Tensor:
     """Return a random smooth field of about unit size, real ``(y, x)``: a polynomial of degree 2."""
     a = np.random.default_rng([seed, 1]).normal(size=6)

@@ -60,14 +60,10 @@ def ssim(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     data range of 2, compares with no other.)
     """
     if convention == "complex":
-        raise ValueError(
-            'got convention="complex", for which SSIM is not defined: expected "slice" or "volume"'
-        )
+        raise ValueError('got convention="complex", for which SSIM is not defined: expected "slice" or "volume"')
     x, target = _prepare(x, target, convention)
     if min(x.shape[-2:]) < WINDOW:
-        raise ValueError(
-            f"got images {tuple(x.shape[-2:])}, expected at least the window, {WINDOW} x {WINDOW}"
-        )
+        raise ValueError(f"got images {tuple(x.shape[-2:])}, expected at least the window, {WINDOW} x {WINDOW}")
     dim = _reduced(convention)
     data_range = target.amax(dim, keepdim=True)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
@@ -95,12 +91,8 @@ def _prepare(x: Tensor, target: Tensor, convention: Convention) -> tuple[Tensor,
     if convention not in get_args(Convention):
         raise ValueError(f"got convention={convention!r}, expected one of {', '.join(get_args(Convention))}")
     if x.ndim != 3 or x.shape != target.shape:
-        raise ValueError(
-            f"got images {tuple(x.shape)} and targets {tuple(target.shape)}, expected equal (batch, y, x)"
-        )
+        raise ValueError(f"got images {tuple(x.shape)} and targets {tuple(target.shape)}, expected equal (batch, y, x)")
     if bool((target == 0).all() if convention == "volume" else (target == 0).flatten(1).all(1).any()):
-        raise ValueError(
-            "got a target that is zero everywhere, expected a signal: its peak normalises the metric"
-        )
+        raise ValueError("got a target that is zero everywhere, expected a signal: its peak normalises the metric")
     x, target = x.to(torch.complex128), target.to(torch.complex128)
     return (x, target) if convention == "complex" else (x.abs(), target.abs())

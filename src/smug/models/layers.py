@@ -1,8 +1,12 @@
 """Building blocks that the denoising networks share."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from smug.models.adapters import as_channels, as_image
 
 
 def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
@@ -33,19 +37,16 @@ def residual(channels: int, depth: int) -> Residual:
     return Residual(*(layer for _ in range(depth) for layer in (convolution(channels, channels), nn.PReLU())))
 
 
-def correct(network: nn.Module, x: Tensor, multiple: int) -> Tensor:
+def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int) -> Tensor:
     """Return ``x + network(x)`` for complex ``(batch, y, x)`` of any size.
 
     The network sees real and imaginary parts as two channels, zero-padded below and right to a multiple of the size
     that it can halve.
     """
-    if not x.is_complex() or x.ndim != 3:
-        raise ValueError(f"denoiser: expected complex images (batch, y, x), got {x.dtype} {tuple(x.shape)}")
     height, width = x.shape[-2:]
-    parts = torch.view_as_real(x).movedim(-1, 1)
-    parts = functional.pad(parts, (0, -width % multiple, 0, -height % multiple))
-    correction = network(parts.contiguous(memory_format=torch.channels_last))[..., :height, :width]
-    return x + torch.view_as_complex(correction.movedim(1, -1).contiguous())
+    channels = functional.pad(as_channels(x), (0, -width % multiple, 0, -height % multiple))
+    correction = network(channels.contiguous(memory_format=torch.channels_last))
+    return x + as_image(correction[..., :height, :width])
 
 
 def start_at_zero(layer: nn.Conv2d) -> nn.Conv2d:

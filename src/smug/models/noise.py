@@ -47,16 +47,19 @@ def derive(seeds: Tensor, *address: int) -> Tensor:
 
 
 def complex_normal(
-    seeds: Tensor, shape: Sequence[int], dtype: torch.dtype = torch.complex64, device: torch.device | None = None
+    seeds: Tensor,
+    shape: Sequence[int],
+    dtype: torch.dtype = torch.complex64,
+    device: torch.device | None = None,
 ) -> Tensor:
     """Return complex noise ``(*seeds.shape, *shape)``, normal with unit variance per real and per imaginary part."""
     seeds = seeds.to(device)
     counter = torch.arange(1, math.prod(shape) + 1, device=seeds.device)
     words = _mix(_mix(seeds)[..., None] + counter * _WEYL).reshape(*seeds.shape, *shape)
-    real = torch.empty((), dtype=dtype).real.dtype
-    radius = (-2 * torch.log((_shift(words, 32).to(real) + 0.5) * 2.0**-32)).clamp_min(0).sqrt()
-    angle = (words & 0xFFFFFFFF).to(real) * (2 * math.pi * 2.0**-32)
-    return torch.polar(radius, angle)
+    # in double precision for every dtype: a word has 64 bits, and 1 - u of small radii would vanish in single
+    radius = (-2 * torch.log((_shift(words, 32).double() + 0.5) * 2.0**-32)).sqrt()
+    angle = (words & 0xFFFFFFFF).double() * (2 * math.pi * 2.0**-32)
+    return torch.polar(radius, angle).to(dtype)
 
 
 def _mix(words: Tensor) -> Tensor:

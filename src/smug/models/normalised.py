@@ -32,7 +32,7 @@ def measurement_scale(y: Tensor, A: Sense) -> Tensor:
     total = energy.sum((-2, -1), keepdim=True)
     if not bool((total.detach() > 0).all()):
         raise ValueError("scale: expected signal in the centre of k-space, got none; is the centre sampled?")
-    return PEAK_OVER_SCALE * (energy.square().sum((-2, -1), keepdim=True) / total).sqrt()
+    return PEAK_OVER_SCALE * (energy / total * energy).sum((-2, -1), keepdim=True).sqrt()
 
 
 def _centre(size: int) -> slice:

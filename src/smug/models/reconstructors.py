@@ -32,7 +32,7 @@ class Reconstructor:
         reconstructor.
         """
         own = _field_names(self)
-        smoothing = getattr(self, "smoothing", None)
+        smoothing: Any = getattr(self, "smoothing", None)
         inner = _field_names(smoothing)
         if unknown := changes.keys() - own - inner:
             raise ValueError(f"replace: expected settings among {sorted(own | inner)}, got {sorted(unknown)}")
@@ -54,6 +54,8 @@ class Reconstructor:
 
 class Unrolled(Reconstructor):
     """A reconstructor whose steps can be watched."""
+
+    denoiser: ImageMap
 
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
@@ -123,9 +125,7 @@ class WeightedSMUG(Unrolled):
         """Yield the unrolling steps."""
         D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
         seeds = entry_seeds(generator, y.shape[0], s.seed)
-        return unroll(
-            lambda x, n: smooth(D, x, s, derive(seeds, n), weight=E), A.H(y), A, self.steps, self.lam
-        )
+        return unroll(lambda x, n: smooth(D, x, s, derive(seeds, n), weight=E), A.H(y), A, self.steps, self.lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,5 +159,6 @@ def _field_names(record: Any) -> set[str]:
 def _check(steps: int, lam: float | Tensor) -> None:
     if steps < 1:
         raise ValueError(f"steps: expected at least one unrolling step, got {steps}")
-    if not bool((torch.as_tensor(lam).detach() > 0).all()):
-        raise ValueError(f"lam: expected a positive number, got {lam}")
+    value = torch.as_tensor(lam).detach()
+    if value.ndim or not 0 < float(value) < float("inf"):
+        raise ValueError(f"lam: expected one positive number, got {lam}")

@@ -102,19 +102,18 @@ def _noise(x: Tensor, smoothing: Smoothing, seeds: Tensor) -> Iterator[Tensor]:
     draws = range(smoothing.num_samples)
     chunk = smoothing.chunk or smoothing.num_samples
     for start in draws[::chunk]:
-        yield smoothing.sigma * torch.stack(
-            [_draw(x, smoothing.noise, seeds, k) for k in draws[start : start + chunk]]
-        )
+        yield smoothing.sigma * torch.stack([_draw(x, smoothing.noise, seeds, k) for k in draws[start : start + chunk]])
 
 
 def _draw(x: Tensor, noise: str, seeds: Tensor, k: int) -> Tensor:
     if noise == "iid":
         return complex_normal(derive(seeds, k), x.shape[1:], x.dtype, x.device)
-    return (-1) ** k * complex_normal(derive(seeds, k // 2), x.shape[1:], x.dtype, x.device)
+    sign = -1 if k % 2 else 1
+    return sign * complex_normal(derive(seeds, k // 2), x.shape[1:], x.dtype, x.device)
 
 
 def _evaluate(function: ImageMap, x: Tensor, recompute: bool) -> Tensor:
     if not (recompute and torch.is_grad_enabled()):
         return function(x)
-    result: Tensor = checkpoint(function, x, use_reentrant=False, preserve_rng_state=False)
+    result: Tensor = checkpoint(function, x, use_reentrant=False)
     return result

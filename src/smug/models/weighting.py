@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from smug.models.adapters import as_channels
 from smug.models.layers import convolution
 
 
@@ -27,6 +28,5 @@ class WeightEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map complex images ``(batch, y, x)`` to weights ``(batch,)``."""
-        parts = torch.view_as_real(x).movedim(-1, 1)
-        features = self.features(parts).mean((-2, -1))
+        features = self.features(as_channels(x)).mean((-2, -1))
         return self.minimum + (1 - self.minimum) * torch.sigmoid(self.linear(features)).squeeze(-1)

@@ -80,9 +80,7 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     if not bool(torch.isfinite(torch.view_as_real(y)).all()):
         raise ValueError("got k-space with NaN or infinite values, expected finite measurements")
     if not window >= 0:
-        raise ValueError(
-            f"got window={window}, expected a Kaiser shape parameter of at least 0 (0 is no taper)"
-        )
+        raise ValueError(f"got window={window}, expected a Kaiser shape parameter of at least 0 (0 is no taper)")
 
     sizes = y.shape[-2:]
     lengths = [len(range(size)[region]) for size, region in zip(sizes, calibration_region(mask), strict=True)]
@@ -93,8 +91,7 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
                 "to estimate coil maps: sample more of the centre, or pass maps of your own"
             )
     taper_y, taper_x = (
-        _taper(size, min(length, MAX_CALIBRATION), window, y)
-        for size, length in zip(sizes, lengths, strict=True)
+        _taper(size, min(length, MAX_CALIBRATION), window, y) for size, length in zip(sizes, lengths, strict=True)
     )
     coil_images = ifft2c(y * (taper_y[:, None] * taper_x))
     rss = torch.linalg.vector_norm(coil_images, dim=-3, keepdim=True)

@@ -24,9 +24,7 @@ class Solution:
     converged: Tensor
 
 
-def solve(
-    A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100
-) -> Solution:
+def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100) -> Solution:
     """Solve ``(A^H A + lam) x = b`` for every image on its own.
 
     ``b`` is complex ``(..., batch, y, x)``; ``lam >= 0`` is a number or real and broadcasts to the leading axes of
@@ -41,9 +39,7 @@ def solve(
     if not bool((lam.detach() >= 0).all()):
         raise ValueError(f"lam: expected a number >= 0, got {lam.detach().flatten()[:4].tolist()}")
     if not tolerance > 0 or max_iterations < 1:
-        raise ValueError(
-            f"expected tolerance > 0 and max_iterations >= 1, got {tolerance} and {max_iterations}"
-        )
+        raise ValueError(f"expected tolerance > 0 and max_iterations >= 1, got {tolerance} and {max_iterations}")
     value, iterations, residual, converged = _Solve.apply(
         b, lam[..., None, None], A.maps, A.mask, tolerance, max_iterations
     )
@@ -61,9 +57,7 @@ class _Solve(torch.autograd.Function):
         ctx: Any, b: Tensor, lam: Tensor, maps: Tensor, mask: Tensor, tolerance: float, max_iterations: int
     ) -> tuple[Tensor, ...]:
         A = Sense(mask, maps)
-        x, iterations, converged = conjugate_gradient(
-            lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations
-        )
+        x, iterations, converged = conjugate_gradient(lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations)
         residual = _norm(b - A.gram(x) - lam * x) / _norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
         x = torch.where(residual.isfinite()[..., None, None], x, torch.full_like(x, torch.nan))
         ctx.save_for_backward(lam, maps, mask, x)
@@ -80,9 +74,7 @@ class _Solve(torch.autograd.Function):
             grad_lam = -(w.conj() * x).real.sum((-2, -1), keepdim=True).sum_to_size(lam.shape)
         if ctx.needs_input_grad[2]:
             A, wc, xc = Sense(mask, maps), w.unsqueeze(-3), x.unsqueeze(-3)
-            grad_maps = -(wc.conj() * A.sample(maps * xc) + xc.conj() * A.sample(maps * wc)).sum_to_size(
-                maps.shape
-            )
+            grad_maps = -(wc.conj() * A.sample(maps * xc) + xc.conj() * A.sample(maps * wc)).sum_to_size(maps.shape)
         return w, grad_lam, grad_maps, None, None, None
 
 

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def random_lines(
-    width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int
-) -> Tensor:
+def random_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int) -> Tensor:
     """Autocalibration lines (ACS) plus lines drawn uniformly without replacement, ``bool (1, width)``.
 
     The convention of fastMRI, except that the number of lines is exactly ``round(width / acceleration)``:
@@ -30,9 +28,7 @@ def random_lines(
     return variable_density_lines(width, acceleration, center_fraction, seed=seed, power=0.0)
 
 
-def equispaced_lines(
-    width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int
-) -> Tensor:
+def equispaced_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int) -> Tensor:
     """ACS lines plus equispaced lines with a random offset, ``bool (1, width)``.
 
     As in fastMRI, the spacing is widened to ``(width - acs) / (lines - acs)``, in general no integer, so
@@ -80,9 +76,7 @@ def variable_density_lines(
     return torch.from_numpy(mask)[None]
 
 
-def poisson_disc(
-    height: int, width: int, acceleration: float = 4.0, calibration: int = 24, *, seed: int
-) -> Tensor:
+def poisson_disc(height: int, width: int, acceleration: float = 4.0, calibration: int = 24, *, seed: int) -> Tensor:
     """Variable-density Poisson disc with a fully sampled calibration square, ``bool (1, height, width)``.
 
     Outside the square any two samples are at least the smaller of their radii apart; the radius grows

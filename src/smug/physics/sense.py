@@ -130,13 +130,16 @@ class Sense:
         fits = image.ndim >= 3 and all(image.shape) and _broadcastable(image.shape[-3:], maps_shape, mask_shape)
         if not (fits and image.is_complex()):
             raise ValueError(
-                f"image: expected complex (..., batch, y, x) that fits {self}, "
-                f"got {image.dtype} {tuple(image.shape)}"
+                f"image: expected complex (..., batch, y, x) that fits {self}, got {image.dtype} {tuple(image.shape)}"
             )
 
     def check_kspace(self, kspace: Tensor) -> None:
         """Raise ValueError unless ``kspace`` is complex ``(..., batch, coil, y, x)`` and fits mask and maps."""
-        fits = kspace.ndim >= 4 and all(kspace.shape) and _broadcastable(kspace.shape[-4:], self.maps.shape, self.sampled.shape)
+        fits = (
+            kspace.ndim >= 4
+            and all(kspace.shape)
+            and _broadcastable(kspace.shape[-4:], self.maps.shape, self.sampled.shape)
+        )
         if not (fits and kspace.is_complex() and kspace.shape[-3] == self.maps.shape[1]):
             raise ValueError(
                 f"k-space: expected complex (..., batch, coil, y, x) that fits {self}, "

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smug.data.images import Images, load_images
 from smug.data.scan import Scan
-from smug.data.simulate import named_seed, simulate
+from smug.data.simulate import named_scans, simulate
 from smug.training.config import DataConfig
 
 
@@ -49,17 +49,10 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
     validation = tuple(
         scan
         for source in distinct
-        for scan in fixed_scans(load_images(source, "val", config.size, count=share, root=root), config)
+        for images in [load_images(source, "val", config.size, count=share, root=root)]
+        for scan in named_scans(images.images, images.names, config.acquisition)
     )
     return TrainingData(sources, validation, config)
-
-
-def fixed_scans(images: Images, config: DataConfig) -> tuple[Scan, ...]:
-    """Return one scan per slice, whose mask, maps and noise depend on the slice's name only."""
-    return tuple(
-        simulate(images.images[i : i + 1], config.acquisition, [named_seed(name)], [name])
-        for i, name in enumerate(images.names)
-    )
 
 
 def _turned(image: Tensor, symmetry: int) -> Tensor:

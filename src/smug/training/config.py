@@ -41,7 +41,7 @@ class OptimizerConfig:
     updates: int = 1000
     batch: int = 2
     learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[float, float] = (0.9, 0.99)
     clip_norm: float = 1.0
     validate_every: int = 200
 
@@ -74,7 +74,12 @@ PRESETS: dict[str, Config] = {
         data=DataConfig(size=64, count=32, validation=4),
         optimizer=OptimizerConfig(updates=60, validate_every=20),
     ),
-    "small": Config(training_samples=2, reconstruction_weight=30.0),
+    "small": Config(
+        smoothing=Smoothing(sigma=0.05),
+        training_samples=2,
+        reconstruction_weight=30.0,
+        data=DataConfig(count=1500),
+    ),
     "paper": Config(
         steps=8,
         network=NetworkConfig(kind="didn", channels=64, depth=3),

@@ -5,6 +5,7 @@ Squared norms are means over pixels and over the real and imaginary part. Scans 
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -15,8 +16,8 @@ from smug.models.reconstructors import Reconstructor, Unrolled
 from smug.models.smoothing import ImageMap
 from smug.models.unrolled import Step
 
-StabilityTarget = Callable[[Step, Tensor], Tensor]
-"""What the denoised samples of a step are pulled towards: ``(step, t) -> image``."""
+StabilityTarget = Callable[[Tensor], Callable[[Step], Tensor]]
+"""What the denoised samples are pulled towards: given t, the image of every step."""
 
 
 def mean_square(difference: Tensor) -> Tensor:
@@ -40,7 +41,9 @@ def unrolled_stability(
 ) -> Tensor:
     """Equation (7), UStab: ``sum_n E||D(x^n + eta) - D(t)||^2``, on the samples that make the smoothed output.
 
-    ``towards`` replaces ``D(t)``, as in Fig. 13. Gradients flow through ``D(x^n + eta)``, ``x^n`` and ``D(t)``.
+    ``towards`` replaces ``D(t)``; the alternatives of Fig. 13 are :func:`target_itself`, and
+    :func:`denoised_target` and :func:`denoised_iterate` of ``f.denoiser`` or of a :func:`frozen` one. Gradients
+    flow through ``D(x^n + eta)``, ``x^n`` and ``D(t)``.
     """
     return stable_reconstruction(f, scan, generator, towards=towards)[0]
 
@@ -63,14 +66,39 @@ def stable_reconstruction(
 ) -> tuple[Tensor, Tensor]:
     """Return the loss of equation (7) and the reconstruction, from one pass."""
     t = scan.truth
-    towards = towards or denoised_target(f, t)
+    goal = (towards or denoised_target(f.denoiser))(t)
     stability = torch.zeros((), device=t.device)
     for step in f.iterate(scan.y, scan.A, generator):
-        stability = stability + mean_square(step.z.samples - towards(step, t))
+        stability = stability + mean_square(step.z.samples - goal(step))
     return stability, step.solution.value
 
 
-def denoised_target(f: Unrolled, target: Tensor) -> StabilityTarget:
-    """Pull towards ``D(t)``, the paper's choice; it is evaluated once."""
-    denoised = f.denoiser(target)
-    return lambda step, t: denoised
+def denoised_target(denoiser: ImageMap) -> StabilityTarget:
+    """Pull towards ``D(t)``, the paper's choice; it is evaluated once for all steps."""
+
+    def towards(t: Tensor) -> Callable[[Step], Tensor]:
+        denoised = denoiser(t)
+        return lambda step: denoised
+
+    return towards
+
+
+def denoised_iterate(denoiser: ImageMap) -> StabilityTarget:
+    """Pull towards ``D(x^n)``, the step's denoised image without noise."""
+    return lambda t: lambda step: denoiser(step.x)
+
+
+def target_itself(t: Tensor) -> Callable[[Step], Tensor]:
+    """Pull towards ``t``."""
+    return lambda step: t
+
+
+def frozen(denoiser: ImageMap) -> ImageMap:
+    """Return a copy of the denoiser as it is now, which carries no gradient: the trained MoDL's in Fig. 13."""
+    fixed = deepcopy(denoiser)
+
+    def call(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return fixed(x)
+
+    return call

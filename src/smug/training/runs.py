@@ -1,16 +1,19 @@
 """A run folder: weights as safetensors with their configuration inside, and a log. Nothing is ever unpickled."""
 
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from smug.files import write_atomically
+from smug.models.noise import Seeds
+from smug.models.normalised import normalised
 from smug.models.reconstructors import Reconstructor
+from smug.physics.sense import Sense
 from smug.training.config import Config, merge, to_dict
 from smug.training.methods import build
 
@@ -19,13 +22,29 @@ WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
-    """A stored model: the reconstructor of normalised measurements, its configuration, and where it came from."""
+class Model:
+    """A trained reconstructor of measurements in any unit.
+
+    ``reconstructor`` is the one of normalised measurements; ``config`` is what it was trained with, which tells its
+    training range; ``metadata`` is what else stands in the file.
+    """
 
     name: str
     reconstructor: Reconstructor
     config: Config
     metadata: Mapping[str, str]
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units."""
+        return normalised(self.reconstructor)(y, A, generator)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the model with other settings: see :meth:`smug.models.reconstructors.Reconstructor.replace`."""
+        return replace(self, reconstructor=self.reconstructor.replace(**changes))
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the networks to a device and return the model."""
+        return replace(self, reconstructor=self.reconstructor.to(device))
 
 
 def save_weights(path: Path, f: Reconstructor, config: Config, *, half: bool = False, **notes: str) -> None:
@@ -38,16 +57,10 @@ def save_weights(path: Path, f: Reconstructor, config: Config, *, half: bool = F
     dtype = torch.float16 if half else torch.float32
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in f.networks().state_dict().items()}
     metadata = {"schema": SCHEMA, "config": json.dumps(to_dict(config)), **notes}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(state, temporary, metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda temporary: save_file(state, temporary, metadata))
 
 
-def load_weights(path: Path, denoiser: nn.Module | None = None) -> Loaded:
+def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
     """Read a run folder or a weights file; ``denoiser`` replaces the configured network as the one to fill.
 
     Raises FileNotFoundError, and ValueError for files that are not weights of this library.
@@ -60,7 +73,7 @@ def load_weights(path: Path, denoiser: nn.Module | None = None) -> Loaded:
     f = build(config, denoiser)
     _fill(f.networks(), state, str(file))
     name = path.name if path.is_dir() else path.stem
-    return Loaded(name, f, config, metadata)
+    return Model(name, f, config, metadata)
 
 
 def initialise(f: Reconstructor, path: Path) -> None:
@@ -87,4 +100,6 @@ def _fill(network: nn.Module, state: Mapping[str, Any], where: str) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"{where}: the weights do not fit the network: {str(error).splitlines()[-1].strip()}") from None
+        raise ValueError(
+            f"{where}: the weights do not fit the network: {str(error).splitlines()[-1].strip()}"
+        ) from None

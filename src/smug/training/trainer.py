@@ -1,17 +1,16 @@
 """The training loop."""
 
-import csv
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
 
 import torch
 
 from smug.data.scan import Scan
 from smug.evaluation.metrics import psnr
+from smug.files import write_atomically
 from smug.models.noise import derive
 from smug.models.reconstructors import Reconstructor
 from smug.training.batches import TrainingData
@@ -22,39 +21,38 @@ from smug.training.runs import WEIGHTS, save_weights
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run tells while it goes: the loss is a mean since the last report, PSNR is in dB."""
+    """One line of the log: the mean loss since the last one, the validation PSNR in dB, and the time."""
 
     update: int
-    updates: int
     loss: float
-    validation_psnr: float | None
+    validation_psnr: float
     seconds: float
 
 
-class Report(Protocol):
-    """Receives the progress of a run."""
-
-    def __call__(self, progress: Progress) -> None:
-        """Show or store it."""
-
-
 def train(
-    f: Reconstructor, config: Config, data: TrainingData, out: Path, report: Report | None = None
-) -> Reconstructor:
-    """Train the networks of ``f`` in place; write weights, configuration and log to the folder ``out``.
+    f: Reconstructor,
+    config: Config,
+    data: TrainingData,
+    out: Path,
+    report: Callable[[float], None] | None = None,
+) -> list[Progress]:
+    """Train the networks of ``f`` in place; write weights and log to the folder ``out`` and return the log.
 
-    Every batch and all noise are functions of (seed, update). The weights with the best validation PSNR are kept and
-    returned. Raises ValueError, with the slices' names, when the loss is not finite; the last good weights stay.
+    Every batch and all noise are functions of (seed, update). The weights are written at every validation and not
+    selected by it. ``report`` receives the loss of every update. Raises ValueError, with the slices' names, when the loss is
+    not finite; the last good weights stay.
     """
     settings = config.optimizer
     networks = f.networks().to(memory_format=torch.channels_last)
+    device = next(networks.parameters()).device
     optimizer = torch.optim.Adam(networks.parameters(), settings.learning_rate, settings.betas)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=settings.updates, cycle_momentum=False, pct_start=0.1
     )
-    loss_of, device = training_loss(config), next(networks.parameters()).device
-    out.mkdir(parents=True, exist_ok=True)
-    log, best, recent, start = [], float("-inf"), [], monotonic()
+    loss_of = training_loss(config)
+    log: list[Progress] = []
+    losses: list[float] = []
+    start = monotonic()
     for update, scan in enumerate(_prefetched(data, config), 1):
         loss = loss_of(f, scan.to(device), _seeds(config.seed, update, len(scan.id)))
         if not bool(loss.isfinite()):
@@ -64,18 +62,16 @@ def train(
         torch.nn.utils.clip_grad_norm_(networks.parameters(), settings.clip_norm)
         optimizer.step()
         schedule.step()
-        recent.append(loss.item())
+        losses.append(loss.item())
+        if report is not None:
+            report(losses[-1])
         if update % settings.validate_every == 0 or update == settings.updates:
             quality = validate(f, data.validation, device)
-            if quality > best:
-                best = quality
-                save_weights(out / WEIGHTS, f, config, validation_psnr=f"{quality:.3f}", update=str(update))
-            log.append(Progress(update, settings.updates, sum(recent) / len(recent), quality, monotonic() - start))
+            save_weights(out / WEIGHTS, f, config, validation_psnr=f"{quality:.3f}", update=str(update))
+            log.append(Progress(update, sum(losses) / len(losses), quality, monotonic() - start))
             _write_log(out / "log.csv", log)
-            recent = []
-        if report is not None:
-            report(Progress(update, settings.updates, loss.item(), log[-1].validation_psnr if log else None, monotonic() - start))
-    return f
+            losses = []
+    return log
 
 
 @torch.no_grad()
@@ -98,14 +94,13 @@ def _prefetched(data: TrainingData, config: Config) -> Iterable[Scan]:
     settings = config.optimizer
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(data.batch, 1, settings.batch, config.seed)
-        for update in range(2, settings.updates + 2):
+        for update in range(1, settings.updates + 1):
             scan = ahead.result()
-            ahead = pool.submit(data.batch, update, settings.batch, config.seed)
+            ahead = pool.submit(data.batch, update + 1, settings.batch, config.seed)
             yield scan
 
 
 def _write_log(path: Path, log: list[Progress]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["update", "loss", "validation_psnr_db", "seconds"])
-        writer.writerows([[p.update, f"{p.loss:.6g}", f"{p.validation_psnr:.3f}", f"{p.seconds:.1f}"] for p in log])
+    lines = [f"{p.update},{p.loss:.6g},{p.validation_psnr:.3f},{p.seconds:.1f}" for p in log]
+    header = "update,loss,validation_psnr_db,seconds"
+    write_atomically(path, lambda temporary: temporary.write_text("\n".join([header, *lines]) + "\n"))

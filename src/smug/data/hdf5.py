@@ -1,0 +1,75 @@
+"""HDF5 files that others made: only plain numbers, stored in the file itself and of a stated size, are read."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 8 * 2**30
+"""Largest data set that is read, in bytes: the whole of it is held in memory."""
+
+MAX_CHUNK_BYTES = 64 * 2**20
+"""A chunk may be this large, or as large as its data set: HDF5 decompresses whole chunks."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file for reading.
+
+    Raises FileNotFoundError, and ValueError for what is not an HDF5 file or is damaged, also while it is read.
+    """
+    import h5py
+
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise FileNotFoundError(f"{path}: cannot be reached: {error.strerror}") from None
+    if is_folder:
+        raise ValueError(f"{path}: expected an HDF5 file, got a folder: name one of the files in it")
+    if not is_file:
+        raise FileNotFoundError(f"{path}: no such file, or a link that leads nowhere")
+    if not h5py.is_hdf5(path):
+        raise ValueError(f"{path}: expected an HDF5 file, got one of another kind: k-space is read from HDF5 only")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        reason = str(error).strip("'\"")
+        raise ValueError(f"{path}: the HDF5 file is damaged or not complete: copy it again ({reason})") from error
+
+
+def dataset(file: Any, name: str) -> Any:
+    """Return a data set of an open file, once it is certain that reading it is safe; None where there is none.
+
+    Raises ValueError for links, for data that lie in other files, for groups, for anything but numbers (objects are
+    never unpickled), and for data sets or chunks that are too large.
+    """
+    import h5py
+
+    where = f"{file.filename}: {name!r}"
+    key = name.encode()
+    if not file.id.links.exists(key):
+        return None
+    if file.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+        raise ValueError(f"{where} is a link: expected the data in the file itself; copy them (h5repack)")
+    found = file[name]
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{where} is a group: expected a data set")
+    if found.is_virtual or found.external:
+        raise ValueError(f"{where} lies in other files: expected the data in the file itself; copy them (h5repack)")
+    if found.dtype.kind not in "biufc" or found.shape is None:
+        raise ValueError(f"{where}: expected numbers, got {found.dtype}")
+    size = math.prod(found.shape) * max(found.dtype.itemsize, 8)
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{where}: got shape {found.shape}, {size / 2**30:,.0f} GiB: at most {MAX_BYTES / 2**30:.0f} GiB are read; "
+            "split the volume into files of fewer slices"
+        )
+    chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
+    if chunk > max(MAX_CHUNK_BYTES, size):
+        raise ValueError(
+            f"{where}: got chunks {found.chunks} of {chunk / 2**20:,.0f} MiB, larger than the data: "
+            "store them anew with smaller chunks (h5repack)"
+        )
+    return found

@@ -1,0 +1,89 @@
+"""The slices that models are compared on."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from smug.attacks.problem import Reconstructor
+from smug.data.images import load_images
+from smug.data.scan import Scan
+from smug.data.simulate import Acquisition, named_scans
+from smug.models.classical import CGSense, tuned_cg_sense
+from smug.training.runs import Model
+from smug.zoo import load
+
+TUNING_SLICES = 16
+"""Validation slices that lam of CG-SENSE is tuned on."""
+
+
+@dataclass(frozen=True, eq=False)
+class TestSet:
+    """Simulated scans of a split, one slice each, with the subject of every slice and a description."""
+
+    __test__ = False  # no pytest class
+
+    scans: tuple[Scan, ...]
+    subjects: Mapping[str, str]
+    description: Mapping[str, Any]
+
+
+def simulated_set(
+    source: str,
+    split: str,
+    size: int,
+    acquisition: Acquisition,
+    *,
+    count: int | None = None,
+    root: Path | None = None,
+) -> TestSet:
+    """Return the scans of an image set (see :func:`smug.data.images.load_images`).
+
+    Masks, maps, phase and noise depend on the slice's name only. The description names source, split, acquisition
+    and a hash of the images.
+    """
+    images = load_images(source, split, size, count=count, root=root)
+    description = {
+        "source": source,
+        "split": split,
+        "size": size,
+        "slices": len(images),
+        "subjects": len(set(images.subjects)),
+        "sha256": _hash(images.images),
+        "kspace": "simulated",
+        "acquisition": asdict(acquisition),
+    }
+    return TestSet(named_scans(images.images, images.names, acquisition), dict(zip(images.names, images.subjects, strict=True)), description)
+
+
+def named_models(
+    names: tuple[str, ...], source: str, size: int, acquisition: Acquisition, root: Path | None = None
+) -> dict[str, Reconstructor]:
+    """Load models by name; ``cg-sense`` gets the lam that is best on validation slices of the same kind."""
+    models = {name: load(name) for name in names}
+    if "cg-sense" in models:
+        models["cg-sense"] = tuned_for(source, size, acquisition, root)
+    return models
+
+
+def tuned_for(source: str, size: int, acquisition: Acquisition, root: Path | None = None) -> CGSense:
+    """Return CG-SENSE tuned on validation slices of a source; a file without splits serves itself."""
+    return tuned_cg_sense(simulated_set(source, "val", size, acquisition, count=TUNING_SLICES, root=root).scans)
+
+
+def settings_of(models: Mapping[str, Reconstructor]) -> dict[str, Any]:
+    """Return what tells each model from another: its configuration, or its parameters."""
+    return {name: _settings(model) for name, model in models.items()}
+
+
+def _settings(model: Reconstructor) -> Any:
+    if isinstance(model, Model):
+        return {"name": model.name, "config": asdict(model.config), **model.metadata}
+    return repr(model)
+
+
+def _hash(images: Tensor) -> str:
+    return hashlib.sha256(images.numpy().tobytes()).hexdigest()[:16]

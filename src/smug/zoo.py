@@ -1,0 +1,99 @@
+"""Reconstructors by name: shipped weights, run folders, classical methods, anybody's function."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources, util
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from smug.attacks.problem import Reconstructor
+from smug.models.classical import CGSense, ZeroFilled
+from smug.training.runs import Model, load_weights
+
+SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug")
+"""Names of the weights inside the package."""
+
+CLASSICAL: Mapping[str, Callable[[], Reconstructor]] = {"cg-sense": CGSense, "zero-filled": ZeroFilled}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that has a name: what it is and, for weights, what they were trained on."""
+
+    name: str
+    about: str
+
+
+def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
+    """Return a reconstructor ``f(y, A, generator=None)``.
+
+    ``name_or_path`` is a shipped model (:data:`SHIPPED`), ``cg-sense``, ``cg-sense:LAM`` or ``zero-filled``, a run
+    folder or a ``.safetensors`` file, or ``FILE.py:function`` for a function of yours with that signature, which is
+    executed. Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range;
+    ``denoiser`` is the network to fill with them, where it is not one of this library. Raises ValueError for an
+    unknown name or unfit weights, FileNotFoundError for a path that does not exist.
+    """
+    name = str(name_or_path)
+    if name in CLASSICAL:
+        return CLASSICAL[name]()
+    if name.startswith("cg-sense:"):
+        return CGSense(_number(name.removeprefix("cg-sense:")))
+    if name in SHIPPED:
+        return load_weights(shipped(name), denoiser)
+    if ".py:" in name:
+        return _function(name)
+    if not Path(name).exists():
+        known = ", ".join((*SHIPPED, *CLASSICAL))
+        raise FileNotFoundError(f"model: expected one of {known}, a run folder or a weights file, got {name!r}")
+    return load_weights(Path(name), denoiser)
+
+
+def shipped(name: str) -> Path:
+    """Return the path of shipped weights."""
+    return Path(str(resources.files("smug") / "weights" / f"{name}.safetensors"))
+
+
+def models() -> list[Entry]:
+    """Return every model that has a name."""
+    entries = [Entry(name, _about(load_weights(shipped(name)))) for name in SHIPPED]
+    return [
+        *entries,
+        Entry("cg-sense", "CG-SENSE with Tikhonov regularisation; evaluate tunes lam on validation slices"),
+        Entry("cg-sense:LAM", "CG-SENSE with the lam that you give"),
+        Entry("zero-filled", "the zero-filled image A^H y"),
+    ]
+
+
+def _about(model: Model) -> str:
+    config, acquisition = model.config, model.config.data.acquisition
+    return (
+        f"trained on {'+'.join(dict.fromkeys(config.data.sources))}, {config.data.size}x{config.data.size}, "
+        f"{acquisition.coils} coils, {acquisition.acceleration:g}x {acquisition.mask} lines, "
+        f"noise {acquisition.noise:g}, {config.steps} unrolling steps"
+    )
+
+
+def _function(name: str) -> Reconstructor:
+    file, _, attribute = name.rpartition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise FileNotFoundError(f"model: no such file: {path}")
+    spec = util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: Callable[..., Tensor] | None = getattr(module, attribute, None)
+    if not callable(function):
+        raise ValueError(f"model: {path} has no function {attribute!r}")
+    return function
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"model: cg-sense:LAM expects a number >= 0, got {text!r}")
+    return value
