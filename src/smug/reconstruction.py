@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 import smug
+from smug.attacks.problem import Reconstructor
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
+from smug.evaluation.metrics import psnr, ssim
 from smug.files import write_atomically
+from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised, measurement_scale
 from smug.physics import masks
 
@@ -36,9 +39,25 @@ def volume_scale(scan: Scan) -> Tensor:
     return unit * (squares.square().sum() / squares.sum()).sqrt().reshape(1, 1, 1)
 
 
+def volume_noise_map(
+    model: Reconstructor, scan: Scan, noise_sigma: float, *, seed: int = 0, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Return the noise map of every slice, real ``(slices, y, x)``: see :func:`smug.noise_map`."""
+    f = _in_units_of(model, volume_scale(scan))
+    maps = []
+    for i, name in enumerate(scan.id):
+        seeds = torch.tensor([named_seed(name, seed)], dtype=torch.int64)
+        maps.append(noise_map(f, scan.y[i : i + 1].to(device), scan.A[i].to(device), noise_sigma, generator=seeds).cpu())
+    return torch.cat(maps)
+
+
+def _in_units_of(model: Reconstructor, scale: Tensor) -> Normalised:
+    return Normalised(getattr(model, "reconstructor", model), scale=lambda y, A: scale.to(y.device))
+
+
 @torch.no_grad()
 def reconstruct(
-    model: Callable[..., Tensor],
+    model: Reconstructor,
     scan: Scan,
     *,
     seed: int = 0,
@@ -55,8 +74,9 @@ def reconstruct(
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """
-    scale = volume_scale(scan)
-    f = Normalised(getattr(model, "reconstructor", model), scale=lambda y, A: scale.to(y.device))
+    if batch < 1:
+        raise ValueError(f"batch: expected at least one slice at a time, got {batch}")
+    f = _in_units_of(model, volume_scale(scan))
     images = []
     for first in range(0, len(scan.id), batch):
         rows = slice(first, first + batch)
@@ -69,6 +89,17 @@ def reconstruct(
         if advance is not None:
             advance(len(names))
     return torch.cat(images)
+
+
+def quality(images: Tensor, scan: Scan) -> dict[str, float]:
+    """Return mean magnitude-slice and complex PSNR (dB) and SSIM over the slices; nothing where there is no target."""
+    if scan.target is None:
+        return {}
+    return {
+        "psnr": float(psnr(images, scan.target).mean()),
+        "psnr_complex": float(psnr(images, scan.target, "complex").mean()),
+        "ssim": float(ssim(images, scan.target).mean()),
+    }
 
 
 def range_warnings(model: Any, scan: Scan, acceleration: float | None = None) -> list[str]:

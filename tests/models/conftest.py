@@ -51,7 +51,13 @@ def make_problem(
     return Problem(A(target), A, target, torch.arange(batch) + 7)
 
 
-class AnySize(nn.Module):
+def dense(A: Sense, index: int, height: int, width: int) -> Tensor:
+    """Return the matrix of one slice's operator, (coil * y * x, y * x), column by column."""
+    basis = torch.eye(height * width, dtype=torch.complex128, device=A.mask.device)
+    return A[index](basis.reshape(-1, 1, height, width)).flatten(1).mT
+
+
+class Toy(nn.Module):
     """Two convolutions around a tanh, with biases: nothing about it is linear or homogeneous."""
 
     def __init__(self) -> None:
@@ -70,7 +76,7 @@ def seeded(build: Callable[[], nn.Module], device: torch.device, dtype: torch.dt
 
 
 def toy_denoiser(device: torch.device, dtype: torch.dtype = torch.complex128) -> nn.Module:
-    return seeded(lambda: as_complex(AnySize()), device, dtype)
+    return seeded(lambda: as_complex(Toy()), device, dtype)
 
 
 def toy_encoder(device: torch.device, dtype: torch.dtype = torch.complex128) -> nn.Module:

@@ -110,7 +110,9 @@ class TestEntrySeeds:
     def test_none_is_the_default_seed_at_every_place(self):
         assert entry_seeds(None, 3, 11).tolist() == [11, 11, 11]
 
-    @pytest.mark.parametrize("seeds", [torch.zeros(3), torch.tensor(1), torch.tensor([1, 2, 3]), torch.zeros(2, 1).long()])
+    @pytest.mark.parametrize(
+        "seeds", [torch.zeros(3), torch.tensor(1), torch.tensor([1, 2, 3]), torch.zeros(2, 1).long()]
+    )
     def test_other_tensors_are_refused(self, seeds):
         with pytest.raises(ValueError, match=r"expected a torch.Generator or int64 seeds of shape \(2,\)"):
             entry_seeds(seeds, 2)

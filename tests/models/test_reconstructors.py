@@ -14,15 +14,9 @@ from smug.models.unet import UNet
 from smug.physics.consistency import solve
 from smug.physics.sense import Sense
 
-from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser, toy_encoder
+from .conftest import SMOOTHED, SMOOTHING, Counting, dense, make, make_problem, seeded, toy_denoiser, toy_encoder
 
 # ---- against literal loops ----
-
-
-def dense(A, index, height, width):
-    """Return the matrix of one slice's operator, (coil * y * x, y * x), column by column."""
-    basis = torch.eye(height * width, dtype=torch.complex128, device=A.mask.device)
-    return A[index](basis.reshape(-1, 1, height, width)).flatten(1).mT
 
 
 def test_modl_against_dense_algebra(problem, device):

@@ -18,13 +18,13 @@ def x(problem):
     return problem.target
 
 
-@pytest.fixture
-def D(device):
+@pytest.fixture(name="D")
+def denoiser(device):
     return batched(toy_denoiser(device))
 
 
-@pytest.fixture
-def E(device):
+@pytest.fixture(name="E")
+def encoder(device):
     return batched(toy_encoder(device))
 
 
@@ -167,12 +167,12 @@ def test_no_noise_is_drawn_inside_a_checkpoint(x, problem):
     """The function under the checkpoint sees the same input in the second pass."""
     seen = []
 
-    def D(x):
+    def denoise(x):
         seen.append(x.detach().clone())
         return x * x.abs()
 
     y = x.clone().requires_grad_()
-    smooth(D, y, replace(SMOOTHING, recompute=True), problem.seeds).value.abs().sum().backward()
+    smooth(denoise, y, replace(SMOOTHING, recompute=True), problem.seeds).value.abs().sum().backward()
     assert len(seen) == 2
     assert torch.equal(seen[0], seen[1])
 
@@ -190,7 +190,7 @@ def test_unsmoothed(x, D):
         ({"sigma": float("nan")}, "sigma"),
         ({"sigma": float("inf")}, "sigma"),
         ({"num_samples": -1}, "num_samples: expected >= 0, got -1"),
-        ({"noise": "sobol"}, "noise: expected \"iid\" or \"antithetic\", got 'sobol'"),
+        ({"noise": "sobol"}, 'noise: expected "iid" or "antithetic", got \'sobol\''),
         ({"noise": "antithetic", "num_samples": 3}, "num_samples: antithetic noise comes in pairs, got 3"),
         ({"chunk": 0}, "chunk: expected at least one sample, got 0"),
     ],

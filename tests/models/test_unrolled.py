@@ -12,14 +12,15 @@ def test_every_step_solves_equation_2(problem, device):
     A, D = problem.A, toy_denoiser(device)
     aliased = A.H(problem.y)
     expected = aliased
-    for n, step in enumerate(unroll(lambda x, n: unsmoothed(D, x), aliased, A, 4, 0.8)):
+    steps = list(unroll(lambda x, n: unsmoothed(D, x), aliased, A, 4, 0.8))
+    assert len(steps) == 4
+    for step in steps:
         assert torch.equal(step.x, expected)
         assert torch.equal(step.z.value, D(step.x))
         residual = A.gram(step.solution.value) + 0.8 * step.solution.value - aliased - 0.8 * step.z.value
         assert residual.norm() < 1e-5 * aliased.norm()
         assert step.solution.converged.all()
         expected = step.solution.value
-    assert n == 3
 
 
 def test_the_step_number_reaches_the_denoiser(problem):

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smug.physics.coils import maps_from_calibration, simulated_maps
+from smug.physics.consistency import solve
 from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.masks import poisson_disc, random_lines
+from smug.physics.sense import Sense
 
 
 def power(maps):
@@ -143,7 +145,9 @@ def test_calibrated_maps_do_not_depend_on_scale_and_take_the_phase(disc, device)
     mask = random_lines(64, 3, 0.25, seed=0).to(device)
     kspace = fft2c(coil_images)
     maps = maps_from_calibration(kspace, mask)
-    torch.testing.assert_close(maps_from_calibration(1e-6j * kspace, mask), 1j * maps, atol=1e-5, rtol=1e-4)
+    scaled = maps_from_calibration(1e-6j * kspace, mask)
+    inside = (coil_images.abs() > 0.1).expand_as(maps)  # elsewhere the maps are those of rounding errors
+    torch.testing.assert_close(scaled[inside], 1j * maps[inside], atol=1e-4, rtol=1e-3)
 
 
 def test_calibrated_maps_are_per_slice(disc, device):
@@ -161,12 +165,14 @@ def test_calibrated_maps_of_one_coil_are_a_phase(disc, device):
     torch.testing.assert_close(maps.abs()[inside], torch.ones_like(maps.abs()[inside]))
 
 
-def test_calibrated_maps_fade_outside_the_object(disc, device):
-    """Where there is no signal there is no map; on the way there it is neither 0 nor 1."""
+def test_calibrated_maps_have_length_one_everywhere(disc, device):
+    """Then a fully sampled scan is solved by its own coil combination: operator and target agree."""
     _, coil_images = disc
-    maps = maps_from_calibration(fft2c(coil_images), random_lines(64, 3, 0.25, seed=0).to(device), window=6.0)
-    assert power(maps)[0, :3, :3].max() < 1e-2
-    assert ((power(maps) > 0.1) & (power(maps) < 0.9)).any()
+    kspace = fft2c(coil_images)
+    maps = maps_from_calibration(kspace, random_lines(64, 3, 0.25, seed=0).to(device))
+    torch.testing.assert_close(power(maps), torch.ones_like(power(maps)))
+    full = Sense(torch.ones(1, 64, dtype=torch.bool, device=device), maps)
+    torch.testing.assert_close(solve(full, full.H(kspace), 1e-6).value, full.H(kspace), atol=1e-4, rtol=1e-4)
 
 
 def kspace_of_ones():

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from smug.data.hdf5 import dataset, opened
 from smug.data.phantom import head_phantom
 from smug.physics.fourier import fft2c, ifft2c
 
@@ -91,11 +92,9 @@ def _phantoms(split: str, size: int, count: int) -> Images:
 
 
 def _read(path: Path, size: int) -> Images:
-    import h5py
-
     if not path.is_file():
         raise FileNotFoundError(f"no such image file: {path}")
-    with h5py.File(path) as file:
+    with opened(path) as file:
         rows = list(_complex_slices(file) if "image_ri" in file else _magnitude_slices(file))
     if not rows:
         raise ValueError(f"{path}: expected image_ri with scale, or magnitude volumes (slices, rows, cols)")
@@ -104,23 +103,22 @@ def _read(path: Path, size: int) -> Images:
 
 
 def _complex_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
-    for i, (parts, scale) in enumerate(zip(file["image_ri"], file["scale"], strict=True)):
-        image = torch.complex(*torch.from_numpy(parts.astype("float32") * scale))
-        subject = str(file["subject"][i]) if "subject" in file else "0"
-        yield image, f"{Path(file.filename).parent.name}-{Path(file.filename).stem}-{i:03d}", subject
+    parts, scales, subjects = (dataset(file, name) for name in ("image_ri", "scale", "subject"))
+    where = f"{Path(file.filename).parent.name}-{Path(file.filename).stem}"
+    if parts.ndim != 4 or parts.shape[1] != 2 or scales is None or scales.shape != parts.shape[:1]:
+        raise ValueError(f"{file.filename}: expected image_ri (slices, 2, rows, cols) and scale (slices,)")
+    for i, (part, scale) in enumerate(zip(parts, scales, strict=True)):
+        image = torch.complex(*torch.from_numpy(part.astype("float32") * scale))
+        yield image, f"{where}-{i:03d}", "0" if subjects is None else str(subjects[i])
 
 
 def _magnitude_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
-    for name, volume in file.items():
-        if getattr(volume, "ndim", 0) != 3:
-            continue
-        for i, magnitude in enumerate(volume[()]):
-            image = torch.from_numpy(magnitude.astype("float32"))
-            yield (
-                torch.complex(image, torch.zeros_like(image)),
-                f"{name}-{i:03d}",
-                str(volume.attrs.get("patient", name)),
-            )
+    for name in file:
+        volume = dataset(file, name)
+        if volume.ndim == 3:
+            for i, magnitude in enumerate(volume[()]):
+                image = torch.from_numpy(magnitude.astype("float32")).to(torch.complex64)
+                yield image, f"{name}-{i:03d}", str(volume.attrs.get("patient", name))
 
 
 def _take(items: tuple[str, ...], rows: list[int]) -> tuple[str, ...]:

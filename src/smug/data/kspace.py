@@ -106,14 +106,16 @@ def undersample(kspace: KSpace, acceleration: float, *, seed: int = 0, center_fr
 def scan_from_kspace(kspace: KSpace) -> Scan:
     """Return the scan: the sampled k-space and coil maps from its fully sampled centre alone.
 
-    The target, where the full scan is known, is ``sum_c conj(s_c) ifft2c(kspace_c)`` with the same maps. A slice
-    without signal gets maps of zero. Raises ValueError for fewer than 4 fully sampled central lines.
+    A single coil has sensitivity 1. The target, where the full scan is known, is ``sum_c conj(s_c) ifft2c(kspace_c)``
+    with the same maps. A slice without signal gets maps of zero. Raises ValueError for fewer than 4 fully sampled
+    central lines.
     """
     sampled = kspace.mask[:, None, None] if kspace.mask.ndim == 2 else kspace.mask[:, None]
     y = sampled * kspace.kspace
-    maps = torch.cat([_maps(y[i : i + 1], kspace.mask) for i in range(len(y))])
-    target = (maps.conj() * ifft2c(kspace.kspace)).sum(1) if kspace.fully_sampled else None
-    return Scan(y, Sense(mask=kspace.mask, maps=maps), target, kspace.names)
+    maps = None if y.shape[1] == 1 else torch.cat([_maps(y[i : i + 1], kspace.mask) for i in range(len(y))])
+    A = Sense(mask=kspace.mask, maps=maps)
+    target = (A.maps.conj() * ifft2c(kspace.kspace)).sum(1) if kspace.fully_sampled else None
+    return Scan(y, A, target, kspace.names)
 
 
 def _maps(y: Tensor, mask: Tensor) -> Tensor:

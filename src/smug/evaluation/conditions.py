@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from smug.attacks import PGD, Reconstructor, Rule, Threat, attack, to_target
+from smug.attacks import PGD, Reconstructor, Rule, Threat, attack, relative_l2, to_target
 from smug.attacks.pgd import PAPER
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive
@@ -39,6 +39,16 @@ def noisy(level: float) -> Condition:
     return Condition(f"noise {level:g}", f"Gaussian noise, {level:g} of the image's maximum per part", perturb)
 
 
+def noisy_relative(size: float) -> Condition:
+    """Return white Gaussian noise on the sampled entries, of l2 norm ``size * ||y||``: random, where PGD is not."""
+
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:
+        noise = scan.A.sampled * complex_normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
+        return scan.y + size * noise / relative_l2(noise, scan.y, scan.A)[:, None, None, None]
+
+    return Condition(f"noise {size:.0%}", f"Gaussian noise of l2 norm {size:.0%} of the measurements'", perturb)
+
+
 def attacked(threat: Threat, rule: Rule, name: str) -> Condition:
     """Return a worst-case perturbation of the squared error, made for each reconstructor from its own gradients."""
 
@@ -59,8 +69,9 @@ PROTOCOLS: dict[str, tuple[Condition, ...]] = {
     ),
     "demo": (
         clean(),
-        noisy(0.02),
+        noisy_relative(0.05),
         attacked(Threat(0.05, "l2", "kspace-l2"), PGD(steps=10), "PGD"),
     ),
 }
-"""``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``: three that are quick."""
+"""``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``: random
+noise and an attack of the same l2 norm."""

@@ -62,68 +62,29 @@ def comparison_figure(outcomes: Sequence[Outcome], *, title: str = "") -> "Figur
     the inset enlarges the place where the models differ most. Raises ValueError for outcomes of several slices, and
     where a model lacks a condition.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     models, conditions, cells = _one_slice(outcomes)
     first = cells[conditions[0], models[0]]
-    height, width = first.image.shape
     place = _most_different([[cells[condition, model] for model in models] for condition in conditions])
     limit = error_limit(cells.values())
-
-    columns, rows = 1 + len(models), 2 * len(conditions)
-    panel_height = PANEL * height / width
-    headings = [fill(name, 18) for name in ("target", *models)]
-    lines = 1 + max(heading.count("\n") for heading in headings)
-    left, right, bottom, top = 0.3, 0.75, 0.3, 0.15 * (1 + lines) + (0.3 if title else 0)
-    size = (
-        left + columns * (PANEL + GAP) - GAP + right,
-        bottom + rows * (panel_height + GAP) - GAP + top,
-    )
-    figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
-    axes: NDArray[Any] = figure.subplots(
-        rows,
-        columns,
-        squeeze=False,
-        gridspec_kw={
-            "left": left / size[0],
-            "right": 1 - right / size[0],
-            "bottom": bottom / size[1],
-            "top": 1 - top / size[1],
-            "wspace": GAP / PANEL,
-            "hspace": GAP / panel_height,
-        },
-    )
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-    for axis, heading in zip(axes[0], headings, strict=True):
-        axis.set_title(heading, fontsize=9, parse_math=False)
-    for r, condition in enumerate(conditions):
-        above, below = axes[2 * r], axes[2 * r + 1]
+    figure, axes, bar = _layout(2 * len(conditions), ("target", *models), first.image.shape, title)
+    for condition, above, below in zip(conditions, axes[::2], axes[1::2], strict=True):
+        shown = [cells[condition, model] for model in models]
         above[0].set_ylabel(condition, fontsize=9, parse_math=False)
         _draw_image(above[0], first.target, place)
         below[0].axis("off")
-        below[0].text(0.5, 0.5, _perturbation([cells[condition, model].row for model in models]), **_CENTRED)
-        for image_axis, error_axis, model in zip(above[1:], below[1:], models, strict=True):
-            shown = cells[condition, model]
-            _draw_image(image_axis, shown.image, place)
-            _label(image_axis, _decibels(shown.row.psnr))
-            errors = error_axis.imshow(shown.error, cmap=ERROR_COLOURS, vmin=0, vmax=limit, interpolation="nearest")
-    bar_axis = figure.add_axes((1 - (right - 0.1) / size[0], bottom / size[1], 0.1 / size[0], 1.8 / size[1]))
-    bar = figure.colorbar(errors, cax=bar_axis, extend="max")
-    bar.ax.tick_params(labelsize=7)
-    bar.set_label("error / maximum of the target", fontsize=7)
-    figure.text(
-        0.01,
-        0.08 / size[1],
-        f"{first.row.slice}: magnitudes from 0 to the target's maximum; errors | |x| − |t| | from 0 to {limit:g} of "
-        "it in all maps; magnitude-slice PSNR",
-        fontsize=7,
-        parse_math=False,
+        below[0].text(0.5, 0.5, _perturbation(shown), ha="center", va="center", fontsize=7.5, linespacing=1.4)
+        for image_axis, error_axis, p in zip(above[1:], below[1:], shown, strict=True):
+            _draw_image(image_axis, p.image, place)
+            _label(image_axis, _decibels(p.row.psnr))
+            errors = error_axis.imshow(p.error, cmap=ERROR_COLOURS, vmin=0, vmax=limit, interpolation="nearest")
+    figure.colorbar(errors, cax=bar, extend="max")
+    bar.tick_params(labelsize=7)
+    bar.set_ylabel("error / maximum of the target", fontsize=7)
+    legend = (
+        f"{first.row.slice}: magnitudes from 0 to the target's maximum; errors | |x| − |t| | from 0 to {limit:g} of it "
+        "in all maps; magnitude-slice PSNR"
     )
-    if title:
-        figure.suptitle(title, fontsize=11, y=1 - 0.12 / size[1], va="top", parse_math=False)
+    figure.text(0.01, 0.08 / figure.get_figheight(), legend, fontsize=7, parse_math=False)
     return figure
 
 
@@ -140,9 +101,6 @@ def write_figure(path: Path, figure: "Figure") -> None:
     if suffix == ".pdf":
         metadata["CreationDate"] = None  # the same figure is the same file
     write_atomically(path, lambda file: figure.savefig(file, format=suffix[1:], dpi=200, metadata=metadata))
-
-
-_CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "linespacing": 1.4}
 
 
 def _one_slice(
@@ -175,6 +133,34 @@ def _most_different(cells: Sequence[Sequence[Picture]]) -> tuple[int, int, int]:
     return int(top), int(left), side
 
 
+def _layout(
+    rows: int, names: Sequence[str], shape: tuple[int, ...], title: str
+) -> tuple["Figure", NDArray[Any], "Axes"]:
+    """Panels of equal size under their headings, and a narrow one on the right for the scale."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    headings = [fill(name, 18) for name in names]
+    lines = 1 + max(heading.count("\n") for heading in headings)
+    panel = PANEL * shape[0] / shape[1]
+    left, right, bottom, top = 0.3, 0.75, 0.3, 0.15 * (1 + lines) + (0.3 if title else 0)  # inches
+    width = left + len(names) * (PANEL + GAP) - GAP + right
+    height = bottom + rows * (panel + GAP) - GAP + top
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    margins = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
+    gaps = {"wspace": GAP / PANEL, "hspace": GAP / panel}
+    axes: NDArray[Any] = figure.subplots(rows, len(names), squeeze=False, gridspec_kw=margins | gaps)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    for axis, heading in zip(axes[0], headings, strict=True):
+        axis.set_title(heading, fontsize=9, parse_math=False)
+    if title:
+        figure.suptitle(title, fontsize=11, y=1 - 0.12 / height, va="top", parse_math=False)
+    bar = figure.add_axes((1 - (right - 0.1) / width, bottom / height, 0.1 / width, 1.8 / height))
+    return figure, axes, bar
+
+
 def _draw_image(axis: "Axes", image: Array, place: tuple[int, int, int]) -> None:
     from matplotlib.patches import Rectangle
 
@@ -202,8 +188,8 @@ def _decibels(psnr: float) -> str:
     return f"{psnr:.2f} dB" if math.isfinite(psnr) else f"{psnr} dB"
 
 
-def _perturbation(rows: Sequence[Row]) -> str:
-    sizes = [row.relative_l2 for row in rows]
+def _perturbation(pictures: Sequence[Picture]) -> str:
+    sizes = [p.row.relative_l2 for p in pictures]
     if max(sizes) == 0:
         return "measurements\nunchanged"
     return f"measurements\nperturbed by\n{per_cent(sizes)}\n(relative l2)"

@@ -5,7 +5,7 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ Bytes = NDArray[np.uint8]
 
 
 def write_report(
-    path: Path, document: dict[str, Any], outcomes: Sequence[Outcome] = (), *, title: str, notes: Sequence[str] = ()
+    path: Path, document: Mapping[str, Any], outcomes: Sequence[Outcome] = (), *, title: str, notes: Sequence[str] = ()
 ) -> None:
     """Write a self-contained HTML report, whole or not at all.
 
@@ -62,7 +62,7 @@ def write_report(
     write_text(path, text)
 
 
-def seen(document: dict[str, Any]) -> str:
+def seen(document: Mapping[str, Any]) -> str:
     """Return a sentence that says what was compared."""
     slices = len({row["slice"] for row in document["rows"]})
     models, conditions, _ = grid(map(_summary, document["summaries"]))
@@ -70,17 +70,17 @@ def seen(document: dict[str, Any]) -> str:
     source = f"{data['source']}, {data['split']} split" if data.get("split") else data["source"]
     return (
         f"{slices} {'slice' if slices == 1 else 'slices'}{whom(document['subjects'])} ({source}; {document['kspace']} "
-        f"k-space), reconstructed by {_listed(models)} under {_listed(conditions)}."
+        f"k-space), reconstructed by {_listed(models)}; conditions: {_listed(conditions)}."
     )
 
 
-def conclusion(document: dict[str, Any]) -> str:
+def conclusion(document: Mapping[str, Any]) -> str:
     """Return a sentence of numbers: who is best under the hardest condition, by how much, and what it cost.
 
     The best model is set against the reference, or, where it is the reference, against the next best.
     """
     summaries = [_summary(values) for values in document["summaries"]]
-    models, conditions, cells = grid(summaries)
+    _, conditions, cells = grid(summaries)
     if not all(math.isfinite(summary.psnr.mean) for summary in summaries):
         return "Not every PSNR is finite, so that means cannot be compared: see the table."
     hardest, best, other = _contest(summaries, document["reference"])
@@ -93,16 +93,15 @@ def conclusion(document: dict[str, Any]) -> str:
     if other is None:
         text = f"Under {hardest} the mean PSNR of {best} is {cells[best, hardest].psnr.mean:.2f} dB"
         return f"{text}; from {first} to there, {cost(best)}." if hardest != first else f"{text}."
-    psnr = {(row["model"], row["slice"]): row["psnr"] for row in document["rows"] if row["condition"] == hardest}
-    pairs = [
-        (value, psnr[other, name]) for (model, name), value in psnr.items() if model == best and (other, name) in psnr
-    ]
-    higher = sum(a > b for a, b in pairs)
+    there = [row for row in document["rows"] if row["condition"] == hardest]
+    a, b = ({row["slice"]: row["psnr"] for row in there if row["model"] == model} for model in (best, other))
+    shared = a.keys() & b.keys()
+    higher = sum(a[name] > b[name] for name in shared)
     gap = cells[best, hardest].psnr.mean - cells[other, hardest].psnr.mean
     where = f"Under {hardest}, where PSNR is lowest," if len(conditions) > 1 else f"Under {hardest}"
     text = (
         f"{where} {best} has the highest mean PSNR, {cells[best, hardest].psnr.mean:.2f} dB: "
-        f"{gap:.2f} dB above {other}, and higher on {higher} of {len(pairs)} slices"
+        f"{gap:.2f} dB above {other}, and higher on {higher} of {len(shared)} slices"
     )
     return f"{text}; from {first} to there, {cost(best)} and {cost(other)}." if hardest != first else f"{text}."
 

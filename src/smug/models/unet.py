@@ -1,6 +1,7 @@
 """A small U-Net for training on CPUs."""
 
-import torch
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
@@ -12,6 +13,7 @@ class UNet(nn.Module):
     A pixel unshuffle puts all of it at half resolution or below, and the identity around it carries the detail.
     ``levels`` sizes have ``channels``, twice and four times as many channels. It starts as the identity.
 
+    >>> import torch
     >>> image = torch.randn(2, 13, 18, dtype=torch.complex64)
     >>> bool((UNet(channels=8)(image) == image).all())
     True
@@ -22,10 +24,8 @@ class UNet(nn.Module):
         widths = [channels * 2**level for level in range(levels)]
         self.head = nn.Sequential(nn.PixelUnshuffle(2), convolution(8, channels))
         self.encoders = nn.ModuleList(residual(width, 2) for width in widths)
-        self.downs = nn.ModuleList(
-            convolution(fine, coarse, stride=2) for fine, coarse in zip(widths, widths[1:], strict=False)
-        )
-        self.ups = nn.ModuleList(upsampling(coarse, fine) for fine, coarse in zip(widths, widths[1:], strict=False))
+        self.downs = nn.ModuleList(convolution(fine, coarse, stride=2) for fine, coarse in pairwise(widths))
+        self.ups = nn.ModuleList(upsampling(coarse, fine) for fine, coarse in pairwise(widths))
         self.decoders = nn.ModuleList(residual(width, 2) for width in widths)
         self.tail = nn.Sequential(start_at_zero(convolution(channels, 8)), nn.PixelShuffle(2))
         self.multiple = 2**levels

@@ -19,9 +19,6 @@ MIN_CALIBRATION = 4
 MAX_CALIBRATION = 48
 """Most of them that are used: maps are smooth, and finer resolution lets noise in."""
 
-BACKGROUND = 0.02
-"""Estimated maps fade to zero where the low-resolution image is below this fraction of its maximum."""
-
 
 def simulated_maps(coils: int, height: int, width: int, *, seed: int, profile_width: float = 1.2) -> Tensor:
     """Smooth random maps, ``complex64 (1, coil, y, x)``, with sum_c |s_c|^2 = 1 everywhere.
@@ -60,8 +57,9 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     """Low-resolution maps from the fully sampled centre of k-space, ``(batch, coil, y, x)`` like ``y``.
 
     With l_c the image of coil c from the calibration region, at most 48 x 48 of it, tapered by a Kaiser
-    window of shape parameter ``window``: s_c = w l_c / rss, rss = (sum_c |l_c|^2)^(1/2). The weight w is 1 in
-    the object and falls smoothly to 0 where the low-resolution image has no signal.
+    window of shape parameter ``window``: ``s_c = l_c / (sum_c |l_c|^2)^(1/2)``. Without signal the direction of
+    this vector is arbitrary, its length is 1 all the same: shorter maps would make a solution that reproduces the
+    measurements differ from the coil combination ``sum_c conj(s_c) x_c`` that serves as the target.
 
     Phase convention: the maps take over the phase of the low-resolution image, sum_c conj(s_c) l_c >= 0.
     Phase relative to a reference coil, real or virtual, would be undefined where that coil vanishes.
@@ -98,9 +96,7 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     maximum = rss.amax(dim=(-2, -1), keepdim=True)
     if not bool((maximum > 0).all()):
         raise ValueError("got k-space that is zero in the whole calibration region, expected a signal")
-    signal = (rss / (BACKGROUND * maximum)).clamp(max=1)
-    weight = signal.square() * (3 - 2 * signal)
-    maps: Tensor = weight * coil_images / rss.clamp(min=torch.finfo(rss.dtype).tiny)
+    maps: Tensor = coil_images / rss.clamp(min=torch.finfo(rss.dtype).tiny)
     return maps
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from smug.data.simulate import Acquisition
 from smug.models.smoothing import Smoothing
@@ -45,6 +45,12 @@ class OptimizerConfig:
     clip_norm: float = 1.0
     validate_every: int = 200
 
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name in ("updates", "batch", "learning_rate", "clip_norm", "validate_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected at least 1 or a positive number, got {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -64,6 +70,14 @@ class Config:
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.method not in get_args(Method):
+            raise ValueError(f"method: expected one of {', '.join(get_args(Method))}, got {self.method!r}")
+        for name in ("steps", "training_samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
 
 PRESETS: dict[str, Config] = {

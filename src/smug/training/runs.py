@@ -52,12 +52,13 @@ def save_weights(path: Path, f: Reconstructor, config: Config, *, half: bool = F
 
     ``half`` stores the weights in half precision; ``notes`` are kept as metadata.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     dtype = torch.float16 if half else torch.float32
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in f.networks().state_dict().items()}
     metadata = {"schema": SCHEMA, "config": json.dumps(to_dict(config)), **notes}
-    write_atomically(path, lambda temporary: save_file(state, temporary, metadata))
+    content = save(state, metadata)
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
@@ -69,7 +70,7 @@ def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
     state, metadata = _read(file)
     if metadata.get("schema") != SCHEMA:
         raise ValueError(f"{file}: expected weights of schema {SCHEMA}, got {metadata.get('schema', 'none')}")
-    config = merge(Config(), json.loads(metadata["config"]))
+    config = _stored_config(file, metadata)
     f = build(config, denoiser)
     _fill(f.networks(), state, str(file))
     name = path.name if path.is_dir() else path.stem
@@ -94,6 +95,13 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: handle.get_tensor(name).float() for name in handle.keys()}, handle.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{file}: not a safetensors file: {error}") from error
+
+
+def _stored_config(file: Path, metadata: Mapping[str, str]) -> Config:
+    try:
+        return merge(Config(), json.loads(metadata["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: its configuration cannot be read: {error}") from error
 
 
 def _fill(network: nn.Module, state: Mapping[str, Any], where: str) -> None:

@@ -1,0 +1,86 @@
+"""One comparison from test set to report."""
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from smug.attacks.problem import Reconstructor
+from smug.evaluation.conditions import Condition
+from smug.evaluation.datasets import TestSet, settings_of
+from smug.evaluation.protocol import Outcome, Row, evaluate
+from smug.evaluation.summary import markdown, summarise, table, to_json
+from smug.files import write_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PICTURED_SLICES = 6
+"""How many slices keep their images for the report."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The rows of a comparison, the images of its first slices, and the document that says how it was made."""
+
+    rows: Sequence[Row]
+    outcomes: Sequence[Outcome]
+    subjects: Mapping[str, str]
+    document: Mapping[str, Any]
+
+    def table(self, title: str) -> "Table":
+        """Return the table for terminals."""
+        return table(summarise(self.rows), kspace=self.document["kspace"], subjects=self.subjects, title=title)
+
+    def write(self, folder: Path, *, title: str, notes: Sequence[str] = ()) -> None:
+        """Write ``report.html``, ``figure.png`` and ``table.md`` to a folder."""
+        from smug.evaluation.figure import comparison_figure, write_figure
+        from smug.evaluation.report import write_report
+
+        first = [outcome for outcome in self.outcomes if outcome.row.slice == self.outcomes[0].row.slice]
+        write_figure(folder / "figure.png", comparison_figure(first, title=title))
+        write_text(
+            folder / "table.md", markdown(summarise(self.rows), kspace=self.document["kspace"], subjects=self.subjects)
+        )
+        write_report(folder / "report.html", dict(self.document), self.outcomes, title=title, notes=notes)
+
+
+def compare(
+    models: Mapping[str, Reconstructor],
+    conditions: Sequence[Condition],
+    test: TestSet,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    advance: Callable[[], None] | None = None,
+) -> Comparison:
+    """Score models x conditions x slices on a device; see :func:`smug.evaluation.protocol.evaluate`."""
+    pictured = {scan.id[0] for scan in test.scans[:PICTURED_SLICES]}
+    outcomes: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> None:
+        if outcome.row.slice in pictured:
+            outcomes.append(outcome)
+
+    rows = evaluate(
+        {name: f.to(device) if hasattr(f, "to") else f for name, f in models.items()},
+        conditions,
+        (scan.to(device) for scan in test.scans),
+        seed=seed,
+        keep=keep,
+        advance=advance,
+    )
+    document = to_json(
+        rows,
+        conditions,
+        configuration=settings_of(models),
+        seeds=[seed],
+        data=test.description,
+        subjects=test.subjects,
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    )
+    return Comparison(rows, outcomes, test.subjects, document)

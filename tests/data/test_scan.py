@@ -1,0 +1,91 @@
+from dataclasses import FrozenInstanceError
+
+import pytest
+import torch
+
+from smug.data.phantom import head_phantom
+from smug.data.scan import Scan
+from smug.data.simulate import Acquisition, simulate
+from smug.models.classical import CGSense
+from smug.models.normalised import measurement_scale, normalised
+from smug.physics.sense import Sense
+
+
+@pytest.fixture
+def scan(device):
+    """Three slices of 40 x 32."""
+    images = torch.stack([head_phantom(seed, (40, 32)) for seed in range(3)])
+    return simulate(images, Acquisition(coils=2), [5, 6, 7], ["a", "b", "c"]).to(device)
+
+
+def test_normalised_divides_measurements_and_target_by_one_scale(scan):
+    scale = measurement_scale(scan.y, scan.A)
+    result = scan.normalised()
+    torch.testing.assert_close(scale.unsqueeze(-3) * result.y, scan.y)
+    torch.testing.assert_close(scale * result.target, scan.target)
+    assert result.A is scan.A
+    assert result.id == scan.id
+
+
+def test_normalised_forgets_the_unit(scan):
+    other = Scan(1e4 * scan.y, scan.A, 1e4 * scan.truth, scan.id).normalised()
+    torch.testing.assert_close(other.y, scan.normalised().y)
+    torch.testing.assert_close(other.truth, scan.normalised().truth)
+    torch.testing.assert_close(other.normalised().y, other.y)  # and once is enough
+
+
+def test_normalised_images_have_a_magnitude_of_about_one(scan):
+    peaks = scan.normalised().truth.abs().amax((-2, -1))
+    assert peaks.min() > 0.3
+    assert peaks.max() < 4
+
+
+def test_training_units_are_those_of_normalised_reconstructors(scan):
+    """f on the normalised scan is normalised(f) on the scan itself, but for the unit."""
+
+    def f(y, A, generator=None):
+        return torch.tanh(CGSense(0.1)(y, A).abs()) + 0j
+
+    inside = measurement_scale(scan.y, scan.A) * f(scan.normalised().y, scan.A)
+    torch.testing.assert_close(normalised(f)(scan.y, scan.A), inside)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, -1])
+def test_indexing_gives_a_batch_of_one(scan, index):
+    one = scan[index]
+    assert one.id == (scan.id[index],)
+    assert torch.equal(one.y, scan.y[index][None])
+    assert torch.equal(one.truth, scan.truth[index][None])
+    assert torch.equal(one.A.mask, scan.A.mask[index][None])
+    assert torch.equal(one.A.maps, scan.A.maps[index][None])
+    torch.testing.assert_close(one.normalised().y, scan.normalised()[index].y)
+
+
+def test_indexing_with_a_shared_operator(device):
+    A = Sense(torch.ones(1, 8, dtype=torch.bool, device=device))
+    scan = Scan(torch.ones(2, 1, 4, 8, dtype=torch.complex64, device=device), A, None, ("a", "b"))
+    assert scan[1].A.mask.shape == (1, 8)
+    assert scan[1].target is None
+
+
+def test_to_moves_everything(scan, device):
+    moved = scan.to("cpu").to(device)
+    for part in (moved.y, moved.truth, moved.A.mask, moved.A.maps):
+        assert part.device.type == device.type
+    assert torch.equal(moved.y, scan.y)
+    assert Scan(scan.y, scan.A, None, scan.id).to(device).target is None
+
+
+def test_truth_is_there_or_missed_by_name(scan):
+    assert scan.truth is scan.target
+    with pytest.raises(ValueError, match="scan a: expected a fully sampled target, got none"):
+        _ = Scan(scan.y, scan.A, None, scan.id).truth
+
+
+def test_without_a_target_it_still_normalises(scan):
+    assert Scan(scan.y, scan.A, None, scan.id).normalised().target is None
+
+
+def test_it_is_frozen(scan):
+    with pytest.raises(FrozenInstanceError):
+        scan.y = scan.y * 2

@@ -1,0 +1,87 @@
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from smug.models.unet import UNet
+from smug.training import methods, runs
+from smug.training.config import PRESETS
+
+CONFIG = PRESETS["tiny"]
+
+
+@pytest.fixture
+def stored(tmp_path):
+    f = methods.build(CONFIG)
+    for parameter in f.networks().parameters():
+        torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(0))
+    path = tmp_path / "run" / runs.WEIGHTS
+    runs.save_weights(path, f, CONFIG, note="kept")
+    return f, path
+
+
+def test_round_trip(stored):
+    f, path = stored
+    for place in (path, path.parent):
+        model = runs.load_weights(place)
+        assert model.config == CONFIG
+        assert model.metadata["note"] == "kept"
+        for name, value in f.networks().state_dict().items():
+            assert torch.equal(model.reconstructor.networks().state_dict()[name], value)
+    assert [p.name for p in path.parent.iterdir()] == [runs.WEIGHTS]
+
+
+def test_half_precision_is_half_the_size(stored, tmp_path):
+    f, path = stored
+    runs.save_weights(tmp_path / "half.safetensors", f, CONFIG, half=True)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * path.stat().st_size
+    model = runs.load_weights(tmp_path / "half.safetensors")
+    assert all(p.dtype == torch.float32 for p in model.reconstructor.networks().parameters())
+
+
+def test_anybodys_network_is_filled(stored):
+    f, path = stored
+    network = UNet(CONFIG.network.channels, CONFIG.network.depth)
+    model = runs.load_weights(path, network)
+    assert model.reconstructor.denoiser is network
+    with pytest.raises(ValueError, match="the weights do not fit the network"):
+        runs.load_weights(path, UNet(channels=16, levels=2))
+
+
+class Evil:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was executed",))
+
+
+def test_what_is_no_weights_file_is_refused(tmp_path, stored):
+    evil = tmp_path / "evil.safetensors"
+    evil.write_bytes(pickle.dumps(Evil()))
+    torch.save({"a": torch.zeros(1)}, tmp_path / "torch.safetensors")
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    (tmp_path / "cut.safetensors").write_bytes(stored[1].read_bytes()[:-100])
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    for name, message in {
+        "evil": "not a safetensors file",
+        "torch": "not a safetensors file",
+        "empty": "not a safetensors file",
+        "cut": "not a safetensors file",
+        "other": "expected weights of schema",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            runs.load_weights(tmp_path / f"{name}.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "bad.safetensors", {"schema": runs.SCHEMA, "config": "{"})
+    with pytest.raises(ValueError, match="configuration"):
+        runs.load_weights(tmp_path / "bad.safetensors")
+    with pytest.raises(FileNotFoundError, match="no such weights"):
+        runs.load_weights(tmp_path / "absent")
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch, stored):
+    f, path = stored
+    kept = path.read_bytes()
+    monkeypatch.setattr("pathlib.Path.write_bytes", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        runs.save_weights(path, f, CONFIG)
+    assert path.read_bytes() == kept
+    assert [p.name for p in path.parent.iterdir()] == [runs.WEIGHTS]
