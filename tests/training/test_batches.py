@@ -32,3 +32,11 @@ def test_training_validation_and_test_phantoms_are_different():
     assert len(trained) == 6
     assert len(validated) == 3
     assert not trained & validated
+
+
+def test_zoomed_images_are_cropped_about_the_middle():
+    data = load_training_data(DataConfig(size=32, count=8, validation=1, zooms=(2,)))
+    assert data.sources[0].images.shape == (2, 64, 64)
+    scan = data.batch(1, 4, seed=0)
+    assert scan.truth.shape == (4, 32, 32)
+    assert (scan.truth.abs().mean((1, 2)) > 0.05).all()

@@ -1,6 +1,6 @@
 """Coil sensitivity maps, simulated or estimated from autocalibration lines.
 
-All maps are ``(batch, coil, y, x)`` with sum_c |s_c|^2 <= 1, so that the SENSE operator has norm <= 1.
+All maps are ``(batch, coil, y, x)`` with ``sum_c |s_c|^2 <= 1``, so that the SENSE operator has norm <= 1.
 """
 
 import math
@@ -21,10 +21,10 @@ MAX_CALIBRATION = 48
 
 
 def simulated_maps(coils: int, height: int, width: int, *, seed: int, profile_width: float = 1.2) -> Tensor:
-    """Smooth random maps, ``complex64 (1, coil, y, x)``, with sum_c |s_c|^2 = 1 everywhere.
+    """Smooth random maps, ``complex64 (1, coil, y, x)``, with ``sum_c |s_c|^2 = 1`` everywhere.
 
     Coil c is centred at x_c on a jittered circle around the object; before normalisation its amplitude is
-    exp(-|r - x_c|^2 / profile_width), with half of the field of view = 1; its phase is a random quadratic
+    ``exp(-|r - x_c|^2 / profile_width)``, with half of the field of view = 1; its phase is a random quadratic
     of r. The field depends on seed and coils alone; pixel k of n along an axis is at (k - n // 2) / (n / 2).
 
     Raises ValueError for sizes below 1 and a profile width that is not positive.
@@ -61,7 +61,7 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     this vector is arbitrary, its length is 1 all the same: shorter maps would make a solution that reproduces the
     measurements differ from the coil combination ``sum_c conj(s_c) x_c`` that serves as the target.
 
-    Phase convention: the maps take over the phase of the low-resolution image, sum_c conj(s_c) l_c >= 0.
+    Phase convention: the maps take over the phase of the low-resolution image, ``sum_c conj(s_c) l_c >= 0``.
     Phase relative to a reference coil, real or virtual, would be undefined where that coil vanishes.
 
     ``y`` is complex k-space ``(batch, coil, y, x)``, ``mask`` its sampling, ``bool (batch, x)`` or

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from smug.physics.factor import Factor
 
 MAPS_TOLERANCE = 1e-3
-"""How far sum_c |s_c|^2 may exceed 1 (single precision, interpolated maps)."""
+"""How far ``sum_c |s_c|^2`` may exceed 1 (single precision, interpolated maps)."""
 
 
 class Sense:

@@ -24,15 +24,16 @@ class TrainingData:
     def batch(self, update: int, size: int, seed: int) -> Scan:
         """Return the normalised scan of an update: a function of (seed, update) alone.
 
-        Each slice comes from a source drawn at random, is flipped and transposed at random, and gets a mask, coil
-        maps, phase and noise of its own.
+        Each slice comes from a source and zoom drawn at random, is cropped, flipped and transposed at random, and
+        gets a mask, coil maps, phase and noise of its own.
         """
         rng = np.random.default_rng([seed, update])
         images, names, seeds = [], [], []
         for _ in range(size):
             source = self.sources[rng.integers(len(self.sources))]
             row = int(rng.integers(len(source)))
-            images.append(_turned(source.images[row], int(rng.integers(8))))
+            image = _cropped(source.images[row], self.config.size, rng)
+            images.append(_turned(image, int(rng.integers(8))))
             names.append(source.names[row])
             seeds.append(int(rng.integers(2**62)))
         return simulate(torch.stack(images), self.config.acquisition, seeds, names).normalised()
@@ -41,8 +42,9 @@ class TrainingData:
 def load_training_data(config: DataConfig, root: Path | None = None) -> TrainingData:
     """Load all sources' training images, and validation scans spread evenly over the sources."""
     sources = tuple(
-        load_images(source, "train", config.size, count=config.count if source == "phantom" else None, root=root)
+        load_images(source, "train", zoom * config.size, count=_count(source, zoom, config), root=root)
         for source in config.sources
+        for zoom in config.zooms
     )
     distinct = tuple(dict.fromkeys(config.sources))
     share = max(1, config.validation // len(distinct))
@@ -53,6 +55,20 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
         for scan in named_scans(images.images, images.names, config.acquisition)
     )
     return TrainingData(sources, validation, config)
+
+
+def _count(source: str, zoom: int, config: DataConfig) -> int | None:
+    """Return how many images of a source to load: phantoms of one zoom hold as many pixels as those of another."""
+    return max(1, config.count // zoom**2) if source == "phantom" else None
+
+
+def _cropped(image: Tensor, size: int, rng: np.random.Generator) -> Tensor:
+    """Crop ``size`` x ``size`` with a corner in the middle half of the range, so that there is always anatomy."""
+    margin = image.shape[-1] - size
+    if margin == 0:
+        return image
+    top, left = rng.integers(margin // 4, margin - margin // 4 + 1, 2)
+    return image[top : top + size, left : left + size]
 
 
 def _turned(image: Tensor, symmetry: int) -> Tensor:

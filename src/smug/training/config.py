@@ -25,10 +25,15 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """The images: ``count`` phantoms, and all slices of the other sources; a source named twice counts twice."""
+    """The images: ``count`` phantoms, and all slices of the other sources; a source named twice counts twice.
+
+    With a zoom z, images are also loaded at z times ``size`` and cropped at random about their middle, so that the
+    network sees anatomy at several pixel sizes.
+    """
 
     sources: tuple[str, ...] = ("phantom",)
     size: int = 128
+    zooms: tuple[int, ...] = (1,)
     count: int = 1000
     validation: int = 16
     acquisition: Acquisition = Acquisition()
