@@ -47,7 +47,9 @@ def volume_noise_map(
     maps = []
     for i, name in enumerate(scan.id):
         seeds = torch.tensor([named_seed(name, seed)], dtype=torch.int64)
-        maps.append(noise_map(f, scan.y[i : i + 1].to(device), scan.A[i].to(device), noise_sigma, generator=seeds).cpu())
+        maps.append(
+            noise_map(f, scan.y[i : i + 1].to(device), scan.A[i].to(device), noise_sigma, generator=seeds).cpu()
+        )
     return torch.cat(maps)
 
 

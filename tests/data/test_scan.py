@@ -61,6 +61,13 @@ def test_indexing_gives_a_batch_of_one(scan, index):
     torch.testing.assert_close(one.normalised().y, scan.normalised()[index].y)
 
 
+def test_indexing_ends(scan):
+    assert [one.id for one in scan] == [("a",), ("b",), ("c",)]
+    for index in (3, -4):
+        with pytest.raises(IndexError):
+            scan[index]
+
+
 def test_indexing_with_a_shared_operator(device):
     A = Sense(torch.ones(1, 8, dtype=torch.bool, device=device))
     scan = Scan(torch.ones(2, 1, 4, 8, dtype=torch.complex64, device=device), A, None, ("a", "b"))

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,15 @@ def test_another_seed_changes_everything(images):
     noise = [(scan.y - scan.A(scan.truth)) for scan in (first, second)]
     both = first.A.sampled & second.A.sampled
     assert not torch.isclose(noise[0], noise[1], atol=1e-4)[both.expand_as(noise[0])].any()
+
+
+def test_masks_know_nothing_of_the_maps():
+    """One stream for both would tie the first line to the rotation of the coils."""
+    a, image = acquisition(), torch.ones(1, 8, 64, dtype=torch.complex64)
+    scans = [simulate(image, a, [seed], ["a"]) for seed in range(300)]
+    rotation = torch.tensor([np.random.default_rng(seed).uniform() for seed in range(300)])  # of the coils
+    first = torch.stack([scan.A.mask[0, 0] for scan in scans])
+    assert (rotation[first].mean() - rotation[~first].mean()).abs() < 0.2
 
 
 def test_the_same_seed_changes_nothing(images):

@@ -80,7 +80,9 @@ def test_what_is_no_weights_file_is_refused(tmp_path, stored):
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch, stored):
     f, path = stored
     kept = path.read_bytes()
-    monkeypatch.setattr("pathlib.Path.write_bytes", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    monkeypatch.setattr(
+        "pathlib.Path.write_bytes", lambda *_: (_ for _ in ()).throw(OSError("No space left on device"))
+    )
     with pytest.raises(OSError, match="No space left"):
         runs.save_weights(path, f, CONFIG)
     assert path.read_bytes() == kept

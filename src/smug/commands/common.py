@@ -56,7 +56,7 @@ def console() -> "Console":
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
+def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar with the remaining time on the error stream; yield the function that advances it."""
     from rich.console import Console
     from rich.progress import (
@@ -77,4 +77,4 @@ def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda done: bar.advance(task, done)

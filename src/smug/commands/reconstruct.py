@@ -43,9 +43,8 @@ class Reconstruct(Common):
         for warning in range_warnings(model, scan, kspace.acceleration):
             console().print(f"[yellow]Warning:[/] {warning}")
         moved = model.to(device) if hasattr(model, "to") else model
-        settings = {"seed": self.seed, "batch": self.batch, "device": device}
         with progress("Reconstructing", len(scan.id)) as advance:
-            images = reconstruct(moved, scan, **settings, advance=lambda done: [advance() for _ in range(done)])
+            images = reconstruct(moved, scan, seed=self.seed, batch=self.batch, device=device, advance=advance)
         noise_std = None
         if self.noise_sigma is not None:
             noise_std = volume_noise_map(moved, scan, self.noise_sigma, seed=self.seed, device=device)

@@ -41,7 +41,7 @@ class Train(Common):
         console().print(f"Loading {', '.join(settings.data.sources)}.")
         data = batches.load_training_data(settings.data, self.data_root)
         with progress(f"Training {settings.method}", settings.optimizer.updates) as advance:
-            log = trainer.train(f, settings, data, self.out, report=lambda _: advance())
+            log = trainer.train(f, settings, data, self.out, report=lambda loss: advance(1))
         console().print(
             f"Validation PSNR {log[-1].validation_psnr:.2f} dB after {log[-1].update} updates "
             f"({log[-1].seconds / 60:.1f} min); weights and log are in {self.out}."

@@ -43,6 +43,8 @@ class Scan:
 
     def __getitem__(self, index: int) -> Self:
         """Return one slice as a batch of 1."""
+        if not -len(self.id) <= index < len(self.id):
+            raise IndexError(f"scan of {len(self.id)} slices: got index {index}")
         rows = slice(index, index + 1 or None)
         target = None if self.target is None else self.target[rows]
         return replace(self, y=self.y[rows], A=self.A[index], target=target, id=self.id[rows])

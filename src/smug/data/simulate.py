@@ -59,7 +59,7 @@ def simulate(images: Tensor, acquisition: Acquisition, seeds: Sequence[int], nam
     maps = torch.cat(
         [simulated_maps(a.coils, height, width, seed=seed, profile_width=a.profile_width) for seed in seeds]
     ).to(images.device)
-    masks = torch.cat([a.sample(height, width, seed) for seed in seeds]).to(images.device)
+    masks = torch.cat([a.sample(height, width, named_seed("mask", seed)) for seed in seeds]).to(images.device)
     phase = torch.stack([smooth_phase(height, width, seed) for seed in seeds]).to(images.device)
     target = images * torch.polar(torch.ones_like(phase), a.phase * phase)
     A = Sense(mask=masks, maps=maps)
@@ -70,8 +70,8 @@ def simulate(images: Tensor, acquisition: Acquisition, seeds: Sequence[int], nam
 
 def named_scans(images: Tensor, names: Sequence[str], acquisition: Acquisition) -> tuple[Scan, ...]:
     """Return one scan per slice, whose mask, maps, phase and noise depend on the slice's name only."""
-    rows = zip(images.split(1), names, strict=True)
-    return tuple(simulate(image, acquisition, [named_seed(name)], [name]) for image, name in rows)
+    rows = zip(images, names, strict=True)
+    return tuple(simulate(image[None], acquisition, [named_seed(name)], [name]) for image, name in rows)
 
 
 def smooth_phase(height: int, width: int, seed: int) -> Tensor:

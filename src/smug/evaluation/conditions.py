@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -49,7 +50,7 @@ def noisy_relative(size: float) -> Condition:
     return Condition(f"noise {size:.0%}", f"Gaussian noise of l2 norm {size:.0%} of the measurements'", perturb)
 
 
-def attacked(threat: Threat, rule: Rule, name: str) -> Condition:
+def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
     """Return a worst-case perturbation of the squared error, made for each reconstructor from its own gradients."""
 
     def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:

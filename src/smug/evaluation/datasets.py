@@ -56,17 +56,29 @@ def simulated_set(
         "kspace": "simulated",
         "acquisition": asdict(acquisition),
     }
-    return TestSet(named_scans(images.images, images.names, acquisition), dict(zip(images.names, images.subjects, strict=True)), description)
+    return TestSet(
+        named_scans(images.images, images.names, acquisition),
+        dict(zip(images.names, images.subjects, strict=True)),
+        description,
+    )
 
 
 def named_models(
     names: tuple[str, ...], source: str, size: int, acquisition: Acquisition, root: Path | None = None
 ) -> dict[str, Reconstructor]:
     """Load models by name; ``cg-sense`` gets the lam that is best on validation slices of the same kind."""
-    models = {name: load(name) for name in names}
+    models = {_label(name): load(name) for name in names}
+    if len(models) < len(names):
+        raise ValueError(f"models: expected different names, got {', '.join(_label(name) for name in names)}")
     if "cg-sense" in models:
         models["cg-sense"] = tuned_for(source, size, acquisition, root)
     return models
+
+
+def _label(name: str) -> str:
+    """Return the last part of a path, or the name."""
+    path = Path(name)
+    return (path.name if path.is_dir() else path.stem) if path.exists() else name
 
 
 def tuned_for(source: str, size: int, acquisition: Acquisition, root: Path | None = None) -> CGSense:

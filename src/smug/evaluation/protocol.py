@@ -45,12 +45,12 @@ def evaluate(
     *,
     seed: int = 0,
     keep: Callable[[Outcome], None] | None = None,
-    advance: Callable[[], None] | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> list[Row]:
     """Score every model under every condition on every scan; return one row per slice.
 
     Noise and attacks are seeded by the slice's name and ``seed``, so they do not depend on order or on what else is
-    scored; the smoothing noise that scores an attack was not seen by it. ``keep`` receives images too, ``advance`` is
+    scored; the smoothing noise that scores an attack was not seen by it. ``keep`` receives images too, ``advance(1)`` is
     called after each cell.
     """
     conditions = tuple(conditions)
@@ -63,7 +63,7 @@ def evaluate(
                     if keep is not None:
                         keep(outcome)
                 if advance is not None:
-                    advance()
+                    advance(1)
     return rows
 
 

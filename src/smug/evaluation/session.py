@@ -56,7 +56,7 @@ def compare(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    advance: Callable[[], None] | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Comparison:
     """Score models x conditions x slices on a device; see :func:`smug.evaluation.protocol.evaluate`."""
     pictured = {scan.id[0] for scan in test.scans[:PICTURED_SLICES]}

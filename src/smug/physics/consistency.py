@@ -34,15 +34,13 @@ def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, 
     positive.
     """
     A.check_image(b)
-    b = b.expand(torch.broadcast_shapes(b.shape, (A.batch, 1, 1)))
+    b = b.expand(*b.shape[:-3], max(b.shape[-3], A.batch), *b.shape[-2:])
     lam = torch.as_tensor(lam, dtype=b.real.dtype, device=b.device)
     if not bool((lam.detach() >= 0).all()):
         raise ValueError(f"lam: expected a number >= 0, got {lam.detach().flatten()[:4].tolist()}")
     if not tolerance > 0 or max_iterations < 1:
         raise ValueError(f"expected tolerance > 0 and max_iterations >= 1, got {tolerance} and {max_iterations}")
-    value, iterations, residual, converged = _Solve.apply(
-        b, lam[..., None, None], A.maps, A.mask, tolerance, max_iterations
-    )
+    value, iterations, residual, converged = _apply(b, lam[..., None, None], A.maps, A.mask, tolerance, max_iterations)
     return Solution(value, iterations, residual, converged)
 
 
@@ -53,7 +51,7 @@ class _Solve(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, b: Tensor, lam: Tensor, maps: Tensor, mask: Tensor, tolerance: float, max_iterations: int
     ) -> tuple[Tensor, ...]:
         A = Sense(mask, maps)
@@ -66,9 +64,9 @@ class _Solve(torch.autograd.Function):
         return x, iterations, residual, converged
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         lam, maps, mask, x = ctx.saved_tensors
-        w = _Solve.apply(gradients[0], lam, maps, mask, *ctx.settings)[0]
+        w = _apply(gradients[0], lam, maps, mask, *ctx.settings)[0]
         grad_lam = grad_maps = None
         if ctx.needs_input_grad[1]:
             grad_lam = -(w.conj() * x).real.sum((-2, -1), keepdim=True).sum_to_size(lam.shape)
@@ -76,6 +74,11 @@ class _Solve(torch.autograd.Function):
             A, wc, xc = Sense(mask, maps), w.unsqueeze(-3), x.unsqueeze(-3)
             grad_maps = -(wc.conj() * A.sample(maps * xc) + xc.conj() * A.sample(maps * wc)).sum_to_size(maps.shape)
         return w, grad_lam, grad_maps, None, None, None
+
+
+def _apply(*arguments: Any) -> tuple[Tensor, ...]:
+    results: tuple[Tensor, ...] = _Solve.apply(*arguments)  # type: ignore[no-untyped-call]
+    return results
 
 
 def conjugate_gradient(
@@ -107,4 +110,5 @@ def conjugate_gradient(
 
 
 def _norm(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x, dim=(-2, -1))
+    norm: Tensor = torch.linalg.vector_norm(x, dim=(-2, -1))
+    return norm

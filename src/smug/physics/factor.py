@@ -33,7 +33,7 @@ class RowFactor:
         """Return x with ``(A^H A + lam) x = b``, by two triangular solves; gradients flow through both."""
         columns = b.reshape(-1, *b.shape[-3:]).permute(1, 2, 3, 0)
         half = torch.linalg.solve_triangular(self.cholesky, columns, upper=False)
-        x = torch.linalg.solve_triangular(self.cholesky.mH, half, upper=True)
+        x: Tensor = torch.linalg.solve_triangular(self.cholesky.mH, half, upper=True)
         return x.permute(3, 0, 1, 2).reshape(*b.shape[:-3], *x.shape[:3])
 
 
@@ -72,14 +72,15 @@ def spectrum(A: Sense) -> Tensor:
     height is unknown, so each eigenvalue stands once per line. Raises ValueError like :func:`factor`.
     """
     if A.is_line_mask and A.maps.shape[1:] != (1, 1, 1):
-        return torch.linalg.eigvalsh(_rows(A)).flatten(1).sort(-1).values.clamp_min(0)
+        values: Tensor = torch.linalg.eigvalsh(_rows(A)).flatten(1).sort(-1).values.clamp_min(0)
+        return values
     _check_unit_coil(A)
     return A.mask.flatten(1).to(A.maps.real.dtype).sort(-1).values
 
 
 def _rows(A: Sense) -> Tensor:
     width = A.mask.shape[-1]
-    spread = torch.fft.ifft(torch.fft.ifftshift(A.mask, dim=-1).to(A.maps.dtype))
+    spread: Tensor = torch.fft.ifft(torch.fft.ifftshift(A.mask, dim=-1).to(A.maps.dtype))
     index = torch.arange(width, device=A.mask.device)
     toeplitz = spread[:, (index[:, None] - index[None, :]) % width]
     correlation = torch.einsum("bcyi,bcyj->byij", A.maps.conj(), A.maps)

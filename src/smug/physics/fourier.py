@@ -11,11 +11,13 @@ def fft2c(image: Tensor, dim: Sequence[int] = (-2, -1)) -> Tensor:
 
     ``image`` is complex ``(..., y, x)``; the result has the same shape and the same l2 norm.
     """
-    spectrum: Tensor = torch.fft.fftn(torch.fft.ifftshift(image, dim=dim), dim=dim, norm="ortho")
-    return torch.fft.fftshift(spectrum, dim=dim)
+    uncentred = torch.fft.fftn(torch.fft.ifftshift(image, dim=dim), dim=dim, norm="ortho")
+    kspace: Tensor = torch.fft.fftshift(uncentred, dim=dim)
+    return kspace
 
 
 def ifft2c(kspace: Tensor, dim: Sequence[int] = (-2, -1)) -> Tensor:
     """Transform k-space to images: the inverse and the adjoint of :func:`fft2c`."""
-    image: Tensor = torch.fft.ifftn(torch.fft.ifftshift(kspace, dim=dim), dim=dim, norm="ortho")
-    return torch.fft.fftshift(image, dim=dim)
+    uncentred = torch.fft.ifftn(torch.fft.ifftshift(kspace, dim=dim), dim=dim, norm="ortho")
+    image: Tensor = torch.fft.fftshift(uncentred, dim=dim)
+    return image

@@ -62,7 +62,8 @@ class Sense:
 
     @cached_property
     def _sampled_uncentred(self) -> Tensor:
-        return torch.fft.ifftshift(self.sampled, dim=self._undersampled_dim)
+        mask: Tensor = torch.fft.ifftshift(self.sampled, dim=self._undersampled_dim)
+        return mask
 
     def __call__(self, image: Tensor) -> Tensor:
         """Measure images ``(..., y, x)``: k-space ``(..., coil, y, x)``, zero where nothing is sampled."""
@@ -85,7 +86,8 @@ class Sense:
         along y.
         """
         spectrum = torch.fft.fftn(coil_images, dim=self._undersampled_dim)
-        return torch.fft.ifftn(self._sampled_uncentred * spectrum, dim=self._undersampled_dim)
+        result: Tensor = torch.fft.ifftn(self._sampled_uncentred * spectrum, dim=self._undersampled_dim)
+        return result
 
     def factor(self, lam: float | Tensor) -> "Factor":
         """Factor ``A^H A + lam`` once for many right-hand sides; see :func:`smug.physics.factor.factor`."""
@@ -106,7 +108,8 @@ class Sense:
         vector = self.maps.conj().sum(1).expand(self.batch, height, width)
         for _ in range(iterations):
             vector = self.gram(vector / torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True))
-        return torch.linalg.vector_norm(vector, dim=(-2, -1)).sqrt()
+        norm: Tensor = torch.linalg.vector_norm(vector, dim=(-2, -1)).sqrt()
+        return norm
 
     def to(self, device: torch.device | str) -> Self:
         """Return the operator on another device."""

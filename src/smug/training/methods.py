@@ -1,14 +1,13 @@
 """What each method is: how its reconstructor is built from a configuration, and its loss."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from smug.data.scan import Scan
 from smug.models.didn import DIDN
-from smug.models.noise import derive
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, Reconstructor, WeightedSMUG
 from smug.models.unet import UNet
 from smug.models.weighting import WeightEncoder

@@ -43,7 +43,8 @@ def train(
     not finite; the last good weights stay.
     """
     settings = config.optimizer
-    networks = f.networks().to(memory_format=torch.channels_last)
+    networks = f.networks()
+    networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(networks.parameters()).device
     optimizer = torch.optim.Adam(networks.parameters(), settings.learning_rate, settings.betas)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -58,7 +59,7 @@ def train(
         if not bool(loss.isfinite()):
             raise ValueError(f"update {update}: the loss is {loss.item()} for slices {', '.join(scan.id)}")
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(networks.parameters(), settings.clip_norm)
         optimizer.step()
         schedule.step()
