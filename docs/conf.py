@@ -7,7 +7,7 @@ author = "The smug developers"
 copyright = "2026, The smug developers"
 version = release = smug.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["amsmath", "dollarmath"]
@@ -20,8 +20,9 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-napoleon_google_docstring = False
+autodoc_default_options = {"show-inheritance": True}
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 100
 
 html_theme = "furo"
 html_title = f"smug {release}"

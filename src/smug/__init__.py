@@ -8,7 +8,7 @@ from smug.models.classical import CGSense, ZeroFilled, tuned_cg_sense
 from smug.models.didn import DIDN
 from smug.models.noise_map import noise_map
 from smug.models.normalised import measurement_scale, normalised
-from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing, smooth
 from smug.models.unet import UNet
 from smug.models.unrolled import unroll
@@ -25,6 +25,7 @@ __all__ = [
     "RSE2E",
     "SMUG",
     "CGSense",
+    "KSpaceRSE2E",
     "MoDL",
     "Sense",
     "Smoothing",

@@ -28,9 +28,9 @@ class Entry:
 def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
     """Return a reconstructor ``f(y, A, generator=None)``.
 
-    ``name_or_path`` is a shipped model (:data:`SHIPPED`), ``cg-sense``, ``cg-sense:LAM`` or ``zero-filled``, a run
-    folder or a ``.safetensors`` file, or ``FILE.py:function`` for a function of yours with that signature, which is
-    executed. Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range;
+    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``cg-sense:LAM`` or ``zero-filled``,
+    a run folder or a ``.safetensors`` file, or ``FILE.py:function`` for a function of yours with that signature, which
+    is executed. Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range;
     ``denoiser`` is the network to fill with them, where it is not one of this library. Raises ValueError for an
     unknown name or unfit weights, FileNotFoundError for a path that does not exist.
     """
@@ -80,7 +80,8 @@ def _function(name: str) -> Reconstructor:
     if not path.is_file():
         raise FileNotFoundError(f"model: no such file: {path}")
     spec = util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ValueError(f"model: {path} is not a Python file")
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     function: Callable[..., Tensor] | None = getattr(module, attribute, None)

@@ -56,7 +56,7 @@ def test_bad_sources(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"expected one of \['test', 'train', 'val'\]"):
         load_images("phantom", "all", 16)
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(ValueError, match="text.h5"):
+    with pytest.raises(ValueError, match=r"text\.h5"):
         load_images(str(tmp_path / "text.h5"), "test", 16)
     with h5py.File(tmp_path / "empty.h5", "w") as file:
         file["numbers"] = np.zeros(3)

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal
-from smug.models.reconstructors import RSE2E, SMUG, MoDL, Reconstructor, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, Reconstructor, WeightedSMUG
 from smug.models.smoothing import Smoothing
 from smug.models.weighting import WeightEncoder
 from smug.physics.sense import Sense
 
 COILS, HEIGHT, WIDTH = 3, 7, 10
 SMOOTHING = Smoothing(sigma=0.3, num_samples=4)
-METHODS = ("modl", "rs-e2e", "smug", "weighted-smug")
+METHODS = ("modl", "rs-e2e", "smug", "weighted-smug", "k-space-rs-e2e")
 SMOOTHED = METHODS[1:]
 
 
@@ -91,13 +91,15 @@ def make(
     steps: int = 3,
     lam: float | Tensor = 0.8,
 ) -> Reconstructor:
-    """Build one of the four reconstructors on the same denoiser."""
+    """Build one of the reconstructors on the same denoiser."""
     D, E = toy_denoiser(device, dtype), toy_encoder(device, dtype)
     match method:
         case "modl":
             return MoDL(D, steps, lam)
         case "rs-e2e":
             return RSE2E(D, smoothing, steps, lam)
+        case "k-space-rs-e2e":
+            return KSpaceRSE2E(D, smoothing, steps, lam)
         case "smug":
             return SMUG(D, smoothing, steps, lam)
         case "weighted-smug":

@@ -41,7 +41,7 @@ def test_half_precision_is_half_the_size(stored, tmp_path):
 
 
 def test_anybodys_network_is_filled(stored):
-    f, path = stored
+    _, path = stored
     network = UNet(CONFIG.network.channels, CONFIG.network.depth)
     model = runs.load_weights(path, network)
     assert model.reconstructor.denoiser is network

@@ -102,9 +102,10 @@ def paper(
     *,
     generator: Seeds = None,
 ) -> AttackResult:
-    """Attack as the authors' code does: equation (3) by :data:`PAPER`. Raises ValueError for norms but linf.
+    """Attack as the authors' code does: equation (3) by :data:`smug.attacks.pgd.PAPER`.
 
     Their code has ``Threat(0.02, unit="image-max")``, the paper's text ``Threat(0.05, unit="kspace-max")``.
+    Raises ValueError for norms but linf.
     """
     if threat.norm != "linf":
         raise ValueError(f"the authors' recipe is defined for norm 'linf', got {threat}")

@@ -19,8 +19,8 @@ class Evaluate(Common):
     """phantom, siat, openms, knee, or an HDF5 file of images."""
     split: Literal["val", "test"] = "test"
     """Which images of the set."""
-    protocol: Literal["paper", "demo"] = "paper"
-    """paper: noise and the authors' attack, in the paper's sizes; demo: quick."""
+    protocol: Literal["clean", "paper", "demo"] = "paper"
+    """clean: no perturbation; paper: noise and the authors' attack, in the paper's sizes; demo: quick."""
     max_slices: int | None = None
     """Evaluate at most so many slices, evenly spread over the set."""
     size: int = 128

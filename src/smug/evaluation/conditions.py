@@ -61,6 +61,7 @@ def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
 
 
 PROTOCOLS: dict[str, tuple[Condition, ...]] = {
+    "clean": (clean(),),
     "paper": (
         clean(),
         noisy(0.01),
@@ -74,5 +75,5 @@ PROTOCOLS: dict[str, tuple[Condition, ...]] = {
         attacked(Threat(0.05, "l2", "kspace-l2"), PGD(steps=10), "PGD"),
     ),
 }
-"""``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``: random
+"""``clean``: no perturbation. ``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``: random
 noise and an attack of the same l2 norm."""

@@ -15,8 +15,10 @@ from smug.evaluation.metrics import nmse, psnr, ssim
 
 @dataclass(frozen=True)
 class Row:
-    """One slice under one condition: magnitude-slice PSNR (dB), SSIM and NMSE, the authors' complex PSNR, and the
-    l2 norm of the perturbation relative to that of the measurements.
+    """One slice under one condition.
+
+    Magnitude-slice PSNR (dB), SSIM and NMSE, the authors' complex PSNR, and the l2 norm of the perturbation relative
+    to that of the measurements.
     """
 
     model: str
@@ -50,8 +52,8 @@ def evaluate(
     """Score every model under every condition on every scan; return one row per slice.
 
     Noise and attacks are seeded by the slice's name and ``seed``, so they do not depend on order or on what else is
-    scored; the smoothing noise that scores an attack was not seen by it. ``keep`` receives images too, ``advance(1)`` is
-    called after each cell.
+    scored; the smoothing noise that scores an attack was not seen by it. ``keep`` receives images too, ``advance(1)``
+    is called after each cell.
     """
     conditions = tuple(conditions)
     rows = []

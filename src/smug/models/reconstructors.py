@@ -143,13 +143,38 @@ class RSE2E(Reconstructor):
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct: the mean of the reconstructions from noisy ``A^H y``."""
-        D = batched(self.denoiser)
-
-        def modl(aliased: Tensor) -> Tensor:
-            return last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, self.steps, self.lam))
-
+        modl = _modl(self.denoiser, A, self.steps, self.lam)
         seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
         return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
+
+
+@dataclass(frozen=True, eq=False)
+class KSpaceRSE2E(Reconstructor):
+    """RS-E2E as Wolf (2019) has it: ``smooth(unroll(D))`` with the noise on the sampled entries of y.
+
+    ``smoothing.sigma`` is per part of the normalised k-space.
+    """
+
+    denoiser: ImageMap
+    smoothing: Smoothing = Smoothing()
+    steps: int = 8
+    lam: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        _check(self.steps, self.lam)
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct: the mean of the reconstructions from noisy measurements; ``A.H`` masks the noise."""
+        modl = _modl(self.denoiser, A, self.steps, self.lam)
+        seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
+        return smooth(lambda y: modl(A.H(y)), y, self.smoothing, derive(seeds, 0)).value
+
+
+def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: float | Tensor) -> ImageMap:
+    """Return MoDL as a map of ``A^H y`` with any leading axes."""
+    D = batched(denoiser)
+    return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))
 
 
 def _field_names(record: Any) -> set[str]:

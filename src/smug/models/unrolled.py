@@ -25,7 +25,7 @@ def unroll(
     """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
 
     ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, complex ``(..., batch, y, x)``, is
-    also the first x. Yields every :class:`Step`; the last one's solution is the reconstruction.
+    also the first x. Yields every :class:`~smug.models.unrolled.Step`; the last one's solution is the reconstruction.
     """
     x = aliased
     for n in range(steps):

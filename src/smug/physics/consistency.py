@@ -45,7 +45,9 @@ def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, 
 
 
 class _Solve(torch.autograd.Function):
-    """x = P b with P = (A^H A + lam)^-1; for a gradient g of the loss with respect to x, w = P g gives
+    """x = P b with P = (A^H A + lam)^-1, and its gradient.
+
+    For a gradient g of the loss with respect to x, w = P g gives
     dL/db = w, dL/dlam = -Re<w, x>, dL/ds_c = -(conj(w) N s_c x + conj(x) N s_c w) with N = F^H M F.
     All are differentiable operations, so second derivatives follow.
     """

@@ -39,8 +39,8 @@ def train(
     """Train the networks of ``f`` in place; write weights and log to the folder ``out`` and return the log.
 
     Every batch and all noise are functions of (seed, update). The weights are written at every validation and not
-    selected by it. ``report`` receives the loss of every update. Raises ValueError, with the slices' names, when the loss is
-    not finite; the last good weights stay.
+    selected by it. ``report`` receives the loss of every update. Raises ValueError, with the slices' names, when the
+    loss is not finite; the last good weights stay.
     """
     settings = config.optimizer
     networks = f.networks()

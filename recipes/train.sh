@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Train the shipped weights, and MoDL on phantoms only and on SIAT: recipes/train.sh RUNS (about 1.5 hours on 2 cores).
+# SMUG_DATA names the folder of the image sets.
+set -euo pipefail
+runs="$1"
+train() { smug train --config "recipes/$1.toml" --out "$runs/$1" ${2:+--init "$runs/$2"}; }
+train phantom-start
+train phantom phantom-start
+train mixed phantom
+train smug mixed
+train modl mixed
+train weighted-smug mixed
+train rs-e2e mixed
+train siat mixed
+python recipes/ship.py "$runs"

@@ -1,0 +1,190 @@
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from smug.cli import COMMANDS, main
+from smug.physics.coils import simulated_maps
+from smug.physics.fourier import fft2c
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Commands may set the number of threads; tests after them get their own back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def kspace_file(tmp_path):
+    """Two slices of four coils, fully sampled, in odd units."""
+    from smug.data.phantom import head_phantom
+
+    images = torch.stack([head_phantom(seed, 64) for seed in (1, 2)])
+    kspace = 3e-7 * fft2c(simulated_maps(4, 64, 64, seed=0) * images[:, None])
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        file["kspace"] = kspace.numpy()
+    return path
+
+
+def run(*argv):
+    return main([str(word) for word in argv])
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_tells_of_research_use_or_the_options(command, capsys):
+    with pytest.raises(SystemExit) as status:
+        run(*command, "--help")
+    assert status.value.code == 0
+    text = capsys.readouterr().out
+    assert "--json" in text if command else "research use only" in text
+
+
+def test_models_lists_every_name(tmp_path, capsys):
+    assert run("models", "--json", tmp_path / "models.json") == 0
+    names = [entry["name"] for entry in json.loads((tmp_path / "models.json").read_text())["models"]]
+    assert names[:4] == ["modl", "rs-e2e", "smug", "weighted-smug"]
+    assert "128x128" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.timeout(900)
+def test_demo(tmp_path, capsys):
+    assert run("demo", "--out", tmp_path / "demo", "--slices", 1, "--json", tmp_path / "demo.json") == 0
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"report.html", "figure.png", "table.md"}
+    document = json.loads((tmp_path / "demo.json").read_text())
+    cells = {(s["model"], s["condition"]): s["psnr"]["mean"] for s in document["summaries"]}
+    clean, noise, attacked = (condition["name"] for condition in document["conditions"])
+    for name in ("modl", "rs-e2e", "smug", "weighted-smug"):
+        assert cells[name, clean] > cells["cg-sense", clean] + 1
+        assert cells[name, clean] > cells[name, noise] > cells[name, attacked]
+    assert "smug" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model", ["smug", "cg-sense:0.01"])
+def test_reconstruct_in_the_units_of_the_input(model, kspace_file, tmp_path):
+    out, report = tmp_path / "out.h5", tmp_path / "out.json"
+    argv = ("--model", model, "--undersample", 3, "--out", out, "--json", report, "--noise-sigma", 1e-9)
+    assert run("reconstruct", kspace_file, *argv) == 0
+    with h5py.File(out) as file:
+        images, noise = file["reconstruction"][()], file["noise_std"][()]
+        assert "research use only" in file.attrs["notice"]
+    assert images.shape == noise.shape == (2, 64, 64)
+    assert 1e-7 < images.max() < 9e-7
+    assert 1e-11 < np.median(noise) < 1e-8
+    document = json.loads(report.read_text())
+    assert document["kspace"] == "measured"
+    assert document["quality"]["psnr"] > 20
+
+
+def test_same_seed_same_result(kspace_file, tmp_path):
+    results = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        run("reconstruct", kspace_file, "--undersample", 2, "--seed", seed, "--out", tmp_path / f"{name}.h5")
+        with h5py.File(tmp_path / f"{name}.h5") as file:
+            results.append(file["reconstruction"][()])
+    np.testing.assert_array_equal(results[0], results[1])
+    assert not np.array_equal(results[0], results[2])
+
+
+def test_train_then_use_the_run(tmp_path, kspace_file, capsys):
+    out = tmp_path / "run"
+    argv = ("--config", "tiny", "--method", "smug", "--max-steps", 3, "--out", out, "--json", tmp_path / "t.json")
+    assert run("train", *argv) == 0
+    assert json.loads((tmp_path / "t.json").read_text())["log"][-1]["update"] == 3
+    assert run("train", *argv) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert run("reconstruct", kspace_file, "--model", out, "--undersample", 2, "--out", tmp_path / "x.h5") == 0
+    warm = ("--config", "tiny", "--method", "weighted-smug", "--max-steps", 1, "--init", out, "--out", tmp_path / "w")
+    assert run("train", *warm) == 0
+
+
+def test_evaluate_any_function(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text("def adjoint(y, A, generator=None):\n    return A.H(y)\n")
+    argv = ("--model", f"{tmp_path}/mine.py:adjoint", "--model", "cg-sense", "--protocol", "demo", "--size", 32)
+    report = tmp_path / "rows.json"
+    assert run("evaluate", *argv, "--max-slices", 2, "--out", tmp_path / "out", "--json", report) == 0
+    document = json.loads(report.read_text())
+    assert len(document["rows"]) == 2 * 3 * 2
+    assert document["kspace"] == "simulated"
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("reconstruct", "/nothing.h5"), "no such file"),
+        (("evaluate",), "--model: expected at least one"),
+        (("evaluate", "--model", "nobody"), "expected one of modl"),
+        (("evaluate", "--model", "cg-sense:-1"), "expects a number >= 0"),
+        (("evaluate", "--model", "/tmp/nobody.py:f"), "no such file"),
+        (("evaluate", "--model", "cg-sense", "--data", "/nothing.h5"), "no such image file"),
+        (("evaluate", "--model", "cg-sense", "--max-slices", "0"), "expected at least 1"),
+        (("evaluate", "--model", "cg-sense", "--acceleration", "0.5"), "acceleration"),
+        (("evaluate", "--model", "cg-sense", "--device", "nowhere"), "--device nowhere"),
+        (("evaluate", "--model", "cg-sense", "--threads", "0"), "--threads"),
+        (("train", "--config", "nothing.toml", "--out", "/tmp/never"), "expected one of tiny"),
+        (("demo", "--slices", "0"), "--slices"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(argv, message, capsys):
+    assert run(*argv) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert error[0].startswith("smug: ")
+    assert message in error[0]
+
+
+class Evil:
+    def __reduce__(self):
+        return (os._exit, (77,))
+
+
+@pytest.mark.parametrize("kind", ["pickle", "empty", "text", "truncated", "nan", "zero", "no mask"])
+def test_hostile_files_are_refused_and_nothing_is_written(kind, kspace_file, tmp_path, capsys):
+    content = {"pickle": pickle.dumps(Evil()), "empty": b"", "text": b"hello"}
+    if kind in content:
+        kspace_file.write_bytes(content[kind])
+    elif kind == "truncated":
+        kspace_file.write_bytes(kspace_file.read_bytes()[:-5000])
+    else:
+        with h5py.File(kspace_file, "r+") as file:
+            if kind == "no mask":
+                file["mask"] = np.zeros(64, dtype=bool)
+            else:
+                file["kspace"][...] = np.nan if kind == "nan" else 0
+    before = set(tmp_path.iterdir())
+    assert run("reconstruct", kspace_file, "--model", "cg-sense", "--out", tmp_path / "out.h5") == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_the_input_is_never_overwritten(kspace_file, capsys):
+    before = kspace_file.read_bytes()
+    assert run("reconstruct", kspace_file, "--model", "cg-sense", "--out", kspace_file) == 2
+    assert "is the input file" in capsys.readouterr().err
+    assert kspace_file.read_bytes() == before
+
+
+def test_interrupt_leaves_nothing(kspace_file, tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("smug.reconstruction.reconstruct", interrupted)
+    before = set(tmp_path.iterdir())
+    assert run("reconstruct", kspace_file, "--model", "cg-sense", "--out", tmp_path / "out.h5") == 130
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_as_a_program():
+    done = subprocess.run([sys.executable, "-m", "smug", "evaluate"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("smug: --model")
+    assert "Traceback" not in done.stderr
