@@ -1,8 +1,7 @@
 """smug: MRI reconstruction by smoothed unrolling, and honest tests of its robustness. For research use only."""
 
-from smug import attacks
+from smug import attacks, losses, metrics
 from smug.attacks import Threat
-from smug.evaluation import metrics
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, ZeroFilled, tuned_cg_sense
 from smug.models.didn import DIDN
@@ -15,7 +14,6 @@ from smug.models.unrolled import unroll
 from smug.models.weighting import WeightEncoder
 from smug.physics.consistency import Solution, solve
 from smug.physics.sense import Sense
-from smug.training import losses
 from smug.zoo import load
 
 __version__ = "0.1.0"
