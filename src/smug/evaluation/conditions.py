@@ -75,5 +75,5 @@ PROTOCOLS: dict[str, tuple[Condition, ...]] = {
         attacked(Threat(0.05, "l2", "kspace-l2"), PGD(steps=10), "PGD"),
     ),
 }
-"""``clean``: no perturbation. ``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``: random
-noise and an attack of the same l2 norm."""
+"""``clean``: no perturbation. ``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``:
+random noise and an attack of the same l2 norm."""
