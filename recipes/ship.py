@@ -18,12 +18,12 @@ from smug.zoo import SHIPPED, shipped
 scans = simulated_set("phantom", "val", 128, Acquisition(), count=8).scans
 for name in SHIPPED:
     run = load_weights(Path(sys.argv[1]) / name)
+    new = shipped(name).with_suffix(".new")
     notes = {key: run.metadata[key] for key in ("update", "validation_psnr")}
-    save_weights(shipped(name), run.reconstructor, run.config, half=True, **notes)
-    single, half = (
-        validate(model.reconstructor, scans, torch.device("cpu")) for model in (run, load_weights(shipped(name)))
-    )
+    save_weights(new, run.reconstructor, run.config, half=True, **notes)
+    single, half = (validate(model.reconstructor, scans, torch.device("cpu")) for model in (run, load_weights(new)))
     print(f"{name}: {single:.4f} dB in single, {half:.4f} dB in half precision")
     if abs(single - half) > 0.01:
-        shipped(name).unlink()
+        new.unlink()
         raise SystemExit(f"{name}: half precision changes the PSNR by {abs(single - half):.4f} dB")
+    new.replace(shipped(name))

@@ -18,10 +18,10 @@ from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, simulate
 from smug.evaluation.metrics import psnr
 from smug.models.classical import CGSense, ZeroFilled
-from smug.models.normalised import measurement_scale
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
+from smug.physics.scale import measurement_scale
 from smug.reconstruction import range_warnings, reconstruct, volume_scale, write_reconstruction
 from smug.training.config import Config, DataConfig
 from smug.training.runs import Model

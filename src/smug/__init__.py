@@ -2,17 +2,19 @@
 
 from smug import attacks, losses, metrics
 from smug.attacks import Threat
+from smug.evaluation.tuning import tuned_cg_sense
 from smug.models.adapters import as_complex
-from smug.models.classical import CGSense, ZeroFilled, tuned_cg_sense
+from smug.models.classical import CGSense, ZeroFilled
 from smug.models.didn import DIDN
 from smug.models.noise_map import noise_map
-from smug.models.normalised import measurement_scale, normalised
+from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing, smooth
 from smug.models.unet import UNet
 from smug.models.unrolled import unroll
 from smug.models.weighting import WeightEncoder
 from smug.physics.consistency import Solution, solve
+from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 from smug.zoo import load
 

@@ -1,4 +1,4 @@
-"""``python -m smug``: the command line, also for torchrun."""
+"""``python -m smug``: the command line."""
 
 import sys
 

@@ -25,11 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     import tyro
 
     command = tyro.extras.subcommand_cli_from_dict({**COMMANDS}, prog="smug", description=DESCRIPTION, args=argv)
+    from torch import OutOfMemoryError
+
     try:
         command.run()
     except KeyboardInterrupt:
         return _failed("interrupted; nothing half-written is left", 130)
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, OutOfMemoryError) as error:
         return _failed(" ".join(str(error).split()) or type(error).__name__, 2)
     return 0
 

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 import smug
-from smug.attacks.problem import Reconstructor
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.evaluation.metrics import psnr, ssim
 from smug.files import write_atomically
 from smug.models.noise_map import noise_map
-from smug.models.normalised import Normalised, measurement_scale
+from smug.models.normalised import Normalised
 from smug.physics import masks
+from smug.physics.scale import measurement_scale
+from smug.reconstructor import Reconstructor
 
 RATE_TOLERANCE = 0.1
 """How far the acceleration may be from that of training, relative, without a warning."""
@@ -28,7 +29,7 @@ NOTICE = "research use only, not for diagnosis"
 def volume_scale(scan: Scan) -> Tensor:
     """Return one scale for all slices of a volume, real ``(1, 1, 1)``.
 
-    With s_i the :func:`smug.models.normalised.measurement_scale` of slice i it is ``(sum s_i^4 / sum s_i^2)^(1/2)``:
+    With s_i the :func:`smug.physics.scale.measurement_scale` of slice i it is ``(sum s_i^4 / sum s_i^2)^(1/2)``:
     near that of the brightest slices, and blind to those without signal. Raises ValueError if no slice has any.
     """
     unit = scan.y.abs().max()  # k-space may be in any unit; in this one its fourth power is a float
@@ -40,16 +41,26 @@ def volume_scale(scan: Scan) -> Tensor:
 
 
 def volume_noise_map(
-    model: Reconstructor, scan: Scan, noise_sigma: float, *, seed: int = 0, device: torch.device | str = "cpu"
+    model: Reconstructor,
+    scan: Scan,
+    noise_sigma: float,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    advance: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Return the noise map of every slice, real ``(slices, y, x)``: see :func:`smug.noise_map`."""
+    """Return the noise map of every slice, real ``(slices, y, x)``: see :func:`smug.noise_map`.
+
+    A slice without signal has none. ``advance`` is called with the number of slices that are done anew.
+    """
     f = _in_units_of(model, volume_scale(scan))
     maps = []
     for i, name in enumerate(scan.id):
         seeds = torch.tensor([named_seed(name, seed)], dtype=torch.int64)
-        maps.append(
-            noise_map(f, scan.y[i : i + 1].to(device), scan.A[i].to(device), noise_sigma, generator=seeds).cpu()
-        )
+        one = noise_map(f, scan.y[i : i + 1].to(device), scan.A[i].to(device), noise_sigma, generator=seeds).cpu()
+        maps.append(one * bool(scan.y[i].any()))
+        if advance is not None:
+            advance(1)
     return torch.cat(maps)
 
 
@@ -94,14 +105,13 @@ def reconstruct(
 
 
 def quality(images: Tensor, scan: Scan) -> dict[str, float]:
-    """Return mean magnitude-slice and complex PSNR (dB) and SSIM over the slices; nothing where there is no target."""
-    if scan.target is None:
+    """Return mean magnitude-slice and complex PSNR (dB) and SSIM over the slices that have a target with signal."""
+    if scan.target is None or not bool(scan.target.any()):
         return {}
-    return {
-        "psnr": float(psnr(images, scan.target).mean()),
-        "psnr_complex": float(psnr(images, scan.target, "complex").mean()),
-        "ssim": float(ssim(images, scan.target).mean()),
-    }
+    rows = scan.target.flatten(1).any(1)
+    x, t = images[rows], scan.target[rows]
+    values = {"psnr": psnr(x, t), "psnr_complex": psnr(x, t, "complex"), "ssim": ssim(x, t)}
+    return {name: float(value.mean()) for name, value in values.items()}
 
 
 def range_warnings(model: Any, scan: Scan, acceleration: float | None = None) -> list[str]:

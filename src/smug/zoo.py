@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from smug.attacks.problem import Reconstructor
 from smug.models.classical import CGSense, ZeroFilled
+from smug.reconstructor import Reconstructor
 from smug.training.runs import Model, load_weights
 
 SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug")

@@ -94,6 +94,15 @@ def test_same_seed_same_result(kspace_file, tmp_path):
     assert not np.array_equal(results[0], results[2])
 
 
+def test_the_seed_of_a_configuration_is_kept(tmp_path):
+    (tmp_path / "run.toml").write_text('preset = "tiny"\nseed = 7\n')
+    argv = ("--config", tmp_path / "run.toml", "--max-steps", 1)
+    for out, extra in (("a", ()), ("b", ("--seed", 3))):
+        assert run("train", *argv, "--out", tmp_path / out, "--json", tmp_path / f"{out}.json", *extra) == 0
+    seeds = [json.loads((tmp_path / f"{out}.json").read_text())["config"]["seed"] for out in ("a", "b")]
+    assert seeds == [7, 3]
+
+
 def test_train_then_use_the_run(tmp_path, kspace_file, capsys):
     out = tmp_path / "run"
     argv = ("--config", "tiny", "--method", "smug", "--max-steps", 3, "--out", out, "--json", tmp_path / "t.json")
@@ -125,7 +134,9 @@ def test_evaluate_any_function(tmp_path, capsys):
         (("evaluate", "--model", "nobody"), "expected one of modl"),
         (("evaluate", "--model", "cg-sense:-1"), "expects a number >= 0"),
         (("evaluate", "--model", "nowhere/nobody.py:f"), "no such file"),
-        (("evaluate", "--model", "cg-sense", "--data", "/nothing.h5"), "no such image file"),
+        (("evaluate", "--model", "zero-filled", "--data", "/nothing.h5"), "no such image file"),
+        (("evaluate", "--model", "cg-sense", "--data", "/nothing.h5"), "a single file of images has a test split only"),
+        (("reconstruct", "x.h5", "--noise-sigma", "-1"), "--noise-sigma"),
         (("evaluate", "--model", "cg-sense", "--max-slices", "0"), "expected at least 1"),
         (("evaluate", "--model", "cg-sense", "--acceleration", "0.5"), "acceleration"),
         (("evaluate", "--model", "cg-sense", "--device", "nowhere"), "--device nowhere"),

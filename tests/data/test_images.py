@@ -44,7 +44,7 @@ def test_files_of_both_forms(tmp_path):
     images = load_images(str(tmp_path / "magnitude.h5"), "test", 16)
     assert len(images) == 3
     assert images.subjects == ("p1", "b", "b")
-    assert images.first(2).names == (images.names[0], images.names[2])
+    assert images.evenly(2).names == (images.names[0], images.names[2])
 
 
 def test_bad_sources(tmp_path, monkeypatch):
@@ -71,3 +71,27 @@ def test_real_sets_are_split_by_subject(data_root):
     patients = {split: set(load_images("openms", split, 32, root=data_root).subjects) for split in PHANTOM_SEEDS}
     assert patients["test"] == {"patient19"}
     assert not patients["train"] & (patients["val"] | patients["test"])
+
+
+def test_a_folder_has_splits_and_a_file_has_none(tmp_path):
+    for split, value in (("train", 1), ("val", 2), ("test", 3)):
+        with h5py.File(tmp_path / f"{split}.h5", "w") as file:
+            file["v"] = np.full((value, 16, 16), value, dtype=np.uint16)
+    assert [len(load_images(str(tmp_path), split, 16)) for split in ("train", "val", "test")] == [1, 2, 3]
+    assert len(load_images(str(tmp_path / "val.h5"), "test", 16)) == 2
+    with pytest.raises(ValueError, match="a single file of images has a test split only"):
+        load_images(str(tmp_path / "val.h5"), "val", 16)
+
+
+def test_complex_volumes_are_not_taken_for_magnitudes(tmp_path):
+    with h5py.File(tmp_path / "k.h5", "w") as file:
+        file["kspace"] = np.ones((1, 16, 16), dtype=np.complex64)
+    with pytest.raises(ValueError, match="is it k-space"):
+        load_images(str(tmp_path / "k.h5"), "test", 16)
+
+
+def test_double_precision_scales(tmp_path):
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["image_ri"] = np.ones((1, 2, 16, 16), dtype=np.int16)
+        file["scale"] = np.ones(1)
+    assert load_images(str(tmp_path / "c.h5"), "test", 16).images.dtype == torch.complex64

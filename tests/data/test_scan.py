@@ -7,7 +7,8 @@ from smug.data.phantom import head_phantom
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, simulate
 from smug.models.classical import CGSense
-from smug.models.normalised import measurement_scale, normalised
+from smug.models.normalised import normalised
+from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 
 

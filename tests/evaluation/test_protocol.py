@@ -79,3 +79,19 @@ def test_comparison_writes_its_results(test_set, tmp_path):
     assert "cg" in (tmp_path / "out" / "table.md").read_text()
     assert result.document["data"]["sha256"] == test_set.description["sha256"]
     assert result.table("x").row_count >= 2
+
+
+def test_conditions_of_the_same_name_are_refused(test_set):
+    with pytest.raises(ValueError, match="different names"):
+        evaluate({"zero": ZeroFilled()}, (clean(), clean()), test_set.scans)
+
+
+def test_models_are_labelled_by_the_last_part_of_their_name(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text("def f(y, A):\n    return A.H(y)\n")
+    one, other = (f"{tmp_path}/{folder}/mine.py:f" for folder in ("a", "b"))
+    assert set(named_models((one, "zero-filled"), "phantom", 32, ACQUISITION)) == {"mine.py:f", "zero-filled"}
+    assert set(named_models((one, other), "phantom", 32, ACQUISITION)) == {one, other}
+    with pytest.raises(ValueError, match="each once"):
+        named_models((one, one), "phantom", 32, ACQUISITION)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal
-from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, Reconstructor, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.smoothing import Smoothing
 from smug.models.weighting import WeightEncoder
 from smug.physics.sense import Sense
@@ -90,7 +90,7 @@ def make(
     smoothing: Smoothing = SMOOTHING,
     steps: int = 3,
     lam: float | Tensor = 0.8,
-) -> Reconstructor:
+) -> NetworkReconstructor:
     """Build one of the reconstructors on the same denoiser."""
     D, E = toy_denoiser(device, dtype), toy_encoder(device, dtype)
     match method:

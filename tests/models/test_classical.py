@@ -4,7 +4,8 @@ import torch
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
 from smug.evaluation.metrics import psnr
-from smug.models.classical import LAMBDAS, CGSense, ZeroFilled, tuned_cg_sense
+from smug.evaluation.tuning import LAMBDAS, tuned_cg_sense
+from smug.models.classical import CGSense, ZeroFilled
 
 
 def scan(noise, device, seeds=(0, 1)):

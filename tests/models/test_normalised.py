@@ -10,10 +10,11 @@ from smug.data.simulate import Acquisition, simulate
 from smug.models import unrolled
 from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal
-from smug.models.normalised import Normalised, measurement_scale, normalised
+from smug.models.normalised import Normalised, normalised
 from smug.models.reconstructors import RSE2E, MoDL
 from smug.models.smoothing import Smoothing
 from smug.physics.consistency import solve
+from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 
 from .conftest import make, make_problem, seeded

@@ -88,3 +88,27 @@ def test_bad_images_are_refused(randn):
     for bad in (randn(2, 6, 8), randn(2, 3, 6, 8), randn(2, 2, 6, 8).real):
         with pytest.raises(ValueError, match="k-space: expected complex"):
             A.H(bad)
+
+
+def test_one_two_dimensional_mask_without_a_batch_axis_is_refused(randn):
+    mask = torch.ones(6, 8, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"needs a batch axis: mask\[None\]"):
+        Sense(mask, random_maps(1, 2, 6, 8))
+    with pytest.raises(ValueError, match="image: expected complex"):
+        Sense(mask)(randn(1, 6, 8))
+    with pytest.raises(ValueError, match="k-space: expected complex"):
+        Sense(mask).H(randn(1, 1, 6, 8))
+
+
+def test_indexing_ends_and_iteration_is_refused():
+    A = Sense(random_mask(2, 8), random_maps(1, 2, 6, 8))
+    with pytest.raises(IndexError):
+        A[2]
+    with pytest.raises(TypeError, match="not iterable"):
+        list(A)
+
+
+def test_operator_norm_without_the_centre_of_k_space(device):
+    mask = torch.zeros(1, 7, 8, dtype=torch.bool, device=device)
+    mask[0, 0, 1] = mask[0, 6, 3] = True
+    torch.testing.assert_close(Sense(mask).operator_norm(), torch.ones(1, device=device), rtol=1e-4, atol=0)

@@ -3,7 +3,7 @@
 from smug.attacks.driver import AttackResult, Rule, attack
 from smug.attacks.objective import Objective, to_clean, to_target
 from smug.attacks.pgd import PAPER, PGD, paper, pgd
-from smug.attacks.problem import Problem, Reconstructor
+from smug.attacks.problem import Problem
 from smug.attacks.threat import Threat, relative_l2
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "AttackResult",
     "Objective",
     "Problem",
-    "Reconstructor",
     "Rule",
     "Threat",
     "attack",

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from smug.attacks.norm import per_slice
 from smug.attacks.objective import Objective, to_target
-from smug.attacks.problem import SCORE, Problem, Reconstructor
+from smug.attacks.problem import SCORE, Problem
 from smug.attacks.threat import Threat, relative_l2
 from smug.models.noise import Seeds, entry_seeds
 from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor, taking_generator
 
 
 class State(Protocol):
@@ -122,6 +123,7 @@ def attack(
     with torch.inference_mode(False), torch.no_grad():
         y, target = y.detach(), target.detach()
         seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
+        f = taking_generator(f)
         problem = Problem(f, y, A, target, threat, radius, objective, seeds, rule.draws, rule.selection_draws)
         delta, selected, gradient_norm = _search(problem, rule)
         problem.check(delta)

@@ -11,10 +11,11 @@ from smug.attacks import start as starts
 from smug.attacks.driver import AttackResult, attack
 from smug.attacks.norm import per_slice
 from smug.attacks.objective import Objective, to_target
-from smug.attacks.problem import Problem, Reconstructor
+from smug.attacks.problem import Problem
 from smug.attacks.threat import Threat
 from smug.models.noise import Seeds
 from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor
 
 
 @dataclass(frozen=True)

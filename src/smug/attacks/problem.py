@@ -4,7 +4,6 @@ Randomness is addressed: every draw is a pure function of its slice's seed and o
 streams that share no number. A slice's attack is the same alone and within any batch.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,15 +15,13 @@ from smug.attacks.objective import Objective
 from smug.attacks.threat import Threat
 from smug.models.noise import derive
 from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor
 
 START, GRADIENT, SELECTION, SCORE = range(4)
 """Streams of random numbers: starts, and the noise of gradients, of the selection and of the final score."""
 
 TOLERANCE = 1e-6
 """How far, relatively, the norm of a finished perturbation may exceed its radius."""
-
-Reconstructor = Callable[..., Tensor]
-"""``f(y, A, generator=seeds) -> image``; a deterministic one ignores the seeds."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 """What all commands share: options, progress, and where their results go."""
 
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
@@ -38,6 +40,11 @@ class Common:
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"--device {self.device}: {str(error).splitlines()[0]}") from None
         return torch.device(self.device)
+
+    @property
+    def command(self) -> str:
+        """The command line, as it was typed."""
+        return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
     def write_json(self, document: Mapping[str, Any]) -> None:
         """Write the document if ``--json`` asks for it."""

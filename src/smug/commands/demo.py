@@ -35,7 +35,9 @@ class Demo(Common):
         models = named_models(("cg-sense", *SHIPPED), "phantom", 128, acquisition)
         test = simulated_set("phantom", "test", 128, acquisition, count=self.slices)
         with progress("Reconstructing and attacking", len(test.scans) * len(models) * len(conditions)) as advance:
-            result = compare(models, conditions, test, seed=self.seed, device=device, advance=advance)
+            result = compare(
+                models, conditions, test, seed=self.seed, device=device, command=self.command, advance=advance
+            )
         result.write(self.out, title=TITLE)
         console().print(result.table(TITLE))
         console().print(f"Open {self.out / 'report.html'} in a browser; the figure is {self.out / 'figure.png'}.")

@@ -42,6 +42,8 @@ class Evaluate(Common):
         from smug.evaluation.conditions import PROTOCOLS
         from smug.evaluation.datasets import named_models, simulated_set
         from smug.evaluation.session import compare
+        from smug.physics.masks import usual_center_fraction
+        from smug.reconstruction import range_warnings
 
         device = self.start()
         if not self.model:
@@ -51,15 +53,20 @@ class Evaluate(Common):
         acquisition = Acquisition(
             coils=self.coils,
             acceleration=self.acceleration,
-            center_fraction=0.08 if self.acceleration <= 5 else 0.04,
+            center_fraction=usual_center_fraction(self.acceleration),
             noise=self.noise,
         )
         place = (self.data, self.size, acquisition, self.data_root)
         models = named_models(self.model, *place)
         test = simulated_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         conditions = PROTOCOLS[self.protocol]
+        for name, model in models.items():
+            for warning in range_warnings(model, test.scans[0]):
+                console().print(f"[yellow]Warning:[/] {name}: {warning}")
         with progress("Evaluating", len(test.scans) * len(models) * len(conditions)) as advance:
-            result = compare(models, conditions, test, seed=self.seed, device=device, advance=advance)
+            result = compare(
+                models, conditions, test, seed=self.seed, device=device, command=self.command, advance=advance
+            )
         console().print(result.table(f"{self.data} {self.split}, {self.acceleration:g}x"))
         self.write_json(result.document)
         if self.out is not None:

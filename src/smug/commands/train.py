@@ -15,6 +15,8 @@ class Train(Common):
     """tiny (a minute), small (an hour on two cores), paper, or a TOML file."""
     method: Literal["pretrain", "modl", "rs-e2e", "smug", "weighted-smug"] | None = None
     """What to train; by default what the configuration says."""
+    seed: int | None = None  # type: ignore[assignment]
+    """Seed of everything random; by default what the configuration says."""
     out: Path = Path("run")
     """Folder of the run."""
     max_steps: int | None = None
@@ -30,7 +32,9 @@ class Train(Common):
 
         device = self.start()
         settings = config.load_config(self.config)
-        settings = replace(settings, method=self.method or settings.method, seed=self.seed)
+        settings = replace(settings, method=self.method or settings.method)
+        if self.seed is not None:
+            settings = replace(settings, seed=self.seed)
         if self.max_steps is not None:
             settings = replace(settings, optimizer=replace(settings.optimizer, updates=self.max_steps))
         if (self.out / runs.WEIGHTS).exists():

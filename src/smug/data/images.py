@@ -16,8 +16,12 @@ from smug.physics.fourier import fft2c, ifft2c
 PHANTOM_SEEDS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """First phantom seed of every split: what is trained on is never tested on."""
 
-FILES = {"siat": "siat_brain_complex", "openms": "openms_brain_magnitude", "knee": "knee_mese_magnitude"}
-"""Folders of the image sets below the data root."""
+SETS = {
+    "siat": "siat_brain_complex",
+    "openms": "openms_brain_magnitude",
+    "knee": "knee_mese_magnitude/knee.h5",
+}
+"""Image sets below the data root."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,28 +36,28 @@ class Images:
         """Return the number of slices."""
         return len(self.names)
 
-    def first(self, count: int | None) -> "Images":
+    def evenly(self, count: int | None) -> "Images":
         """Return at most ``count`` slices, evenly spread over the set."""
         if count is None or count >= len(self):
             return self
-        rows = [round(i * (len(self) - 1) / max(1, count - 1)) for i in range(count)]
+        rows = [int((i + 0.5) * len(self) / count) for i in range(count)]
         return Images(self.images[rows], _take(self.names, rows), _take(self.subjects, rows))
 
 
 def load_images(source: str, split: str, size: int, *, count: int | None = None, root: Path | None = None) -> Images:
     """Load a split of an image set at ``size`` x ``size``.
 
-    ``source`` is ``phantom`` (``count`` of them, 64 by default), ``siat``, ``openms`` or ``knee`` (below ``root``,
-    else ``SMUG_DATA``), or the path of an HDF5 file in one of their two forms: ``image_ri`` with ``scale`` (complex),
-    or one magnitude data set per volume. Larger images are resampled by cropping k-space. Raises ValueError for
-    unknown names and files of another form, FileNotFoundError for missing ones.
+    ``source`` is ``phantom`` (``count`` of them, 64 by default); ``siat``, ``openms`` or ``knee`` (below ``root``,
+    else ``SMUG_DATA``); a folder that holds ``train.h5``, ``val.h5`` and ``test.h5``; or an HDF5 file, which has a test
+    split only. Files hold ``image_ri`` with ``scale`` (complex), or one magnitude data set per volume. Larger images
+    are resampled by cropping k-space. With ``count``, that many slices, evenly spread over the set. Raises ValueError
+    for unknown names, splits that are not there and files of another form, FileNotFoundError for missing ones.
     """
     if split not in PHANTOM_SEEDS:
         raise ValueError(f"split: expected one of {sorted(PHANTOM_SEEDS)}, got {split!r}")
     if source == "phantom":
         return _phantoms(split, size, 64 if count is None else count)
-    path = Path(source) if source not in FILES else data_root(root) / FILES[source] / _file_name(source, split)
-    return _read(path, size).first(count)
+    return _read(_path(source, split, root), size).evenly(count)
 
 
 def data_root(root: Path | None = None) -> Path:
@@ -91,6 +95,15 @@ def _phantoms(split: str, size: int, count: int) -> Images:
     return Images(torch.stack([head_phantom(seed, size) for seed in seeds]), names, names)
 
 
+def _path(source: str, split: str, root: Path | None) -> Path:
+    path = data_root(root) / SETS[source] if source in SETS else Path(source)
+    if path.is_dir():
+        return path / f"{split}.h5"
+    if split != "test":
+        raise ValueError(f"{path}: expected a folder with {split}.h5; a single file of images has a test split only")
+    return path
+
+
 def _read(path: Path, size: int) -> Images:
     if not path.is_file():
         raise FileNotFoundError(f"no such image file: {path}")
@@ -108,13 +121,15 @@ def _complex_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
     if parts.ndim != 4 or parts.shape[1] != 2 or scales is None or scales.shape != parts.shape[:1]:
         raise ValueError(f"{file.filename}: expected image_ri (slices, 2, rows, cols) and scale (slices,)")
     for i, (part, scale) in enumerate(zip(parts, scales, strict=True)):
-        image = torch.complex(*torch.from_numpy(part.astype("float32") * scale))
+        image = torch.complex(*torch.from_numpy(part.astype("float32") * scale)).to(torch.complex64)
         yield image, f"{where}-{i:03d}", "0" if subjects is None else str(subjects[i])
 
 
 def _magnitude_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
     for name in file:
         volume = dataset(file, name)
+        if volume.ndim == 3 and volume.dtype.kind == "c":
+            raise ValueError(f"{file.filename}: {name}: expected magnitudes, got complex values; is it k-space?")
         if volume.ndim == 3:
             for i, magnitude in enumerate(volume[()]):
                 image = torch.from_numpy(magnitude.astype("float32")).to(torch.complex64)
@@ -123,7 +138,3 @@ def _magnitude_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
 
 def _take(items: tuple[str, ...], rows: list[int]) -> tuple[str, ...]:
     return tuple(items[row] for row in rows)
-
-
-def _file_name(source: str, split: str) -> str:
-    return "knee.h5" if source == "knee" else f"{split}.h5"

@@ -14,7 +14,7 @@ from smug.data.hdf5 import dataset, opened
 from smug.data.scan import Scan
 from smug.physics.coils import maps_from_calibration
 from smug.physics.fourier import ifft2c
-from smug.physics.masks import random_lines
+from smug.physics.masks import random_lines, usual_center_fraction
 from smug.physics.sense import Sense
 
 KEPT_ATTRIBUTES = ("acquisition", "source")
@@ -93,7 +93,7 @@ def undersample(kspace: KSpace, acceleration: float, *, seed: int = 0, center_fr
     :func:`smug.physics.masks.random_lines` does.
     """
     if center_fraction is None:
-        center_fraction = 0.08 if acceleration <= 5 else 0.04
+        center_fraction = usual_center_fraction(acceleration)
     encoded, width = kspace.encoded_lines, kspace.kspace.shape[-1]
     start = width // 2 - encoded // 2
     kept = torch.zeros(1, width, dtype=torch.bool)

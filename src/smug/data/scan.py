@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from smug.models.normalised import measurement_scale
+from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 
 

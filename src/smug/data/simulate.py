@@ -6,7 +6,7 @@ crime"), which every table that is made from it states.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from smug.models.noise import complex_normal, derive
 from smug.physics.coils import simulated_maps
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.physics.sense import Sense
+
+MaskKind = Literal["random", "equispaced", "variable-density", "poisson"]
+"""Lines, or for "poisson" points with a fully sampled square of 24 x 24, whatever ``center_fraction`` says."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,17 @@ class Acquisition:
     profile_width: float = 1.2
     acceleration: float = 4.0
     center_fraction: float = 0.08
-    mask: Literal["random", "equispaced", "variable-density", "poisson"] = "random"
+    mask: MaskKind = "random"
     noise: float = 0.01
     phase: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the values; the masks and maps check theirs."""
+        if self.mask not in get_args(MaskKind):
+            raise ValueError(f"acquisition.mask: expected one of {', '.join(get_args(MaskKind))}, got {self.mask!r}")
+        for name in ("noise", "phase"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"acquisition.{name}: expected a finite number >= 0, got {getattr(self, name)}")
 
     def sample(self, height: int, width: int, seed: int) -> Tensor:
         """Return a mask, ``bool (1, x)``, or ``(1, y, x)`` for "poisson"."""

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from smug.attacks import PGD, Reconstructor, Rule, Threat, attack, relative_l2, to_target
+from smug.attacks import PGD, Rule, Threat, attack, relative_l2, to_target
 from smug.attacks.pgd import PAPER
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive
+from smug.reconstructor import Reconstructor
 
 Perturb = Callable[[Reconstructor, Scan, Tensor], Tensor]
 """``(reconstructor, scan, seeds) -> k-space (batch, coil, y, x)``; one seed per slice."""
@@ -57,7 +58,7 @@ def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
         result = attack(f, scan.y, scan.A, scan.truth, threat, rule=rule, objective=to_target, generator=seeds)
         return scan.y + result.delta
 
-    return Condition(f"{name} {threat.value:g}", f"{name}: {rule.steps} steps, {threat}", perturb)
+    return Condition(f"{name} {threat.norm} {threat.value:g}", f"{name}: {rule.steps} steps, {threat}", perturb)
 
 
 PROTOCOLS: dict[str, tuple[Condition, ...]] = {

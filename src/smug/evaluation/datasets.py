@@ -8,12 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from smug.attacks.problem import Reconstructor
 from smug.data.images import load_images
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
-from smug.models.classical import CGSense, tuned_cg_sense
-from smug.training.runs import Model
+from smug.evaluation.tuning import tuned_cg_sense
+from smug.models.classical import CGSense
+from smug.reconstructor import Reconstructor
+from smug.training.runs import WEIGHTS, Model
 from smug.zoo import load
 
 TUNING_SLICES = 16
@@ -67,22 +68,29 @@ def named_models(
     names: tuple[str, ...], source: str, size: int, acquisition: Acquisition, root: Path | None = None
 ) -> dict[str, Reconstructor]:
     """Load models by name; ``cg-sense`` gets the lam that is best on validation slices of the same kind."""
-    models = {_label(name): load(name) for name in names}
-    if len(models) < len(names):
-        raise ValueError(f"models: expected different names, got {', '.join(_label(name) for name in names)}")
-    if "cg-sense" in models:
-        models["cg-sense"] = tuned_for(source, size, acquisition, root)
-    return models
+    short = [_label(name) for name in names]
+    labels = [label if short.count(label) == 1 else name for label, name in zip(short, names, strict=True)]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"models: expected each once, got {', '.join(names)}")
+    return {
+        label: tuned_for(source, size, acquisition, root) if name == "cg-sense" else load(name)
+        for label, name in zip(labels, names, strict=True)
+    }
 
 
 def _label(name: str) -> str:
-    """Return the last part of a path, or the name."""
+    """Return the folder of a run, the stem of a file, the function's name, or the name."""
     path = Path(name)
-    return (path.name if path.is_dir() else path.stem) if path.exists() else name
+    if path.is_dir() or path.name == WEIGHTS:
+        return path.name if path.is_dir() else path.parent.name
+    return path.stem if path.exists() else name.rpartition("/")[2]
 
 
 def tuned_for(source: str, size: int, acquisition: Acquisition, root: Path | None = None) -> CGSense:
-    """Return CG-SENSE tuned on validation slices of a source; a file without splits serves itself."""
+    """Return CG-SENSE tuned on validation slices of a source.
+
+    Raises ValueError for a file of images, which has none.
+    """
     return tuned_cg_sense(simulated_set(source, "val", size, acquisition, count=TUNING_SLICES, root=root).scans)
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smug.attacks import Reconstructor, relative_l2
+from smug.attacks import relative_l2
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.evaluation.conditions import Condition
 from smug.evaluation.metrics import nmse, psnr, ssim
+from smug.reconstructor import Reconstructor, taking_generator
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def evaluate(
     is called after each cell.
     """
     conditions = tuple(conditions)
+    if len({condition.name for condition in conditions}) < len(conditions):
+        raise ValueError(f"conditions: expected different names, got {', '.join(c.name for c in conditions)}")
     rows = []
     for scan in scans:
         for name, f in models.items():
@@ -70,6 +73,7 @@ def evaluate(
 
 
 def _cell(name: str, f: Reconstructor, condition: Condition, scan: Scan, seed: int) -> list[Outcome]:
+    f = taking_generator(f)
     made, scored = (_seeds(scan, f"{purpose}:{seed}") for purpose in ("made", "scored"))
     y = condition.perturb(f, scan, made)
     with torch.no_grad():

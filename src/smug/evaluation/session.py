@@ -1,7 +1,5 @@
 """One comparison from test set to report."""
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from smug.attacks.problem import Reconstructor
 from smug.evaluation.conditions import Condition
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.protocol import Outcome, Row, evaluate
 from smug.evaluation.summary import markdown, summarise, table, to_json
 from smug.files import write_text
+from smug.reconstructor import Reconstructor, moved
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,9 +54,13 @@ def compare(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    command: str = "",
     advance: Callable[[int], None] | None = None,
 ) -> Comparison:
-    """Score models x conditions x slices on a device; see :func:`smug.evaluation.protocol.evaluate`."""
+    """Score models x conditions x slices on a device; see :func:`smug.evaluation.protocol.evaluate`.
+
+    ``command`` is kept as the way to repeat it.
+    """
     pictured = {scan.id[0] for scan in test.scans[:PICTURED_SLICES]}
     outcomes: list[Outcome] = []
 
@@ -67,7 +69,7 @@ def compare(
             outcomes.append(outcome)
 
     rows = evaluate(
-        {name: f.to(device) if hasattr(f, "to") else f for name, f in models.items()},
+        {name: moved(f, device) for name, f in models.items()},
         conditions,
         (scan.to(device) for scan in test.scans),
         seed=seed,
@@ -81,6 +83,6 @@ def compare(
         seeds=[seed],
         data=test.description,
         subjects=test.subjects,
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=command,
     )
     return Comparison(rows, outcomes, test.subjects, document)

@@ -27,12 +27,13 @@ class ComplexDenoiser(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Denoise complex images ``(batch, y, x)``, in their own precision.
+        """Denoise complex images ``(batch, y, x)``; the network works in the precision of its parameters.
 
         Raises ValueError for other images, and for a network that returns another shape than it is given.
         """
         channels = as_channels(x)
-        result: Tensor = self.network(channels)
+        first = next(self.network.parameters(), channels)
+        result: Tensor = self.network(channels.to(first.dtype)).to(channels.dtype)
         if result.shape != channels.shape:
             raise ValueError(
                 f"denoiser: expected the network to map {tuple(channels.shape)} to the same shape, "

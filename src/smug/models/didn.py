@@ -32,7 +32,7 @@ class DIDN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images ``(batch, y, x)``."""
-        return correct(self._correction, x, multiple=8)
+        return correct(self._correction, x, multiple=8, dtype=self.gather.weight.dtype)
 
     def _correction(self, parts: Tensor) -> Tensor:
         x = self.head(parts)

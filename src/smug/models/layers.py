@@ -37,16 +37,16 @@ def residual(channels: int, depth: int) -> Residual:
     return Residual(*(layer for _ in range(depth) for layer in (convolution(channels, channels), nn.PReLU())))
 
 
-def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int) -> Tensor:
-    """Return ``x + network(x)`` for complex ``(batch, y, x)`` of any size.
+def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int, dtype: torch.dtype) -> Tensor:
+    """Return ``x + network(x)`` for complex ``(batch, y, x)`` of any size, in the precision of x.
 
-    The network sees real and imaginary parts as two channels, zero-padded below and right to a multiple of the size
-    that it can halve.
+    The network sees real and imaginary parts as two channels of its own ``dtype``, zero-padded below and right to a
+    multiple of the size that it can halve.
     """
     height, width = x.shape[-2:]
-    channels = functional.pad(as_channels(x), (0, -width % multiple, 0, -height % multiple))
+    channels = functional.pad(as_channels(x).to(dtype), (0, -width % multiple, 0, -height % multiple))
     correction = network(channels.contiguous(memory_format=torch.channels_last))
-    return x + as_image(correction[..., :height, :width])
+    return x + as_image(correction[..., :height, :width]).to(x.dtype)
 
 
 def start_at_zero(layer: nn.Conv2d) -> nn.Conv2d:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from smug.attacks.problem import Reconstructor
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor
 
 RECEIVER = -1
 """The address of receiver noise below a seed: no unrolling step, so that no smoothing noise repeats it."""

@@ -13,8 +13,8 @@ from smug.models.unrolled import Step, batched, last, unroll
 from smug.physics.sense import Sense
 
 
-class Reconstructor:
-    """What the reconstructors share; each is a frozen record of networks and settings.
+class NetworkReconstructor:
+    """What the reconstructors here share; each is a frozen record of networks and settings.
 
     ``f(y, A, generator=None)`` maps k-space ``(batch, coil, y, x)`` to complex images ``(batch, y, x)``. The
     generator seeds the smoothing noise, one seed per image: a torch.Generator, int64 seeds ``(batch,)``, or None for
@@ -52,7 +52,7 @@ class Reconstructor:
         return self
 
 
-class Unrolled(Reconstructor):
+class Unrolled(NetworkReconstructor):
     """A reconstructor whose steps can be watched."""
 
     denoiser: ImageMap
@@ -129,7 +129,7 @@ class WeightedSMUG(Unrolled):
 
 
 @dataclass(frozen=True, eq=False)
-class RSE2E(Reconstructor):
+class RSE2E(NetworkReconstructor):
     """RS-E2E: ``smooth(unroll(D))``: noise on ``A^H y``, which is the first image *and* feeds every solve."""
 
     denoiser: ImageMap
@@ -149,7 +149,7 @@ class RSE2E(Reconstructor):
 
 
 @dataclass(frozen=True, eq=False)
-class KSpaceRSE2E(Reconstructor):
+class KSpaceRSE2E(NetworkReconstructor):
     """RS-E2E as Wolf (2019) has it: ``smooth(unroll(D))`` with the noise on the sampled entries of y.
 
     ``smoothing.sigma`` is per part of the normalised k-space.

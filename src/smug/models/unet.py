@@ -32,7 +32,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images ``(batch, y, x)``."""
-        return correct(self._correction, x, self.multiple)
+        return correct(self._correction, x, self.multiple, dtype=next(self.parameters()).dtype)
 
     def _correction(self, parts: Tensor) -> Tensor:
         x = self.head(parts)

@@ -37,8 +37,9 @@ def unroll(
 
 def last(steps: Iterator[Step]) -> Tensor:
     """Return the image after the last step."""
-    *_, step = steps
-    return step.solution.value
+    for step in steps:
+        x = step.solution.value  # earlier steps are let go
+    return x
 
 
 def batched(denoiser: ImageMap) -> ImageMap:

@@ -28,5 +28,7 @@ class WeightEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map complex images ``(batch, y, x)`` to weights ``(batch,)``."""
-        features = self.features(as_channels(x)).mean((-2, -1))
-        return self.minimum + (1 - self.minimum) * torch.sigmoid(self.linear(features)).squeeze(-1)
+        channels = as_channels(x)
+        features = self.features(channels.to(self.linear.weight.dtype)).mean((-2, -1))
+        score = self.linear(features).squeeze(-1).to(channels.dtype)
+        return self.minimum + (1 - self.minimum) * torch.sigmoid(score)

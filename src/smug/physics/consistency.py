@@ -34,7 +34,6 @@ def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, 
     positive.
     """
     A.check_image(b)
-    b = b.expand(*b.shape[:-3], max(b.shape[-3], A.batch), *b.shape[-2:])
     lam = torch.as_tensor(lam, dtype=b.real.dtype, device=b.device)
     if not bool((lam.detach() >= 0).all()):
         raise ValueError(f"lam: expected a number >= 0, got {lam.detach().flatten()[:4].tolist()}")

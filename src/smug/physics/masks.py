@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
+def usual_center_fraction(acceleration: float) -> float:
+    """Return the fraction of ACS lines that is usual at a rate: 8 % up to 5x, 4 % above."""
+    return 0.08 if acceleration <= 5 else 0.04
+
+
 def random_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int) -> Tensor:
     """Autocalibration lines (ACS) plus lines drawn uniformly without replacement, ``bool (1, width)``.
 

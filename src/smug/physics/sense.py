@@ -105,7 +105,8 @@ class Sense:
         if self.is_line_mask:
             return spectrum(self)[..., -1].sqrt()
         height, width = self.mask.shape[-2:]
-        vector = self.maps.conj().sum(1).expand(self.batch, height, width)
+        start = torch.Generator().manual_seed(0)
+        vector = torch.randn(self.batch, height, width, dtype=self.maps.dtype, generator=start).to(self.maps.device)
         for _ in range(iterations):
             vector = self.gram(vector / torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True))
         norm: Tensor = torch.linalg.vector_norm(vector, dim=(-2, -1)).sqrt()
@@ -117,9 +118,13 @@ class Sense:
 
     def __getitem__(self, index: int | slice | Tensor) -> Self:
         """Return the operator of some images of the batch; an integer keeps a batch axis of 1."""
+        if isinstance(index, int) and self.batch > 1 and not -self.batch <= index < self.batch:
+            raise IndexError(f"{self}: got index {index}")
         rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         mask, maps = (part if part.shape[0] == 1 else part[rows] for part in (self.mask, self.maps))
         return type(self)(mask, maps)
+
+    __iter__ = None  # a batch of 1 serves any number of images, so that iteration would not end
 
     def __repr__(self) -> str:
         """Tell mask and map shapes."""
@@ -128,26 +133,24 @@ class Sense:
 
     def check_image(self, image: Tensor) -> None:
         """Raise ValueError unless ``image`` is complex ``(..., batch, y, x)`` and fits mask and maps."""
-        maps_shape = (self.maps.shape[0], *self.maps.shape[2:])
-        mask_shape = (self.mask.shape[0], 1, self.mask.shape[-1]) if self.is_line_mask else tuple(self.mask.shape)
-        fits = image.ndim >= 3 and all(image.shape) and _broadcastable(image.shape[-3:], maps_shape, mask_shape)
-        if not (fits and image.is_complex()):
+        if not (image.is_complex() and image.ndim >= 3 and self._fits(image.shape[-3], image.shape[-2:])):
             raise ValueError(
                 f"image: expected complex (..., batch, y, x) that fits {self}, got {image.dtype} {tuple(image.shape)}"
             )
 
     def check_kspace(self, kspace: Tensor) -> None:
         """Raise ValueError unless ``kspace`` is complex ``(..., batch, coil, y, x)`` and fits mask and maps."""
-        fits = (
-            kspace.ndim >= 4
-            and all(kspace.shape)
-            and _broadcastable(kspace.shape[-4:], self.maps.shape, self.sampled.shape)
-        )
-        if not (fits and kspace.is_complex() and kspace.shape[-3] == self.maps.shape[1]):
+        fits = kspace.is_complex() and kspace.ndim >= 4 and self._fits(kspace.shape[-4], kspace.shape[-2:])
+        if not (fits and kspace.shape[-3] == self.maps.shape[1]):
             raise ValueError(
                 f"k-space: expected complex (..., batch, coil, y, x) that fits {self}, "
                 f"got {kspace.dtype} {tuple(kspace.shape)}"
             )
+
+    def _fits(self, batch: int, matrix: tuple[int, ...]) -> bool:
+        """Whether so many images of this size can be measured; the operator is broadcast to them, never they to it."""
+        same_size = _broadcastable(matrix, self.maps.shape[-2:], self.sampled.shape[-2:])
+        return batch > 0 and min(matrix) > 0 and same_size and self.batch in (1, batch)
 
 
 def _check_mask(mask: Tensor) -> None:
@@ -172,8 +175,9 @@ def _check_maps(maps: Tensor) -> None:
 
 def _check_agreement(mask: Tensor, maps: Tensor) -> None:
     mask_shape = (mask.shape[0], 1, mask.shape[-1]) if mask.ndim == 2 else tuple(mask.shape)
-    if not _broadcastable(mask_shape, (maps.shape[0], *maps.shape[2:])):
-        hint = "; a single 2-D mask needs a batch axis: mask[None]" if mask.shape == maps.shape[2:] else ""
+    looks_like_one_mask = mask.shape == maps.shape[2:] and mask.shape[0] != maps.shape[0]
+    if looks_like_one_mask or not _broadcastable(mask_shape, (maps.shape[0], *maps.shape[2:])):
+        hint = "; a single 2-D mask needs a batch axis: mask[None]" if looks_like_one_mask else ""
         raise ValueError(f"mask {tuple(mask.shape)} does not fit maps {tuple(maps.shape)}{hint}")
 
 

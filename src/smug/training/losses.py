@@ -12,7 +12,7 @@ from torch import Tensor
 
 from smug.data.scan import Scan
 from smug.models.noise import Seeds, complex_normal, derive
-from smug.models.reconstructors import Reconstructor, Unrolled
+from smug.models.reconstructors import NetworkReconstructor, Unrolled
 from smug.models.smoothing import ImageMap
 from smug.models.unrolled import Step
 
@@ -31,7 +31,7 @@ def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor)
     return mean_square(denoiser(target + eta) - target)
 
 
-def supervised(f: Reconstructor, scan: Scan, generator: Seeds = None) -> Tensor:
+def supervised(f: NetworkReconstructor, scan: Scan, generator: Seeds = None) -> Tensor:
     """Return ``||F(y) - t||^2``, the loss of MoDL and of RS-E2E."""
     return mean_square(f(scan.y, scan.A, generator) - scan.truth)
 

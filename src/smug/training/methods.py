@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from smug.data.scan import Scan
 from smug.models.didn import DIDN
-from smug.models.reconstructors import RSE2E, SMUG, MoDL, Reconstructor, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.unet import UNet
 from smug.models.weighting import WeightEncoder
 from smug.training import losses
 from smug.training.config import Config, NetworkConfig
 
-Loss = Callable[[Reconstructor, Scan, Tensor], Tensor]
+Loss = Callable[[NetworkReconstructor, Scan, Tensor], Tensor]
 """``(reconstructor, normalised scan, seeds) -> loss``."""
 
 
@@ -22,7 +22,7 @@ Loss = Callable[[Reconstructor, Scan, Tensor], Tensor]
 class TrainingMethod:
     """A reconstructor and the loss that trains it."""
 
-    build: Callable[[Config, nn.Module], Reconstructor]
+    build: Callable[[Config, nn.Module], NetworkReconstructor]
     loss: Callable[[Config], Loss]
 
 
@@ -31,10 +31,10 @@ def build_denoiser(network: NetworkConfig) -> nn.Module:
     return {"unet": UNet, "didn": DIDN}[network.kind](network.channels, network.depth)
 
 
-def build(config: Config, denoiser: nn.Module | None = None) -> Reconstructor:
+def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstructor:
     """Return the configured reconstructor with new weights (random where they are not zero: seeded by the run)."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.default_generator.manual_seed(config.seed)
         return METHODS[config.method].build(config, denoiser or build_denoiser(config.network))
 
 
@@ -43,7 +43,7 @@ def training_loss(config: Config) -> Loss:
     return METHODS[config.method].loss(config)
 
 
-def _modl(config: Config, denoiser: nn.Module) -> Reconstructor:
+def _modl(config: Config, denoiser: nn.Module) -> NetworkReconstructor:
     return MoDL(denoiser, config.steps, config.lam)
 
 
@@ -66,7 +66,7 @@ def _stable(config: Config) -> Loss:
     )
 
 
-def _training(f: Reconstructor, config: Config) -> Reconstructor:
+def _training(f: NetworkReconstructor, config: Config) -> NetworkReconstructor:
     """Draw the configured number of samples while training."""
     return f.replace(num_samples=config.training_samples) if hasattr(f, "smoothing") else f
 

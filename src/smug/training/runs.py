@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from smug.files import write_atomically
 from smug.models.noise import Seeds
 from smug.models.normalised import normalised
-from smug.models.reconstructors import Reconstructor
+from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
 from smug.training.config import Config, merge, to_dict
 from smug.training.methods import build
@@ -30,7 +30,7 @@ class Model:
     """
 
     name: str
-    reconstructor: Reconstructor
+    reconstructor: NetworkReconstructor
     config: Config
     metadata: Mapping[str, str]
 
@@ -39,7 +39,7 @@ class Model:
         return normalised(self.reconstructor)(y, A, generator)
 
     def replace(self, **changes: Any) -> Self:
-        """Return the model with other settings: see :meth:`smug.models.reconstructors.Reconstructor.replace`."""
+        """Return the model with other settings: see :meth:`smug.models.reconstructors.NetworkReconstructor.replace`."""
         return replace(self, reconstructor=self.reconstructor.replace(**changes))
 
     def to(self, device: torch.device | str) -> Self:
@@ -47,7 +47,7 @@ class Model:
         return replace(self, reconstructor=self.reconstructor.to(device))
 
 
-def save_weights(path: Path, f: Reconstructor, config: Config, *, half: bool = False, **notes: str) -> None:
+def save_weights(path: Path, f: NetworkReconstructor, config: Config, *, half: bool = False, **notes: str) -> None:
     """Write the networks with their configuration into one file, whole or not at all.
 
     ``half`` stores the weights in half precision; ``notes`` are kept as metadata.
@@ -73,11 +73,12 @@ def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
     config = _stored_config(file, metadata)
     f = build(config, denoiser)
     _fill(f.networks(), state, str(file))
+    f.networks().eval()
     name = path.name if path.is_dir() else path.stem
     return Model(name, f, config, metadata)
 
 
-def initialise(f: Reconstructor, path: Path) -> None:
+def initialise(f: NetworkReconstructor, path: Path) -> None:
     """Copy a stored model's denoiser (and its encoder, where both have one) into the reconstructor's networks."""
     source = load_weights(path).reconstructor.networks()
     for name, network in f.networks().items():

@@ -12,7 +12,7 @@ from smug.data.scan import Scan
 from smug.evaluation.metrics import psnr
 from smug.files import write_atomically
 from smug.models.noise import derive
-from smug.models.reconstructors import Reconstructor
+from smug.models.reconstructors import NetworkReconstructor
 from smug.training.batches import TrainingData
 from smug.training.config import Config
 from smug.training.methods import training_loss
@@ -30,7 +30,7 @@ class Progress:
 
 
 def train(
-    f: Reconstructor,
+    f: NetworkReconstructor,
     config: Config,
     data: TrainingData,
     out: Path,
@@ -47,14 +47,16 @@ def train(
     networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(networks.parameters()).device
     optimizer = torch.optim.Adam(networks.parameters(), settings.learning_rate, settings.betas)
+    warm_up = 0.1 if settings.updates > 10 else 0.05  # torch divides by 0.1 * 10 - 1
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.updates, cycle_momentum=False, pct_start=0.1
+        optimizer, settings.learning_rate, total_steps=settings.updates, cycle_momentum=False, pct_start=warm_up
     )
     loss_of = training_loss(config)
     log: list[Progress] = []
     losses: list[float] = []
     start = monotonic()
     for update, scan in enumerate(_prefetched(data, config), 1):
+        networks.train()
         loss = loss_of(f, scan.to(device), _seeds(config.seed, update, len(scan.id)))
         if not bool(loss.isfinite()):
             raise ValueError(f"update {update}: the loss is {loss.item()} for slices {', '.join(scan.id)}")
@@ -67,6 +69,7 @@ def train(
         if report is not None:
             report(losses[-1])
         if update % settings.validate_every == 0 or update == settings.updates:
+            networks.eval()
             quality = validate(f, data.validation, device)
             save_weights(out / WEIGHTS, f, config, validation_psnr=f"{quality:.3f}", update=str(update))
             log.append(Progress(update, sum(losses) / len(losses), quality, monotonic() - start))

@@ -1,0 +1,36 @@
+"""The scale of measurements, from the measurements alone."""
+
+import torch
+from torch import Tensor
+
+from smug.physics.fourier import ifft2c
+from smug.physics.sense import Sense
+
+SCALE_FRACTION = 0.04
+"""The centre of k-space that makes the scale: 4 % per axis, inside the smallest ACS in use (that of 8x)."""
+
+PEAK_OVER_SCALE = 2.8
+"""Typical ratio of an image's largest magnitude to its low-resolution energy-weighted mean."""
+
+
+def measurement_scale(y: Tensor, A: Sense) -> Tensor:
+    """Return about the largest magnitude of the image, from the centre of its k-space alone; real ``(batch, 1, 1)``.
+
+    It is the energy-weighted root mean square ``sqrt(sum m^4 / sum m^2)`` of the low-resolution image m, times a
+    constant: differentiable, homogeneous of degree 1, blind to the empty background, and the same for every rate that
+    samples the centre. Raises ValueError if the centre of k-space is not sampled or holds no signal.
+    """
+    height, width = y.shape[-2:]
+    window = torch.zeros(height, width, dtype=torch.bool, device=y.device)
+    window[_centre(height), _centre(width)] = True
+    energy = ifft2c(A.sampled * window * y).abs().square().sum(-3)
+    total = energy.sum((-2, -1), keepdim=True)
+    if not bool((total.detach() > 0).all()):
+        raise ValueError("scale: expected signal in the centre of k-space, got none; is the centre sampled?")
+    return PEAK_OVER_SCALE * (energy / total * energy).sum((-2, -1), keepdim=True).sqrt()
+
+
+def _centre(size: int) -> slice:
+    """Return the frequencies up to half of the fraction, both signs."""
+    half = max(0, round(size * SCALE_FRACTION) - 1) // 2
+    return slice(size // 2 - half, size // 2 + half + 1)
