@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the shipped weights, and MoDL on phantoms only and on SIAT: recipes/train.sh RUNS (about 1.5 hours on 2 cores).
+# Train the shipped weights, by way of MoDL on phantoms only: recipes/train.sh RUNS (about an hour on 2 idle cores).
 # SMUG_DATA names the folder of the image sets.
 set -euo pipefail
 runs="$1"
@@ -11,5 +11,4 @@ train smug mixed
 train modl mixed
 train weighted-smug mixed
 train rs-e2e mixed
-train siat mixed
 python recipes/ship.py "$runs"

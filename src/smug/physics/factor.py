@@ -6,13 +6,15 @@ system ``G_y[i, j] = p[(i - j) mod N] sum_c conj(s_c(y, i)) s_c(y, j) + lam delt
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from smug.physics.fourier import fft2c, ifft2c
-from smug.physics.sense import Sense
+
+if TYPE_CHECKING:
+    from smug.physics.sense import Sense
 
 
 class Factor(Protocol):
@@ -49,7 +51,7 @@ class DiagonalFactor:
         return self.coil.conj() * ifft2c(fft2c(self.coil * b) / self.diagonal)
 
 
-def factor(A: Sense, lam: float | Tensor) -> Factor:
+def factor(A: "Sense", lam: float | Tensor) -> Factor:
     """Factor ``A^H A + lam`` for a line mask with any coils, or for any mask with one coil of modulus 1.
 
     ``lam`` is positive, a number or real ``(batch,)``. Raises ValueError for other operators, which
@@ -65,7 +67,7 @@ def factor(A: Sense, lam: float | Tensor) -> Factor:
     return DiagonalFactor(A.maps[:, 0], mask + lam[..., None, None])
 
 
-def spectrum(A: Sense) -> Tensor:
+def spectrum(A: "Sense") -> Tensor:
     """Return the eigenvalues of ``A^H A``, real ``(batch, n)``, ascending; exact up to rounding.
 
     Their square roots are the singular values of A. For one coil of modulus 1 and a line mask given without maps the
@@ -78,7 +80,7 @@ def spectrum(A: Sense) -> Tensor:
     return A.mask.flatten(1).to(A.maps.real.dtype).sort(-1).values
 
 
-def _rows(A: Sense) -> Tensor:
+def _rows(A: "Sense") -> Tensor:
     width = A.mask.shape[-1]
     spread: Tensor = torch.fft.ifft(torch.fft.ifftshift(A.mask, dim=-1).to(A.maps.dtype))
     index = torch.arange(width, device=A.mask.device)
@@ -87,11 +89,11 @@ def _rows(A: Sense) -> Tensor:
     return toeplitz[:, None] * correlation
 
 
-def _identity(A: Sense) -> Tensor:
+def _identity(A: "Sense") -> Tensor:
     return torch.eye(A.mask.shape[-1], dtype=A.maps.dtype, device=A.maps.device)
 
 
-def _check_unit_coil(A: Sense) -> None:
+def _check_unit_coil(A: "Sense") -> None:
     coils = A.maps.shape[1]
     if coils != 1 or not torch.allclose(A.maps.abs(), torch.ones_like(A.maps.real), atol=1e-4):
         raise ValueError(

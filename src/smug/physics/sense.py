@@ -1,15 +1,13 @@
 """The SENSE operator A = M F S: coil maps, Fourier transform, sampling mask."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from smug.physics.factor import Factor, factor, spectrum
 from smug.physics.fourier import fft2c, ifft2c
-
-if TYPE_CHECKING:
-    from smug.physics.factor import Factor
 
 MAPS_TOLERANCE = 1e-3
 """How far ``sum_c |s_c|^2`` may exceed 1 (single precision, interpolated maps)."""
@@ -89,10 +87,8 @@ class Sense:
         result: Tensor = torch.fft.ifftn(self._sampled_uncentred * spectrum, dim=self._undersampled_dim)
         return result
 
-    def factor(self, lam: float | Tensor) -> "Factor":
+    def factor(self, lam: float | Tensor) -> Factor:
         """Factor ``A^H A + lam`` once for many right-hand sides; see :func:`smug.physics.factor.factor`."""
-        from smug.physics.factor import factor
-
         return factor(self, lam)
 
     def operator_norm(self, iterations: int = 100) -> Tensor:
@@ -100,8 +96,6 @@ class Sense:
 
         Exact for line masks; for other masks by power iteration, which approaches it from below.
         """
-        from smug.physics.factor import spectrum
-
         if self.is_line_mask:
             return spectrum(self)[..., -1].sqrt()
         height, width = self.mask.shape[-2:]
