@@ -7,7 +7,7 @@ from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.samplers import sampler_distances
 
-SLICES = 4
+SLICES = 2
 
 scans = simulated_set("phantom", "test", 128, Acquisition(), count=SLICES).scans
 print(f"Relative l2 distance to the mean of 256 samples, {SLICES} phantoms: smoothed denoiser / reconstruction.\n")
