@@ -17,6 +17,9 @@ from smug.reconstructor import Reconstructor, moved
 if TYPE_CHECKING:
     from rich.table import Table
 
+BASELINE = "modl"
+"""The model that the others are compared with, as in the paper; where it is not there, the first."""
+
 PICTURED_SLICES = 6
 """How many slices keep their images for the report."""
 
@@ -84,5 +87,6 @@ def compare(
         data=test.description,
         subjects=test.subjects,
         command=command,
+        reference=BASELINE if BASELINE in models else None,
     )
     return Comparison(rows, outcomes, test.subjects, document)
