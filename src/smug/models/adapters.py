@@ -16,7 +16,7 @@ def as_channels(x: Tensor) -> Tensor:
 
 def as_image(channels: Tensor) -> Tensor:
     """Turn real ``(batch, 2, y, x)`` into complex images ``(batch, y, x)``: the inverse of :func:`as_channels`."""
-    return torch.view_as_complex(channels.movedim(1, -1).contiguous())
+    return torch.complex(channels[:, 0], channels[:, 1])
 
 
 class ComplexDenoiser(nn.Module):
