@@ -115,9 +115,8 @@ PRESETS: dict[str, Config] = {
         optimizer=OptimizerConfig(updates=60, validate_every=20),
     ),
     "small": Config(
-        smoothing=Smoothing(sigma=0.05),
         training_samples=2,
-        reconstruction_weight=30.0,
+        reconstruction_weight=300.0,
         data=DataConfig(count=1500),
     ),
     "paper": Config(
