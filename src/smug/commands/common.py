@@ -56,10 +56,10 @@ class Common:
 
 
 def console() -> "Console":
-    """Return the terminal."""
+    """Return the terminal; where there is none, lines may be 120 characters long."""
     from rich.console import Console
 
-    return Console()
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @contextmanager
