@@ -350,7 +350,7 @@ def test_maps_come_from_the_retained_centre_alone(kspace):
 @pytest.mark.parametrize("unit", [1e-25, 1e25])
 def test_scan_of_any_unit(full, save, unit):
     scan, other = (scan_from_kspace(read_kspace(save((c * full).astype(np.complex64)))) for c in (1, unit))
-    torch.testing.assert_close(other.A.maps, scan.A.maps, rtol=0, atol=1e-4)
+    torch.testing.assert_close(other.A.maps, scan.A.maps, rtol=0, atol=1e-3)
     torch.testing.assert_close(other.truth / unit, scan.truth, rtol=0, atol=1e-4 * float(scan.truth.abs().max()))
 
 
