@@ -5,10 +5,10 @@ import torch
 
 from smug.attacks import relative_l2
 from smug.data.simulate import Acquisition
+from smug.evaluation.comparison import compare
 from smug.evaluation.conditions import PROTOCOLS, clean, noisy
 from smug.evaluation.datasets import named_models, settings_of, simulated_set, tuned_for
 from smug.evaluation.protocol import evaluate
-from smug.evaluation.session import compare
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import SMUG
 

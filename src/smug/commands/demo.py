@@ -23,9 +23,9 @@ class Demo(Common):
     def run(self) -> None:
         """Reconstruct, print the table, write the report."""
         from smug.data.simulate import Acquisition
+        from smug.evaluation.comparison import compare
         from smug.evaluation.conditions import PROTOCOLS
         from smug.evaluation.datasets import named_models, simulated_set
-        from smug.evaluation.session import compare
         from smug.zoo import SHIPPED
 
         device = self.start()

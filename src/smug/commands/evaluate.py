@@ -39,9 +39,9 @@ class Evaluate(Common):
     def run(self) -> None:
         """Evaluate and print the table."""
         from smug.data.simulate import Acquisition
+        from smug.evaluation.comparison import compare
         from smug.evaluation.conditions import PROTOCOLS
         from smug.evaluation.datasets import named_models, simulated_set
-        from smug.evaluation.session import compare
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
 
