@@ -12,7 +12,7 @@ class Train(Common):
     """Train a reconstructor; the run folder gets its weights, configuration and log."""
 
     config: str = "small"
-    """tiny (a minute), small (an hour on two cores), paper, or a TOML file."""
+    """tiny (a minute), small (a quarter of an hour on two cores), paper, or a TOML file."""
     method: Literal["pretrain", "modl", "rs-e2e", "smug", "weighted-smug"] | None = None
     """What to train; by default what the configuration says."""
     seed: int | None = None  # type: ignore[assignment]
