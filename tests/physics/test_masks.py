@@ -9,6 +9,7 @@ from smug.physics.masks import (
     acceleration,
     calibration_region,
     equispaced_lines,
+    fastmri_lines,
     poisson_disc,
     random_lines,
     variable_density_lines,
@@ -224,3 +225,24 @@ def test_calibration_region_is_common_to_the_batch(device):
 def test_calibration_region_refuses_a_mask_without_batch():
     with pytest.raises(ValueError, match=r"expected \(batch, x\)"):
         calibration_region(torch.ones(8, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(
+    ("width", "acceleration", "center_fraction", "name", "lines"),
+    [
+        (48, 4, 0.08, "file1000000.h5", [4, 9, 10, 14, 22, 23, 24, 25, 28, 29, 32, 35, 41]),
+        (51, 8, 0.04, "file1000831.h5", [5, 10, 13, 25, 26, 30, 46]),
+    ],
+)
+def test_the_masks_of_fastmri(width, acceleration, center_fraction, name, lines):
+    """The lines are those of RandomMaskFunc in fastMRI 0.1, called with seed=tuple(map(ord, name))."""
+    mask = fastmri_lines(width, acceleration, center_fraction, name=name)
+    assert mask.shape == (1, width)
+    assert mask[0].nonzero().flatten().tolist() == lines
+
+
+def test_the_masks_of_fastmri_have_the_rate_on_average():
+    masks = torch.cat([fastmri_lines(320, 4, 0.08, name=f"file{i}.h5") for i in range(100)])
+    assert masks.sum(1).float().mean() == pytest.approx(80, rel=0.03)
+    with pytest.raises(ValueError, match="acceleration"):
+        fastmri_lines(320, 0.5, name="file.h5")

@@ -61,7 +61,7 @@ class Evaluate(Common):
         test = simulated_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         conditions = PROTOCOLS[self.protocol]
         for name, model in models.items():
-            for warning in range_warnings(model, test.scans[0]):
+            for warning in range_warnings(model, test.scans[0].y.shape, test.scans[0].A.mask):
                 console().print(f"[yellow]Warning:[/] {name}: {warning}")
         with progress("Evaluating", len(test.scans) * len(models) * len(conditions)) as advance:
             result = compare(

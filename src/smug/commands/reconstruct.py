@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from smug.commands.common import Common, console, progress
+
+if TYPE_CHECKING:
+    from smug.data.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -14,58 +17,96 @@ class Reconstruct(Common):
     """Reconstruct measured k-space, with coil maps from its own calibration lines."""
 
     file: Annotated[Path, tyro.conf.Positional]
-    """HDF5 file with k-space as in fastMRI: "kspace" (slices, coils, y, x), and "mask" if it is undersampled."""
+    """K-space: an HDF5 file as of fastMRI, an ISMRMRD file, or BART's .cfl with its .hdr."""
     model: str = "smug"
     """A name that smug models lists, a run folder, a weights file, or FILE.py:function."""
     out: Path = Path("reconstruction.h5")
-    """Output file: "reconstruction" (slices, y, x) in the units of the input."""
+    """Output in the units of the input: .h5, .nii, .nii.gz, or .png to look at."""
     undersample: float | None = None
-    """Keep only random lines of fully sampled data, by this factor; then PSNR and SSIM are printed."""
+    """Keep only some lines of fully sampled data, by this factor; then PSNR and SSIM are printed."""
+    lines: Literal["random", "equispaced", "fastmri"] = "random"
+    """Which lines --undersample keeps; fastmri: those of fastMRI's code for a file of this name."""
     center_fraction: float | None = None
     """Fraction of fully sampled central lines to keep; by default 8 % up to 5x, 4 % above."""
     noise_sigma: float | None = None
-    """Receiver noise per part of k-space: adds "noise_std", its map in the image."""
+    """Receiver noise per part of k-space, by default from the file's noise scan: adds "noise_std", its map in the image."""
+    replicas: int = 32
+    """Noise replicas that the map is made of, each as long as a reconstruction; 0 for no map."""
     batch: int = 1
     """Slices at a time."""
+    maps_figure: Path | None = None
+    """Also draw the coil maps of the middle slice and how well they explain the data, as PNG."""
 
     def run(self) -> None:
         """Reconstruct and write."""
-        from smug.data.kspace import read_kspace, scan_from_kspace, undersample
-        from smug.reconstruction import quality, range_warnings, reconstruct, volume_noise_map, write_reconstruction
+        from smug.data.write import check_format, write_images
+        from smug.reconstruction import range_warnings, reconstruct
         from smug.reconstructor import moved
         from smug.zoo import load
 
         device = self.start()
+        self._check()
+        check_format(self.out)
+        model = load(self.model)
+        volume = self._volume()
+        shape = volume.kspace[0].shape
+        for warning in range_warnings(model, shape, volume.mask, acceleration=volume.acceleration):
+            console().print(f"[yellow]Warning:[/] {warning}")
+        if self.maps_figure is not None:
+            from smug.evaluation.maps_figure import maps_figure
+
+            maps_figure(self.maps_figure, *volume.measured(len(volume) // 2))
+        sigma = None if self.replicas == 0 else self.noise_sigma or volume.noise_sigma
+        with progress("Reconstructing", len(volume)) as advance:
+            result = reconstruct(
+                moved(model, device),
+                volume,
+                seed=self.seed,
+                batch=self.batch,
+                device=device,
+                noise_sigma=sigma,
+                replicas=self.replicas,
+                advance=advance,
+            )
+        settings = {"seed": self.seed, "undersample": self.undersample, "lines": self.lines}
+        report = {
+            "model": self.model,
+            "input": self.file.name,
+            "acceleration": volume.acceleration,
+            "settings": settings,
+            "units": volume.units,
+        }
+        write_images(
+            self.out,
+            result.images,
+            geometry=volume.geometry,
+            metadata=report,
+            noise_std=result.noise_std,
+            frames=volume.frames,
+        )
+        told = ", ".join(f"{name} {value:.4g}" for name, value in result.quality.items())
+        console().print(f"{self.out}: {len(volume)} slices at {volume.acceleration:.2f}x. {told}")
+        self.write_json(
+            {"schema": "smug-reconstruction-2", **report, "kspace": "measured", "quality": result.quality}
+        )
+
+    def _check(self) -> None:
         if self.out.resolve() == self.file.resolve():
             raise ValueError(f"--out {self.out}: is the input file; choose another name")
         if self.noise_sigma is not None and not self.noise_sigma > 0:
             raise ValueError(f"--noise-sigma: expected a positive number, got {self.noise_sigma}")
+        if self.replicas == 1 or self.replicas < 0:
+            raise ValueError(f"--replicas: expected at least 2, or 0 for no map, got {self.replicas}")
         if self.batch < 1:
             raise ValueError(f"--batch: expected at least 1, got {self.batch}")
-        model = load(self.model)
-        kspace = read_kspace(self.file)
-        if self.undersample is not None:
-            kspace = undersample(kspace, self.undersample, seed=self.seed, center_fraction=self.center_fraction)
-        scan = scan_from_kspace(kspace)
-        for warning in range_warnings(model, scan, kspace.acceleration):
-            console().print(f"[yellow]Warning:[/] {warning}")
-        model = moved(model, device)
-        with progress("Reconstructing", len(scan.id)) as advance:
-            images = reconstruct(model, scan, seed=self.seed, batch=self.batch, device=device, advance=advance)
-        noise_std = None
-        if self.noise_sigma is not None:
-            with progress("Noise map", len(scan.id)) as advance:
-                noise_std = volume_noise_map(
-                    model, scan, self.noise_sigma, seed=self.seed, device=device, advance=advance
-                )
-        report = {
-            "model": self.model,
-            "input": self.file.name,
-            "acceleration": kspace.acceleration,
-            "settings": {"seed": self.seed, "undersample": self.undersample},
-        }
-        write_reconstruction(self.out, images, report, noise_std=noise_std)
-        scores = quality(images, scan)
-        told = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
-        console().print(f"{self.out}: {len(images)} slices at {kspace.acceleration:.2f}x. {told}")
-        self.write_json({"schema": "smug-reconstruction-1", **report, "kspace": "measured", "quality": scores})
+
+    def _volume(self) -> "Volume":
+        from smug.data.read import read_volume
+        from smug.data.undersample import undersample
+
+        volume = read_volume(self.file)
+        if self.undersample is None:
+            return volume
+        return undersample(
+            volume, self.undersample, seed=self.seed, center_fraction=self.center_fraction, lines=self.lines
+        )

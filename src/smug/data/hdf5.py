@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 8 * 2**30
-"""Largest data set that is read, in bytes: the whole of it is held in memory."""
+"""Largest data set that is read, in bytes."""
 
-MAX_CHUNK_BYTES = 64 * 2**20
-"""A chunk may be this large, or as large as its data set: HDF5 decompresses whole chunks."""
+MAX_CHUNK_BYTES = 512 * 2**20
+"""Largest chunk that is read, in bytes: HDF5 decompresses whole chunks."""
 
 
 @contextmanager
@@ -45,6 +45,29 @@ def dataset(file: Any, name: str) -> Any:
     Raises ValueError for links, for data that lie in other files, for groups, for anything but numbers (objects are
     never unpickled), and for data sets or chunks that are too large.
     """
+    found = _stored(file, name)
+    if found is None:
+        return None
+    where = f"{file.filename}: {name!r}"
+    if found.dtype.kind not in "biufc" or found.shape is None:
+        raise ValueError(f"{where}: expected numbers, got {found.dtype}")
+    size = math.prod(found.shape) * max(found.dtype.itemsize, 8)
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{where}: got shape {found.shape}, {size / 2**30:,.0f} GiB: at most {MAX_BYTES / 2**30:.0f} GiB are read; "
+            "split the volume into files of fewer slices"
+        )
+    chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
+    if chunk > MAX_CHUNK_BYTES:
+        raise ValueError(
+            f"{where}: got chunks {found.chunks} of {chunk / 2**20:,.0f} MiB: at most "
+            f"{MAX_CHUNK_BYTES / 2**20:.0f} MiB are decompressed at once; store them anew in smaller ones (h5repack)"
+        )
+    return found
+
+
+def _stored(file: Any, name: str) -> Any:
+    """A data set that lies in the file itself; None where there is none."""
     import h5py
 
     where = f"{file.filename}: {name!r}"
@@ -58,18 +81,21 @@ def dataset(file: Any, name: str) -> Any:
         raise ValueError(f"{where} is a group: expected a data set")
     if found.is_virtual or found.external:
         raise ValueError(f"{where} lies in other files: expected the data in the file itself; copy them (h5repack)")
-    if found.dtype.kind not in "biufc" or found.shape is None:
-        raise ValueError(f"{where}: expected numbers, got {found.dtype}")
-    size = math.prod(found.shape) * max(found.dtype.itemsize, 8)
-    if size > MAX_BYTES:
-        raise ValueError(
-            f"{where}: got shape {found.shape}, {size / 2**30:,.0f} GiB: at most {MAX_BYTES / 2**30:.0f} GiB are read; "
-            "split the volume into files of fewer slices"
-        )
-    chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
-    if chunk > max(MAX_CHUNK_BYTES, size):
-        raise ValueError(
-            f"{where}: got chunks {found.chunks} of {chunk / 2**20:,.0f} MiB, larger than the data: "
-            "store them anew with smaller chunks (h5repack)"
-        )
     return found
+
+
+def text(file: Any, name: str) -> str | None:
+    """Return a text data set of an open file, a scalar or the only entry of an array; None where there is none.
+
+    Raises ValueError as :func:`dataset` does for what is not stored in the file itself, and for what is not text.
+    """
+    import h5py
+
+    found = _stored(file, name)
+    if found is None:
+        return None
+    where = f"{file.filename}: {name!r}"
+    if h5py.check_string_dtype(found.dtype) is None or found.shape is None or math.prod(found.shape) != 1:
+        raise ValueError(f"{where}: expected one text, got {found.dtype} of shape {found.shape}")
+    value = found[()] if found.shape == () else found[(0,) * found.ndim]
+    return bytes(value).decode("utf-8", errors="replace")

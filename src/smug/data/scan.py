@@ -1,5 +1,6 @@
 """One record for what a scanner, or a simulation of it, delivers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -48,3 +49,23 @@ class Scan:
         rows = slice(index, index + 1 or None)
         target = None if self.target is None else self.target[rows]
         return replace(self, y=self.y[rows], A=self.A[index], target=target, id=self.id[rows])
+
+
+def stacked(scans: Sequence[Scan]) -> Scan:
+    """Return one scan of the slices of several, whose matrix, coils and kind of mask are the same."""
+    if len(scans) == 1:
+        return scans[0]
+    targets = [scan.target for scan in scans if scan.target is not None]
+    mask, maps = (
+        torch.cat([part.expand(len(scan.id), *part.shape[1:]) for scan, part in rows])
+        for rows in (
+            [(scan, scan.A.mask) for scan in scans],
+            [(scan, scan.A.maps) for scan in scans],
+        )
+    )
+    return Scan(
+        torch.cat([scan.y for scan in scans]),
+        Sense(mask=mask, maps=maps),
+        torch.cat(targets) if len(targets) == len(scans) else None,
+        tuple(name for scan in scans for name in scan.id),
+    )

@@ -33,6 +33,24 @@ def random_lines(width: int, acceleration: float = 4.0, center_fraction: float =
     return variable_density_lines(width, acceleration, center_fraction, seed=seed, power=0.0)
 
 
+def fastmri_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, name: str) -> Tensor:
+    """The random mask of fastMRI for the file of this name, such as ``file1000001.h5``, ``bool (1, width)``.
+
+    ACS lines plus independent draws, so that the number of lines varies by name: on average ``width / acceleration``.
+    Equal to ``RandomMaskFunc`` of fastMRI, seeded by the characters of the name as its evaluation does.
+
+    Raises ValueError where ``acceleration`` < 1 or the ACS lines alone exceed the average number of lines.
+    """
+    _line_budget(width, acceleration, center_fraction)
+    acs = round(width * center_fraction)
+    probability = (width / acceleration - acs) / max(width - acs, 1)
+    draws = np.random.RandomState(tuple(map(ord, name))).uniform(size=width)
+    mask = draws < probability
+    first = (width - acs + 1) // 2
+    mask[first : first + acs] = True
+    return torch.from_numpy(mask)[None]
+
+
 def equispaced_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int) -> Tensor:
     """ACS lines plus equispaced lines with a random offset, ``bool (1, width)``.
 

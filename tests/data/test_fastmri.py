@@ -8,13 +8,17 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from smug.data.fastmri import read_fastmri
 from smug.data.hdf5 import MAX_BYTES
-from smug.data.kspace import KSpace, read_kspace, scan_from_kspace, undersample
 from smug.data.phantom import head_phantom
+from smug.data.undersample import undersample
+from smug.models.classical import CGSense
 from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.masks import calibration_region, poisson_disc, random_lines
+from smug.reconstruction import reconstruct
 
 HEIGHT, WIDTH = 40, 48
 
@@ -42,8 +46,8 @@ def save(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_a_full_file_is_read_as_it_is(full, save):
-    k = read_kspace(save(full))
-    assert np.array_equal(k.kspace, full) and k.kspace.dtype == torch.complex64
+    k = read_fastmri(save(full))
+    assert np.array_equal(torch.stack(list(k.kspace)), full) and k.kspace[0].dtype == torch.complex64
     assert k.mask.shape == (1, WIDTH) and k.mask.all()
     assert (k.fully_sampled, k.acceleration, k.encoded_lines) == (True, 1.0, WIDTH)
     assert k.names == ("volume-000", "volume-001", "volume-002")
@@ -51,21 +55,22 @@ def test_a_full_file_is_read_as_it_is(full, save):
 
 @pytest.mark.parametrize("options", [{}, {"chunks": (2, 1, 8, 8), "compression": "gzip"}, {"chunks": (3, 4, 40, 48)}])
 def test_layout_in_the_file_does_not_matter(full, save, options):
-    assert np.array_equal(read_kspace(save(full.astype(np.complex128), **options)).kspace, full)
+    k = read_fastmri(save(full.astype(np.complex128), **options))
+    assert np.array_equal(torch.stack(list(k.kspace)), full)
 
 
 def test_single_coil_gets_a_coil_axis(full, save):
-    k = read_kspace(save(full[:, 0]))
-    assert k.kspace.shape == (3, 1, HEIGHT, WIDTH)
-    scan = scan_from_kspace(k)
+    k = read_fastmri(save(full[:, 0]))
+    assert len(k) == 3 and k.kspace[0].shape == (1, HEIGHT, WIDTH)
+    scan = k.scan(0)
     assert (scan.A.maps == 1).all()
-    torch.testing.assert_close(scan.truth, ifft2c(k.kspace)[:, 0])
+    torch.testing.assert_close(scan.truth, ifft2c(k.kspace[0]))
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
 def test_line_mask(full, save, dtype):
     mask = random_lines(WIDTH, 3, 0.2, seed=1)
-    k = read_kspace(save(full * mask.numpy(), mask[0].numpy().astype(dtype)))
+    k = read_fastmri(save(full * mask.numpy(), mask[0].numpy().astype(dtype)))
     assert torch.equal(k.mask, mask)
     assert not k.fully_sampled
     assert k.acceleration == pytest.approx(3)
@@ -73,7 +78,7 @@ def test_line_mask(full, save, dtype):
 
 def test_line_mask_without_a_mask_data_set(full, save):
     mask = random_lines(WIDTH, 3, 0.2, seed=2)
-    k = read_kspace(save(full * mask.numpy()))
+    k = read_fastmri(save(full * mask.numpy()))
     assert torch.equal(k.mask, mask)
     assert not k.fully_sampled
 
@@ -81,29 +86,29 @@ def test_line_mask_without_a_mask_data_set(full, save):
 @pytest.mark.parametrize("given", [True, False])
 def test_two_dimensional_mask(full, save, given):
     mask = poisson_disc(HEIGHT, WIDTH, 4, 12, seed=0)
-    k = read_kspace(save(full * mask.numpy(), mask[0].numpy() if given else None))
+    k = read_fastmri(save(full * mask.numpy(), mask[0].numpy() if given else None))
     assert torch.equal(k.mask, mask)
     assert k.acceleration == pytest.approx(4)
-    assert scan_from_kspace(k).target is None
+    assert k.scan(0).target is None
 
 
 def test_what_the_mask_leaves_out_is_not_used(full, save):
     mask = random_lines(WIDTH, 3, 0.2, seed=3)
-    k = read_kspace(save(full, mask[0].numpy()))
+    k = read_fastmri(save(full, mask[0].numpy()))
     assert torch.equal(k.mask, mask)
     assert not k.fully_sampled
 
 
 def test_mask_of_whole_columns_in_two_dimensions_is_a_line_mask(full, save):
     mask = random_lines(WIDTH, 3, 0.2, seed=3)
-    k = read_kspace(save(full, mask.expand(HEIGHT, WIDTH).numpy()))
+    k = read_fastmri(save(full, mask.expand(HEIGHT, WIDTH).numpy()))
     assert torch.equal(k.mask, mask)
 
 
 def test_isolated_zeros_are_values(full, save):
     kspace = full.copy()
     kspace[..., 3, 5] = 0
-    k = read_kspace(save(kspace))
+    k = read_fastmri(save(kspace))
     assert k.mask.ndim == 2 and k.fully_sampled
 
 
@@ -113,7 +118,7 @@ def test_zero_padding_is_not_measured_and_not_counted(full, save, left, right, m
     kspace = full.copy()
     kspace[..., :left] = 0
     kspace[..., WIDTH - right :] = 0
-    k = read_kspace(save(kspace, mask))
+    k = read_fastmri(save(kspace, mask))
     assert k.fully_sampled
     assert not k.mask[:, :left].any() and not k.mask[:, WIDTH - right :].any()
     assert k.mask.sum() == WIDTH - left - right
@@ -129,7 +134,7 @@ def test_padding_is_known_where_the_mask_claims_it(full, save):
     kspace = full * mask
     kspace[..., :6] = 0
     kspace[..., 42:] = 0
-    k = read_kspace(save(kspace, mask))
+    k = read_fastmri(save(kspace, mask))
     assert k.encoded_lines == 36
     assert k.acceleration == pytest.approx(36 / mask[6:42].sum())
 
@@ -142,7 +147,7 @@ def test_padding_is_known_where_the_mask_claims_it(full, save):
 def test_no_reference_where_the_scan_is_not_full(full, save, zeros):
     kspace = full.copy()
     kspace[..., zeros] = 0
-    k = read_kspace(save(kspace))
+    k = read_fastmri(save(kspace))
     assert not k.fully_sampled
     assert k.encoded_lines >= WIDTH - 1
 
@@ -281,7 +286,7 @@ def test_broken_and_hostile_files_are_refused(full, tmp_path, make, message):
     path = tmp_path / "kspace.h5"
     make(path, full)
     with pytest.raises(ValueError, match=message) as caught:
-        read_kspace(path)
+        read_fastmri(path)
     assert str(path) in str(caught.value)
 
 
@@ -292,7 +297,7 @@ def test_missing_files(full, tmp_path, make, name):
     if len(name) < 255:
         make(path, full)
     with pytest.raises(FileNotFoundError, match=r"kspace|kkk"):
-        read_kspace(str(path))
+        read_fastmri(str(path))
 
 
 def test_the_size_is_refused_before_anything_is_allocated(full, tmp_path, monkeypatch):
@@ -301,65 +306,116 @@ def test_the_size_is_refused_before_anything_is_allocated(full, tmp_path, monkey
     declared((1, 1, side, side))(path, full)
     monkeypatch.setattr(np, "empty", lambda *_, **__: pytest.fail("allocated"))
     with pytest.raises(ValueError, match="GiB"):
-        read_kspace(path)
+        read_fastmri(path)
+
+
+READOUT, PHASE, RECON = 96, 44, (48, 40)
+"""Two-fold readout oversampling; of 44 stored lines 40 are encoded; the image is cropped to 48 x 40."""
+
+HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
+<encodedSpace><matrixSize><x>96</x><y>44</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>480</x><y>264</y><z>5</z></fieldOfView_mm></encodedSpace>
+<reconSpace><matrixSize><x>48</x><y>40</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>240</x><y>240</y><z>5</z></fieldOfView_mm></reconSpace>
+<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>39</maximum><center>20</center>
+</kspace_encoding_step_1></encodingLimits><trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"""
 
 
 @pytest.fixture
-def kspace(full, save) -> KSpace:
-    return read_kspace(save(full))
+def published(tmp_path) -> Path:
+    """A file in exactly the format that fastMRI publishes, with its reference."""
+    coil_images = simulated_maps(5, READOUT, PHASE, seed=2) * head_phantom(3, READOUT)[:, 26 : 26 + PHASE]
+    kspace = fft2c(coil_images.repeat(2, 1, 1, 1)).numpy().copy()
+    kspace[..., :2] = kspace[..., 42:] = 0
+    images = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(kspace, axes=(-2, -1)), norm="ortho"), axes=(-2, -1))
+    rss = np.sqrt((np.abs(images) ** 2).sum(1))[:, 24:72, 2:42]
+    path = tmp_path / "file1000001.h5"
+    with h5py.File(path, "w") as file:
+        file["kspace"] = kspace
+        file["reconstruction_rss"] = rss.astype(np.float32)
+        file["ismrmrd_header"] = HEADER
+        file.attrs.update({"acquisition": "AXT2", "max": rss.max(), "norm": 1.0, "patient_id": "0a1b"})
+    return path
 
 
-def test_undersampling_keeps_random_lines_of_the_seed(kspace):
-    half = undersample(kspace, 4, seed=7)
-    assert torch.equal(half.mask, random_lines(WIDTH, 4, 0.08, seed=7))
-    assert torch.equal(half.mask, undersample(kspace, 4, seed=7).mask)
-    assert not torch.equal(half.mask, undersample(kspace, 4, seed=8).mask)
-    assert half.acceleration == 4
-    assert torch.equal(undersample(kspace, 6, seed=7).mask, random_lines(WIDTH, 6, 0.04, seed=7))
-    assert torch.equal(undersample(kspace, 6, seed=7, center_fraction=0.1).mask, random_lines(WIDTH, 6, 0.1, seed=7))
-    with pytest.raises(ValueError, match="acceleration"):
-        undersample(kspace, 0.5)
+def test_conventions_of_fastmri(published):
+    k = read_fastmri(published)
+    assert (len(k), *k.kspace[0].shape) == (2, 5, 48, PHASE)  # the readout is cropped, the phase is not
+    assert k.crop == RECON and k.fully_sampled and k.encoded_lines == 40
+    assert k.mask[0].nonzero().flatten().tolist() == list(range(2, 42))
+    assert k.geometry.voxel_size == (5, 6, 5) and not k.geometry.oriented
+    assert dict(k.attributes) == {"acquisition": "AXT2"}  # nothing that names a patient
+    with h5py.File(published) as file:
+        rss = torch.from_numpy(file["reconstruction_rss"][()])
+    torch.testing.assert_close(k.cropped(k.rss(1)), rss[1:], rtol=1e-5, atol=1e-6)
 
 
-def test_undersampling_keeps_nothing_that_was_not_measured(full, save):
-    mask = poisson_disc(HEIGHT, WIDTH, 2, 16, seed=0)
-    k = read_kspace(save(full * mask.numpy()))
-    less = undersample(k, 2, seed=1, center_fraction=0.3)
-    assert torch.equal(less.mask, mask & random_lines(WIDTH, 2, 0.3, seed=1)[:, None])
+def test_the_metrics_of_fastmri(published):
+    k = undersample(read_fastmri(published), 4, lines="fastmri", center_fraction=0.2)
+    result = reconstruct(CGSense(0.01), k)
+    with h5py.File(published) as file:
+        rss = file["reconstruction_rss"][()].astype(np.float64)
+    image = result.images.abs().numpy().astype(np.float64)
+    similarity = [structural_similarity(t, x, data_range=rss.max()) for t, x in zip(rss, image, strict=True)]
+    expected = {
+        "psnr_rss": peak_signal_noise_ratio(rss, image, data_range=rss.max()),
+        "ssim_rss": np.mean(similarity),
+        "nmse_rss": ((image - rss) ** 2).sum() / (rss**2).sum(),
+    }
+    assert {name: result.quality[name] for name in expected} == pytest.approx(expected, rel=1e-5)
+    assert expected["psnr_rss"] > 20
 
 
-def test_scan_has_the_target_of_the_same_maps(kspace):
-    scan = scan_from_kspace(undersample(kspace, 3, seed=0, center_fraction=0.2))
-    assert torch.equal(scan.y, scan.A.sampled * kspace.kspace)
-    expected = (scan.A.maps.conj() * ifft2c(kspace.kspace)).sum(1)
-    torch.testing.assert_close(scan.truth, expected)
-    assert scan.id == kspace.names
+def test_without_references_the_header_tells_the_size(published):
+    with h5py.File(published, "r+") as file:
+        del file["reconstruction_rss"]
+        file["mask"] = np.arange(PHASE) % 4 == 2
+    k = read_fastmri(published)
+    assert k.crop == RECON and k.kspace[0].shape[-2] == 48 and not k.fully_sampled
+    assert k.acceleration == 4
 
 
-def test_maps_come_from_the_retained_centre_alone(kspace):
-    half = undersample(kspace, 3, seed=0, center_fraction=0.2)
-    changed = half.kspace.clone()
-    _, centre = calibration_region(half.mask)
-    outside = torch.ones(WIDTH, dtype=torch.bool)
-    outside[centre] = False
-    changed[..., outside] = 1e3
-    other = KSpace(changed, half.mask, half.encoded_lines, half.fully_sampled, half.path, {})
-    torch.testing.assert_close(scan_from_kspace(other).A.maps, scan_from_kspace(half).A.maps, rtol=0, atol=1e-4)
+def test_a_narrow_matrix_is_cropped_to_a_square(published):
+    with h5py.File(published, "r+") as file:
+        del file["reconstruction_rss"]
+        file["reconstruction_rss"] = np.ones((2, 48, 48), np.float32)
+    assert read_fastmri(published).crop == (PHASE, PHASE)
 
 
-@pytest.mark.parametrize("unit", [1e-25, 1e25])
-def test_scan_of_any_unit(full, save, unit):
-    scan, other = (scan_from_kspace(read_kspace(save((c * full).astype(np.complex64)))) for c in (1, unit))
-    torch.testing.assert_close(other.A.maps, scan.A.maps, rtol=0, atol=1e-3)
-    torch.testing.assert_close(other.truth / unit, scan.truth, rtol=0, atol=1e-4 * float(scan.truth.abs().max()))
+def test_the_readout_of_a_two_dimensional_mask_is_not_cropped(published):
+    mask = poisson_disc(READOUT, PHASE, 2, 16, seed=0)[0].numpy()
+    with h5py.File(published, "r+") as file:
+        file["mask"] = mask
+    k = read_fastmri(published)
+    assert k.kspace[0].shape[-2] == READOUT and k.mask.ndim == 3 and k.crop == RECON
 
 
-def test_a_slice_without_signal_has_no_maps(full, save):
-    kspace = full.copy()
-    kspace[1] = 0
-    scan = scan_from_kspace(read_kspace(save(kspace)))
-    assert not scan.A.maps[1].any() and not scan.truth[1].any()
-    assert scan.A.maps[[0, 2]].abs().amax() > 0.5
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<x>96</x>", "<x>-96</x>", "positive sizes"),
+        ("<y>264</y>", "<y>inf</y>", "positive sizes"),
+        ("<encoding>", "<encoded>", "not an ISMRMRD header"),
+        ("<ismrmrdHeader", '<!DOCTYPE a [<!ENTITY b "c">]><ismrmrdHeader', "defines entities"),
+    ],
+)
+def test_broken_headers(published, old, new, message):
+    with h5py.File(published, "r+") as file:
+        del file["ismrmrd_header"]
+        file["ismrmrd_header"] = HEADER.replace(old, new, 1)
+    with pytest.raises(ValueError, match=message):
+        read_fastmri(published)
+
+
+def test_slices_are_read_when_needed(published):
+    k = read_fastmri(published)
+    assert [values.shape for values in k.kspace[:]] == 2 * [(5, 48, PHASE)]
+    with pytest.raises(IndexError, match="slice 2 of 2"):
+        k.kspace[2]
+    with h5py.File(published, "r+") as file:
+        del file["kspace"]
+    with pytest.raises(ValueError, match="has changed"):
+        k.kspace[0]
 
 
 FILES = {
@@ -373,18 +429,16 @@ FILES = {
 def test_measured_files(data_root, name):
     path = data_root / "multicoil_kspace" / f"{name}.h5"
     shape, fully_sampled, acceleration = FILES[name]
-    k = read_kspace(path)
-    assert k.kspace.shape == shape
+    k = read_fastmri(path)
+    assert (len(k), *k.kspace[0].shape) == shape and k.crop == shape[2:]
     assert k.fully_sampled is fully_sampled
     assert k.acceleration == pytest.approx(acceleration, abs=0.01)
     assert k.attributes["source"]
     with h5py.File(path) as file:
         rss = torch.from_numpy(file["reconstruction_rss"][()])
-    torch.testing.assert_close(
-        ifft2c(k.kspace).abs().square().sum(1).sqrt(), rss, rtol=1e-5, atol=1e-5 * float(rss.max())
-    )
+    torch.testing.assert_close(k.rss(0), rss, rtol=1e-5, atol=1e-5 * float(rss.max()))
 
 
 def test_calibration_region_of_a_measured_poisson_disc(data_root):
-    k = read_kspace(data_root / "multicoil_kspace" / "brain_8ch_undersampled_R8.h5")
+    k = read_fastmri(data_root / "multicoil_kspace" / "brain_8ch_undersampled_R8.h5")
     assert calibration_region(k.mask) == (slice(103, 127), slice(78, 102))

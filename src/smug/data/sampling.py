@@ -1,0 +1,77 @@
+"""What of stored k-space was measured, where the file does not say so in full."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+ISOLATED_ZEROS = 0.01
+"""Up to this fraction of zeros in the sampled lines are values that were measured to be zero."""
+
+MAX_ASYMMETRY = 0.05
+"""Largest fraction of the lines that may be missing at one side of a full scan; more is partial Fourier."""
+
+Pattern = NDArray[np.bool_]
+"""What is sampled, or what a file's mask claims: lines ``(x,)`` or entries ``(y, x)``."""
+
+
+def nonzero(kspace: Iterable[Tensor], where: str) -> Pattern:
+    """Return the entries ``(y, x)`` of slices ``(coil, y, x)`` that are not zero in all slices and coils.
+
+    Raises ValueError, beginning with ``where``, for values that are not finite and where there is no signal.
+    """
+    found: Tensor | None = None
+    for values in kspace:
+        if not bool(torch.view_as_real(values).isfinite().all()):
+            raise ValueError(f"{where}: expected finite single-precision values, got NaN or infinite ones")
+        signal = (values != 0).any(0)
+        found = signal if found is None else found | signal
+    if found is None or not bool(found.any()):
+        raise ValueError(f"{where}: expected measurements, got only zeros")
+    pattern: Pattern = found.numpy()
+    return pattern
+
+
+def measured(nonzero: Pattern, given: Pattern | None = None) -> Pattern:
+    """Return what is sampled: lines ``(x,)`` if whole lines are, else entries ``(y, x)``.
+
+    Lines (or, where whole lines do not agree, entries) that are exactly zero everywhere are not measurements, whatever
+    the ``given`` mask claims.
+    """
+    claimed = np.broadcast_to(True if given is None else given, nonzero.shape)
+    sampled = claimed & nonzero
+    lines = np.any(sampled, axis=0)
+    zeros = np.count_nonzero(~nonzero[:, lines])
+    whole = bool((claimed == np.any(claimed, axis=0)).all())
+    return lines if whole and zeros <= ISOLATED_ZEROS * len(nonzero) * np.count_nonzero(lines) else sampled
+
+
+def encoded_lines(lines: Pattern, given: Pattern | None = None) -> int:
+    """Return the number of lines of the scan around DC; what lies beyond them is zero padding.
+
+    Zeros outside the outermost sampled ``lines`` ``(x,)`` are padding if the ``given`` mask claims that some of them
+    were sampled, or if there is no mask and no gap between the sampled lines. No scanner pads by more than a factor of
+    2.
+    """
+    first, last = np.flatnonzero(lines)[[0, -1]].tolist()
+    width = len(lines)
+    if given is None:
+        padded = bool(lines[first : last + 1].all())
+    else:
+        claimed = np.any(given.reshape(-1, width), axis=0)
+        padded = bool(claimed[:first].any() or claimed[last + 1 :].any())
+    encoded = lines_around_dc(first, last, width)
+    return encoded if padded and 2 * encoded >= width and encoded <= width else width
+
+
+def lines_around_dc(first: int, last: int, width: int) -> int:
+    """Return the number of lines around DC, at ``width // 2``, that reach from line ``first`` to line ``last``."""
+    return max(2 * (width // 2 - first), 2 * (last - width // 2) + 1)
+
+
+def is_full(lines: Pattern, encoded: int) -> bool:
+    """Tell whether all ``encoded`` lines of the scan are sampled, but for a few at one side."""
+    first, last = np.flatnonzero(lines)[[0, -1]]
+    return bool(lines[first : last + 1].all() and encoded - lines.sum() <= MAX_ASYMMETRY * encoded)
