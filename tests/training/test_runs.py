@@ -1,3 +1,4 @@
+import json
 import pickle
 
 import pytest
@@ -6,7 +7,7 @@ from safetensors.torch import save_file
 
 from smug.models.unet import UNet
 from smug.training import methods, runs
-from smug.training.config import PRESETS
+from smug.training.config import PRESETS, to_dict
 
 CONFIG = PRESETS["tiny"]
 
@@ -75,6 +76,15 @@ def test_what_is_no_weights_file_is_refused(tmp_path, stored):
         runs.load_weights(tmp_path / "bad.safetensors")
     with pytest.raises(FileNotFoundError, match="no such weights"):
         runs.load_weights(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("channels", [2**20, 2**62], ids=["terabytes", "overflow"])
+def test_an_absurd_network_is_refused_before_it_has_memory(tmp_path, stored, channels):
+    config = to_dict(CONFIG)
+    config["network"]["channels"] = channels
+    save_file({"a": torch.zeros(1)}, tmp_path / "bad.safetensors", {"schema": runs.SCHEMA, "config": json.dumps(config)})
+    with pytest.raises(ValueError, match="do not fit the network|cannot be built"):
+        runs.load_weights(tmp_path / "bad.safetensors")
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch, stored):

@@ -14,6 +14,10 @@ Method = Literal["pretrain", "modl", "rs-e2e", "smug", "weighted-smug"]
 """What is trained: equation (6), the supervised loss with MoDL or RS-E2E, equation (8), equation (12)."""
 
 
+MAX_DEPTH = 16
+"""Most levels of a U-Net, or blocks of a DIDN: a file that asks for more does not get the memory."""
+
+
 @dataclass(frozen=True)
 class NetworkConfig:
     """The denoiser: "unet" with ``depth`` levels or "didn" with ``depth`` down-up blocks."""
@@ -30,6 +34,8 @@ class NetworkConfig:
             raise ValueError(
                 f"network: expected channels in multiples of 4 and depth >= 1, got {self.channels} and {self.depth}"
             )
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f"network.depth: expected at most {MAX_DEPTH}, got {self.depth}")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
 from smug.training.config import Config, merge, to_dict
-from smug.training.methods import build
+from smug.training.methods import build, build_denoiser
 
 SCHEMA = "smug-weights-1"
 WEIGHTS = "model.safetensors"
@@ -71,7 +71,7 @@ def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
     if metadata.get("schema") != SCHEMA:
         raise ValueError(f"{file}: expected weights of schema {SCHEMA}, got {metadata.get('schema', 'none')}")
     config = _stored_config(file, metadata)
-    f = build(config, denoiser)
+    f = build(config, _empty_denoiser(config, file) if denoiser is None else denoiser)
     _fill(f.networks(), state, str(file))
     f.networks().eval()
     name = path.name if path.is_dir() else path.stem
@@ -105,9 +105,18 @@ def _stored_config(file: Path, metadata: Mapping[str, str]) -> Config:
         raise ValueError(f"{file}: its configuration cannot be read: {error}") from error
 
 
+def _empty_denoiser(config: Config, file: Path) -> nn.Module:
+    """The configured network without memory: weights of another size are refused before there is any."""
+    try:
+        with torch.device("meta"):
+            return build_denoiser(config.network)
+    except (RuntimeError, OverflowError) as error:
+        raise ValueError(f"{file}: its network cannot be built: {str(error).splitlines()[0]}") from None
+
+
 def _fill(network: nn.Module, state: Mapping[str, Any], where: str) -> None:
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise ValueError(
             f"{where}: the weights do not fit the network: {str(error).splitlines()[-1].strip()}"
