@@ -8,17 +8,21 @@ from smug.data.volume import Volume
 def read_volume(path: str | Path) -> Volume:
     """Read the k-space of a volume: fastMRI HDF5, ISMRMRD HDF5, or BART ``.cfl`` with its ``.hdr``.
 
-    The format is told by the content. Raises FileNotFoundError, and ValueError for any other file, with what was
-    expected.
+    HDF5 formats are told apart by what the file holds. Raises FileNotFoundError, and ValueError for any other file,
+    with what was expected.
     """
-    from smug.data.bart import read_cfl
+    path = Path(path)
+    if path.suffix in (".cfl", ".hdr"):
+        from smug.data.bart import read_cfl
+
+        return read_cfl(path)
+
     from smug.data.fastmri import read_fastmri
     from smug.data.hdf5 import opened
     from smug.data.ismrmrd import is_ismrmrd, read_ismrmrd
+    from smug.data.probe import probe
 
-    path = Path(path)
-    if path.suffix in (".cfl", ".hdr"):
-        return read_cfl(path)
+    probe(path)
     with opened(path) as file:
-        raw = is_ismrmrd(file)
-    return read_ismrmrd(path) if raw else read_fastmri(path)
+        read = read_ismrmrd if is_ismrmrd(file) else read_fastmri
+    return read(path)

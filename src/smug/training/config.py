@@ -156,9 +156,12 @@ def load_config(name: str) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
     preset = table.pop("preset", "small")
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ValueError(f"{path}: preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
-    return merge(PRESETS[preset], table)
+    try:
+        return merge(PRESETS[preset], table)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def merge(config: T, changes: Mapping[str, Any], where: str = "") -> T:
