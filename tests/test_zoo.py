@@ -5,12 +5,15 @@ import smug
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
 from smug.models.classical import CGSense, ZeroFilled
+from smug.models.total_variation import TotalVariation
 from smug.zoo import SHIPPED, shipped
 
 
 def test_classical_names():
     assert smug.load("cg-sense") == CGSense()
     assert smug.load("cg-sense:0.2") == CGSense(0.2)
+    assert smug.load("tv") == TotalVariation()
+    assert smug.load("tv:0.2") == TotalVariation(0.2)
     assert smug.load("zero-filled") == ZeroFilled()
 
 
@@ -44,5 +47,18 @@ def test_a_function_from_a_file(tmp_path):
 def test_unknown_names():
     with pytest.raises(FileNotFoundError, match="expected one of modl, rs-e2e, smug, weighted-smug, cg-sense"):
         smug.load("modl2")
-    with pytest.raises(ValueError, match=r"cg-sense:LAM expects a number"):
-        smug.load("cg-sense:many")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cg-sense:many", "cg-sense:LAM expects a number"),
+        ("tv:", "tv:LAM expects a number"),
+        ("cg-sense:-1", "cg-sense:LAM expects a number: lam: expected"),
+        ("tv:0", "tv:LAM expects a number: lam: expected"),
+        ("tv:nan", "lam: expected"),
+    ],
+)
+def test_bad_lam(name, message):
+    with pytest.raises(ValueError, match=message):
+        smug.load(name)

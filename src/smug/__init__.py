@@ -2,7 +2,7 @@
 
 from smug import attacks, losses, metrics
 from smug.attacks import Threat
-from smug.evaluation.tuning import tuned_cg_sense
+from smug.evaluation.tuning import tuned
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.didn import DIDN
@@ -10,6 +10,7 @@ from smug.models.noise_map import noise_map
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing, smooth
+from smug.models.total_variation import TotalVariation
 from smug.models.unet import UNet
 from smug.models.unrolled import unroll
 from smug.models.weighting import WeightEncoder
@@ -31,6 +32,7 @@ __all__ = [
     "Smoothing",
     "Solution",
     "Threat",
+    "TotalVariation",
     "UNet",
     "WeightEncoder",
     "WeightedSMUG",
@@ -45,6 +47,6 @@ __all__ = [
     "normalised",
     "smooth",
     "solve",
-    "tuned_cg_sense",
+    "tuned",
     "unroll",
 ]

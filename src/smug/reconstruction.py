@@ -14,7 +14,7 @@ from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
 from smug.physics import masks
-from smug.physics.scale import measurement_scale
+from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
 
@@ -67,12 +67,10 @@ def volume_scale(volume: Volume) -> Tensor:
     for i in range(len(volume)):
         y, mask = volume.measured(i)
         if y.any():
-            # in double precision the fourth power of a measurement in any unit is a number
             scales.append(measurement_scale(y.to(torch.complex128), Sense(mask=mask)))
     if not scales:
         raise ValueError("scale: expected measurements, got zeros in all slices")
-    squares = torch.cat(scales).square()
-    return (squares.square().sum() / squares.sum()).sqrt().to(torch.float32).reshape(1, 1, 1)
+    return common_scale(torch.cat(scales)).to(torch.float32).reshape(1, 1, 1)
 
 
 @torch.no_grad()

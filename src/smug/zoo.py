@@ -8,13 +8,18 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from smug.models.classical import CGSense, ZeroFilled
+from smug.models.total_variation import TotalVariation
 from smug.reconstructor import Reconstructor
 from smug.training.runs import Model, load_weights
 
 SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug")
 """Names of the weights inside the package."""
 
-CLASSICAL: Mapping[str, Callable[[], Reconstructor]] = {"cg-sense": CGSense, "zero-filled": ZeroFilled}
+REGULARISED: Mapping[str, Callable[..., Reconstructor]] = {"cg-sense": CGSense, "tv": TotalVariation}
+"""Classical methods with a regularisation ``lam``: ``NAME:LAM`` gives it."""
+
+CLASSICAL: Mapping[str, Callable[[], Reconstructor]] = {**REGULARISED, "zero-filled": ZeroFilled}
+"""Methods without a network, at their defaults."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +33,17 @@ class Entry:
 def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
     """Return a reconstructor ``f(y, A, generator=None)``.
 
-    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``cg-sense:LAM`` or ``zero-filled``,
-    a run folder or a ``.safetensors`` file, or ``FILE.py:function`` for a function of yours with that signature, which
-    is executed. Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range;
-    ``denoiser`` is the network to fill with them, where it is not one of this library. Raises ValueError for an
-    unknown name or unfit weights, FileNotFoundError for a path that does not exist.
+    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``cg-sense:LAM``, ``tv``, ``tv:LAM``
+    or ``zero-filled``, a run folder or a ``.safetensors`` file, or ``FILE.py:function`` for a function of yours with
+    that signature, which is executed. Weights give a :class:`smug.training.runs.Model`, which knows its configuration
+    and training range; ``denoiser`` is the network to fill with them, where it is not one of this library. Raises
+    ValueError for an unknown name or unfit weights, FileNotFoundError for a path that does not exist.
     """
     name = str(name_or_path)
     if name in CLASSICAL:
         return CLASSICAL[name]()
-    if name.startswith("cg-sense:"):
-        return CGSense(_number(name.removeprefix("cg-sense:")))
+    if ":" in name and name.partition(":")[0] in REGULARISED:
+        return _regularised(name)
     if name in SHIPPED:
         return load_weights(shipped(name), denoiser)
     if ".py:" in name:
@@ -61,6 +66,8 @@ def models() -> list[Entry]:
         *entries,
         Entry("cg-sense", "CG-SENSE with Tikhonov regularisation; evaluate tunes lam on validation slices"),
         Entry("cg-sense:LAM", "CG-SENSE with the lam that you give"),
+        Entry("tv", "total variation, for compressed sensing; evaluate tunes lam on validation slices"),
+        Entry("tv:LAM", "total variation with the lam that you give"),
         Entry("zero-filled", "the zero-filled image A^H y"),
     ]
 
@@ -90,11 +97,9 @@ def _function(name: str) -> Reconstructor:
     return function
 
 
-def _number(text: str) -> float:
+def _regularised(name: str) -> Reconstructor:
+    family, _, lam = name.partition(":")
     try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"model: cg-sense:LAM expects a number >= 0, got {text!r}")
-    return value
+        return REGULARISED[family](float(lam))
+    except ValueError as error:
+        raise ValueError(f"model: {family}:LAM expects a number: {error}") from None

@@ -132,7 +132,7 @@ def test_evaluate_any_function(tmp_path, capsys):
         (("reconstruct", "/nothing.h5"), "no such file"),
         (("evaluate",), "--model: expected at least one"),
         (("evaluate", "--model", "nobody"), "expected one of modl"),
-        (("evaluate", "--model", "cg-sense:-1"), "expects a number >= 0"),
+        (("evaluate", "--model", "cg-sense:-1"), "expected a finite number >= 0"),
         (("evaluate", "--model", "nowhere/nobody.py:f"), "no such file"),
         (("evaluate", "--model", "zero-filled", "--data", "/nothing.h5"), "no such image file"),
         (("evaluate", "--model", "cg-sense", "--data", "/nothing.h5"), "a single file of images has a test split only"),

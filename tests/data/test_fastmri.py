@@ -393,10 +393,10 @@ def test_the_readout_of_a_two_dimensional_mask_is_not_cropped(published):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("<x>96</x>", "<x>-96</x>", "positive sizes"),
-        ("<y>264</y>", "<y>inf</y>", "positive sizes"),
+        ("<x>96</x>", "<x>-96</x>", "matrixSize/x: expected 1 to 65535"),
+        ("<y>264</y>", "<y>inf</y>", "expected a positive number"),
         ("<encoding>", "<encoded>", "not an ISMRMRD header"),
-        ("<ismrmrdHeader", '<!DOCTYPE a [<!ENTITY b "c">]><ismrmrdHeader', "defines entities"),
+        ("<ismrmrdHeader", '<!DOCTYPE a [<!ENTITY b "c">]><ismrmrdHeader', "has a document type"),
     ],
 )
 def test_broken_headers(published, old, new, message):

@@ -7,7 +7,7 @@ from smug.attacks import relative_l2
 from smug.data.simulate import Acquisition
 from smug.evaluation.comparison import compare
 from smug.evaluation.conditions import PROTOCOLS, clean, noisy
-from smug.evaluation.datasets import named_models, settings_of, simulated_set, tuned_for
+from smug.evaluation.datasets import simulated_set
 from smug.evaluation.protocol import evaluate
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import SMUG
@@ -65,13 +65,6 @@ def test_attacks_hurt_more_than_noise_of_the_same_size(test_set):
     assert psnr[names[0]] > psnr[names[1]] > psnr[names[2]]
 
 
-def test_cg_sense_is_tuned_on_validation_slices(test_set):
-    models = named_models(("cg-sense", "cg-sense:0.5"), "phantom", 32, ACQUISITION)
-    assert models["cg-sense"] == tuned_for("phantom", 32, ACQUISITION)
-    assert models["cg-sense:0.5"] == CGSense(0.5)
-    assert settings_of(models)["cg-sense:0.5"] == "CGSense(lam=0.5)"
-
-
 def test_comparison_writes_its_results(test_set, tmp_path):
     result = compare({"cg": CGSense(), "zero": ZeroFilled()}, PROTOCOLS["demo"], test_set)
     result.write(tmp_path / "out", title="Both")
@@ -84,14 +77,3 @@ def test_comparison_writes_its_results(test_set, tmp_path):
 def test_conditions_of_the_same_name_are_refused(test_set):
     with pytest.raises(ValueError, match="different names"):
         evaluate({"zero": ZeroFilled()}, (clean(), clean()), test_set.scans)
-
-
-def test_models_are_labelled_by_the_last_part_of_their_name(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "mine.py").write_text("def f(y, A):\n    return A.H(y)\n")
-    one, other = (f"{tmp_path}/{folder}/mine.py:f" for folder in ("a", "b"))
-    assert set(named_models((one, "zero-filled"), "phantom", 32, ACQUISITION)) == {"mine.py:f", "zero-filled"}
-    assert set(named_models((one, other), "phantom", 32, ACQUISITION)) == {one, other}
-    with pytest.raises(ValueError, match="each once"):
-        named_models((one, one), "phantom", 32, ACQUISITION)

@@ -1,11 +1,15 @@
 """The XML header of ISMRMRD, which fastMRI files carry as well."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
 MAX_CHARACTERS = 4_000_000
 """Longest header that is parsed; those of scanners have some ten thousand characters."""
+
+MAX_INTEGER = 65_535
+"""Largest size and counter: those of ISMRMRD have 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -40,40 +44,77 @@ class Header:
     noise_bandwidth: float | None
     encodings: int
 
+    @property
+    def lines(self) -> Limits:
+        """The limits of the phase-encoding lines; without any, those of the encoded matrix."""
+        n = self.encoded.matrix[1]
+        return self.limits.get("kspace_encoding_step_1", Limits(0, n - 1, n // 2))
 
-def parse_header(text: str, where: str) -> Header:
-    """Parse the header; ``where`` names it in errors.
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """How many pixels of the encoded image along readout and phase lie inside the field of view of ``recon``."""
+        sizes = zip(self.encoded.matrix, self.recon.field_of_view, self.encoded.field_of_view, strict=True)
+        x, y, _ = (min(n, max(1, round(n * inner / outer))) for n, inner, outer in sizes)
+        return x, y
 
-    Raises ValueError for what is no such header, and for one that defines entities.
+
+def parse_header(text: str, where: str, encoding: int = 0) -> Header:
+    """Parse the header, of which ``encoding`` is the number of the encoding space; ``where`` names it in errors.
+
+    Raises ValueError for what is no such header or lacks this encoding, and for one with a document type: it may define
+    entities.
     """
-    if len(text) > MAX_CHARACTERS or "<!" in text.replace("<!--", ""):
-        raise ValueError(f"{where}: expected a plain ISMRMRD header, got one that is too long or defines entities")
+    if len(text) > MAX_CHARACTERS or "<!DOCTYPE" in text:
+        raise ValueError(f"{where}: expected a plain ISMRMRD header, got one that is too long or has a document type")
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314  without entities there is nothing to expand
+        root = ElementTree.fromstring(text)  # noqa: S314  without a document type there are no entities to expand
         for element in root.iter():
             element.tag = str(element.tag).rpartition("}")[2]
         encodings = root.findall("encoding")
-        encoding = encodings[0]
-        bandwidth = root.findtext("acquisitionSystemInformation/relativeReceiverNoiseBandwidth")
+        if not encoding < len(encodings):
+            raise ValueError(f"expected {encoding + 1} encodings, got {len(encodings)}")
+        chosen = encodings[encoding]
         return Header(
-            trajectory=(encoding.findtext("trajectory") or "").strip().lower(),
-            encoded=_space(encoding, "encodedSpace"),
-            recon=_space(encoding, "reconSpace"),
-            limits={limit.tag: _limits(limit) for limit in encoding.findall("encodingLimits/*")},
-            noise_bandwidth=None if bandwidth is None else float(bandwidth),
+            trajectory=(chosen.findtext("trajectory") or "").strip().lower(),
+            encoded=_space(chosen, "encodedSpace"),
+            recon=_space(chosen, "reconSpace"),
+            limits={limit.tag: _limits(limit) for limit in chosen.findall("encodingLimits/*")},
+            noise_bandwidth=_noise_bandwidth(root),
             encodings=len(encodings),
         )
-    except (ElementTree.ParseError, ValueError, IndexError, TypeError, OverflowError) as error:
-        raise ValueError(f"{where}: not an ISMRMRD header, or a damaged one ({error})") from None
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ValueError(f"{where}: not an ISMRMRD header, or a damaged one: {error}") from None
 
 
 def _space(encoding: ElementTree.Element, name: str) -> Space:
-    x, y, z = (int(encoding.findtext(f"{name}/matrixSize/{axis}") or "") for axis in "xyz")
-    fov = tuple(float(encoding.findtext(f"{name}/fieldOfView_mm/{axis}") or "") for axis in "xyz")
-    if min(x, y, z) < 1 or not all(0 < extent < float("inf") for extent in fov):
-        raise ValueError(f"{name}: expected positive sizes, got {(x, y, z)} and {fov} mm")
-    return Space((x, y, z), (fov[0], fov[1], fov[2]))
+    x, y, z = (_integer(encoding, f"{name}/matrixSize/{axis}", minimum=1) for axis in "xyz")
+    width, height, depth = (_positive(encoding, f"{name}/fieldOfView_mm/{axis}") for axis in "xyz")
+    return Space((x, y, z), (width, height, depth))
 
 
 def _limits(limit: ElementTree.Element) -> Limits:
-    return Limits(*(int(limit.findtext(name) or 0) for name in ("minimum", "maximum", "center")))
+    return Limits(*(_integer(limit, name, default="0") for name in ("minimum", "maximum", "center")))
+
+
+def _noise_bandwidth(root: ElementTree.Element) -> float | None:
+    name = "acquisitionSystemInformation/relativeReceiverNoiseBandwidth"
+    return None if root.find(name) is None else _positive(root, name)
+
+
+def _integer(parent: ElementTree.Element, name: str, minimum: int = 0, default: str = "") -> int:
+    value = (parent.findtext(name) or default).strip()
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else -1
+    if not minimum <= number <= MAX_INTEGER:
+        raise ValueError(f"{parent.tag}/{name}: expected {minimum} to {MAX_INTEGER}, got {value[:20]!r}")
+    return number
+
+
+def _positive(parent: ElementTree.Element, name: str) -> float:
+    value = parent.findtext(name) or ""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{parent.tag}/{name}: expected a positive number, got {value[:20]!r}")
+    return number

@@ -1,7 +1,7 @@
 """The slices that models are compared on."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,13 @@ from torch import Tensor
 from smug.data.images import load_images
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
-from smug.evaluation.tuning import tuned_cg_sense
-from smug.models.classical import CGSense
+from smug.evaluation.tuning import tuned
 from smug.reconstructor import Reconstructor
 from smug.training.runs import WEIGHTS, Model
-from smug.zoo import load
+from smug.zoo import REGULARISED, load
 
 TUNING_SLICES = 16
-"""Validation slices that lam of CG-SENSE is tuned on."""
+"""Validation slices that lam of CG-SENSE and total variation is tuned on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +66,13 @@ def simulated_set(
 def named_models(
     names: tuple[str, ...], source: str, size: int, acquisition: Acquisition, root: Path | None = None
 ) -> dict[str, Reconstructor]:
-    """Load models by name; ``cg-sense`` gets the lam that is best on validation slices of the same kind."""
+    """Load models by name; ``cg-sense`` and ``tv`` get the lam that is best on validation slices of the same kind."""
     short = [_label(name) for name in names]
     labels = [label if short.count(label) == 1 else name for label, name in zip(short, names, strict=True)]
     if len(set(labels)) < len(labels):
         raise ValueError(f"models: expected each once, got {', '.join(names)}")
     return {
-        label: tuned_for(source, size, acquisition, root) if name == "cg-sense" else load(name)
+        label: tuned_for(REGULARISED[name], source, size, acquisition, root) if name in REGULARISED else load(name)
         for label, name in zip(labels, names, strict=True)
     }
 
@@ -86,12 +85,18 @@ def _label(name: str) -> str:
     return path.stem if path.exists() else name.rpartition("/")[2]
 
 
-def tuned_for(source: str, size: int, acquisition: Acquisition, root: Path | None = None) -> CGSense:
-    """Return CG-SENSE tuned on validation slices of a source.
+def tuned_for(
+    family: Callable[[float], Reconstructor],
+    source: str,
+    size: int,
+    acquisition: Acquisition,
+    root: Path | None = None,
+) -> Reconstructor:
+    """Return ``family(lam)`` tuned on validation slices of a source; see :func:`smug.evaluation.tuning.tuned`.
 
     Raises ValueError for a file of images, which has none.
     """
-    return tuned_cg_sense(simulated_set(source, "val", size, acquisition, count=TUNING_SLICES, root=root).scans)
+    return tuned(family, simulated_set(source, "val", size, acquisition, count=TUNING_SLICES, root=root).scans)
 
 
 def settings_of(models: Mapping[str, Reconstructor]) -> dict[str, Any]:

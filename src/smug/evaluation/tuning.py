@@ -1,24 +1,37 @@
-"""CG-SENSE with the regularisation that suits the data."""
+"""The regularisation that suits the data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 
 from smug.data.scan import Scan
 from smug.evaluation.metrics import psnr
 from smug.models.classical import CGSense
+from smug.models.total_variation import TotalVariation
+from smug.reconstructor import Reconstructor
 
-LAMBDAS = (1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 5e-2, 0.1, 0.2, 0.5)
-"""The values that :func:`tuned_cg_sense` tries."""
+LAMBDAS: Mapping[Callable[..., Reconstructor], Sequence[float]] = {
+    CGSense: (1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 5e-2, 0.1, 0.2, 0.5),
+    TotalVariation: (3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 3e-2, 5e-2, 0.1),
+}
+"""The values that :func:`tuned` tries, for images of magnitude about 1."""
+
+R = TypeVar("R", bound=Reconstructor)
 
 
 @torch.no_grad()
-def tuned_cg_sense(scans: Iterable[Scan], lams: Sequence[float] = LAMBDAS) -> CGSense:
-    """Return CG-SENSE with the ``lam`` of the best mean magnitude-slice PSNR over validation scans."""
-    scans = tuple(scans)
+def tuned(family: Callable[[float], R], scans: Iterable[Scan], lams: Sequence[float] | None = None) -> R:
+    """Return ``family(lam)`` with the ``lam`` of the best mean magnitude-slice PSNR over validation scans.
 
-    def quality(lam: float) -> float:
-        values = [psnr(CGSense(lam)(scan.y, scan.A), scan.truth, "slice") for scan in scans]
-        return float(torch.cat(values).mean())
+    ``family`` makes a reconstructor of a number, as :class:`smug.CGSense` and :class:`smug.TotalVariation` do; ``lams``
+    are the values to try, for these two by default those of :data:`LAMBDAS`. Raises ValueError where there are none.
+    """
+    scans, lams = tuple(scans), LAMBDAS.get(family, ()) if lams is None else lams
+    if not lams:
+        raise ValueError(f"lams: expected values to try for {family}, got none")
 
-    return CGSense(max(lams, key=quality))
+    def quality(f: R) -> float:
+        return float(torch.cat([psnr(f(scan.y, scan.A), scan.truth, "slice") for scan in scans]).mean())
+
+    return max(map(family, lams), key=quality)

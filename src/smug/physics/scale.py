@@ -30,6 +30,16 @@ def measurement_scale(y: Tensor, A: Sense) -> Tensor:
     return PEAK_OVER_SCALE * (energy / total * energy).sum((-2, -1), keepdim=True).sqrt()
 
 
+def common_scale(scales: Tensor) -> Tensor:
+    """Return one scale for slices whose own are s_i, real ``(slices,)``: ``(sum s_i^4 / sum s_i^2)^(1/2)``.
+
+    It is near that of the brightest slices, and blind to those without signal. Give it double precision: then the
+    fourth power of a measurement in any unit is a number.
+    """
+    squares = scales.square()
+    return (squares.square().sum() / squares.sum()).sqrt()
+
+
 def _centre(size: int) -> slice:
     """Return the frequencies up to half of the fraction, both signs."""
     half = max(0, round(size * SCALE_FRACTION) - 1) // 2
