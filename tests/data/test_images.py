@@ -86,7 +86,7 @@ def test_a_folder_has_splits_and_a_file_has_none(tmp_path):
 def test_complex_volumes_are_not_taken_for_magnitudes(tmp_path):
     with h5py.File(tmp_path / "k.h5", "w") as file:
         file["kspace"] = np.ones((1, 16, 16), dtype=np.complex64)
-    with pytest.raises(ValueError, match="is it k-space"):
+    with pytest.raises(ValueError, match="got k-space"):
         load_images(str(tmp_path / "k.h5"), "test", 16)
 
 

@@ -1,15 +1,13 @@
 """Sets of fully sampled images: the embedded phantom and HDF5 files of slices."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from smug.data.hdf5 import dataset, opened
+from smug.data.image_hdf5 import read_image_hdf5
 from smug.data.phantom import head_phantom
 from smug.physics.fourier import fft2c, ifft2c
 
@@ -107,33 +105,10 @@ def _path(source: str, split: str, root: Path | None) -> Path:
 def _read(path: Path, size: int) -> Images:
     if not path.is_file():
         raise FileNotFoundError(f"no such image file: {path}")
-    with opened(path) as file:
-        rows = list(_complex_slices(file) if "image_ri" in file else _magnitude_slices(file))
-    if not rows:
-        raise ValueError(f"{path}: expected image_ri with scale, or magnitude volumes (slices, rows, cols)")
-    images = torch.cat([resample(image[None], size) for image, _, _ in rows])
-    return Images(images, tuple(name for _, name, _ in rows), tuple(subject for _, _, subject in rows))
-
-
-def _complex_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
-    parts, scales, subjects = (dataset(file, name) for name in ("image_ri", "scale", "subject"))
-    where = f"{Path(file.filename).parent.name}-{Path(file.filename).stem}"
-    if parts.ndim != 4 or parts.shape[1] != 2 or scales is None or scales.shape != parts.shape[:1]:
-        raise ValueError(f"{file.filename}: expected image_ri (slices, 2, rows, cols) and scale (slices,)")
-    for i, (part, scale) in enumerate(zip(parts, scales, strict=True)):
-        image = torch.complex(*torch.from_numpy(part.astype("float32") * scale)).to(torch.complex64)
-        yield image, f"{where}-{i:03d}", "0" if subjects is None else str(subjects[i])
-
-
-def _magnitude_slices(file: Any) -> Iterator[tuple[Tensor, str, str]]:
-    for name in file:
-        volume = dataset(file, name)
-        if volume.ndim == 3 and volume.dtype.kind == "c":
-            raise ValueError(f"{file.filename}: {name}: expected magnitudes, got complex values; is it k-space?")
-        if volume.ndim == 3:
-            for i, magnitude in enumerate(volume[()]):
-                image = torch.from_numpy(magnitude.astype("float32")).to(torch.complex64)
-                yield image, f"{name}-{i:03d}", str(volume.attrs.get("patient", name))
+    volumes = read_image_hdf5(path)
+    images = torch.cat([resample(image[None], size) for volume in volumes for image in volume.slices])
+    subjects = tuple(volume.subject for volume in volumes for _ in volume.names)
+    return Images(images, tuple(name for volume in volumes for name in volume.names), subjects)
 
 
 def _take(items: tuple[str, ...], rows: list[int]) -> tuple[str, ...]:
