@@ -189,11 +189,10 @@ def test_real_sets_as_load_images_reads_them(data_root, source):
 def test_subjects_of_complex_slices_are_volumes(tmp_path):
     parts, scale = RNG.integers(-99, 99, (4, 2, 6, 5)).astype(np.int16), np.float64([0.1, 0.2, 0.3, 0.4])
     path = save_hdf5(tmp_path / "set.h5", image_ri=parts, scale=scale, subject=np.int16([7, 8, 7, 8]))
-    images = load_images(str(path), "test", 8)
-    volumes = read_images(path)
+    volumes, name = read_images(path), f"{tmp_path.name}-set"
     assert [volume.subject for volume in volumes] == ["7", "8"]
-    assert [volume.name for volume in volumes] == [f"{tmp_path.name}-set-7", f"{tmp_path.name}-set-8"]
-    assert [volume.names for volume in volumes] == [images.names[::2], images.names[1::2]]
+    assert [volume.name for volume in volumes] == [f"{name}-7", f"{name}-8"]
+    assert [volume.names for volume in volumes] == [(f"{name}-000", f"{name}-002"), (f"{name}-001", f"{name}-003")]
     expected = scale[:, None, None] * (parts[:, 0] + 1j * parts[:, 1])
     for volume, first in zip(volumes, (0, 1), strict=True):
         np.testing.assert_allclose(stack(volume), expected[first::2], rtol=1e-6)
