@@ -1,7 +1,7 @@
 """Reconstruction of measured volumes, slice after slice."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smug.data.scan import stacked
 from smug.data.simulate import named_seed
-from smug.data.volume import CoilMaps, Volume
+from smug.data.volume import CoilMaps, Remembered, Volume
 from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
@@ -65,7 +65,7 @@ def volume_scale(volume: Volume) -> Tensor:
     """
     scales = []
     for i in range(len(volume)):
-        y, mask = volume.measured(i)
+        y, mask = (volume if volume.calibration is None else volume.calibration).measured(i)
         if y.any():
             scales.append(measurement_scale(y.to(torch.complex128), Sense(mask=mask)))
     if not scales:
@@ -102,12 +102,19 @@ def reconstruct(
     scale = volume_scale(volume)
     f = Normalised(getattr(model, "reconstructor", model), scale=lambda y, A: scale.to(y.device))
     estimator = {} if maps is None else {"maps": maps}
+    volume = replace(volume, kspace=Remembered(volume.kspace))
     images: list[Tensor] = []
     targets: list[Tensor] = []
+    roots: list[Tensor] = []
     noise: list[Tensor] = []
     for first in range(0, len(volume), batch):
         rows = range(first, min(first + batch, len(volume)))
-        scan = stacked([volume.scan(i, **estimator) for i in rows])
+        scans = []
+        for i in rows:
+            scans.append(volume.scan(i, **estimator))
+            if volume.fully_sampled:
+                roots.append(volume.rss(i))
+        scan = stacked(scans)
         seeds = torch.tensor([named_seed(name, seed) for name in scan.id], dtype=torch.int64)
         y, A = scan.y.to(device), scan.A.to(device)
         signal = y.flatten(1).any(1)[:, None, None]
@@ -120,14 +127,11 @@ def reconstruct(
             noise.append((noise_map(f, y, A, noise_sigma, replicas, seeds) * signal).cpu())
         if advance is not None:
             advance(len(rows))
-    rss = [volume.rss(i) for i in range(len(volume))] if volume.fully_sampled else []
-    target, root, noise_std = (volume.cropped(torch.cat(parts)) if parts else None for parts in (targets, rss, noise))
-    return Reconstruction(volume.cropped(torch.cat(images)), target, root, noise_std)
+    target, rss, noise_std = (volume.cropped(torch.cat(parts)) if parts else None for parts in (targets, roots, noise))
+    return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
 
 
-def range_warnings(
-    model: Any, shape: Sequence[int], mask: Tensor, *, acceleration: float | None = None
-) -> list[str]:
+def range_warnings(model: Any, shape: Sequence[int], mask: Tensor, *, acceleration: float | None = None) -> list[str]:
     """Return one sentence for each value of a scan that is outside the training range of the model's weights.
 
     ``shape`` is that of its k-space, ``(..., coil, y, x)``. ``acceleration`` is the true one (see

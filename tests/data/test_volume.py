@@ -8,7 +8,7 @@ import torch
 from smug.data.phantom import head_phantom
 from smug.data.scan import stacked
 from smug.data.undersample import undersample
-from smug.data.volume import Volume
+from smug.data.volume import Remembered, Volume
 from smug.physics.coils import maps_from_calibration, simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.masks import calibration_region, random_lines
@@ -69,6 +69,22 @@ def test_any_unit(volume, unit):
     scan, other = volume.scan(0), replace(volume, kspace=tuple(unit * values for values in volume.kspace)).scan(0)
     torch.testing.assert_close(other.A.maps, scan.A.maps, rtol=0, atol=1e-3)
     torch.testing.assert_close(other.truth / unit, scan.truth, rtol=0, atol=1e-4 * float(scan.truth.abs().max()))
+
+
+def test_a_slice_is_read_once(volume):
+    read = []
+
+    class Counted(tuple):
+        def __getitem__(self, index):
+            read.append(index)
+            return super().__getitem__(index)
+
+    remembered = replace(volume, kspace=Remembered(Counted(volume.kspace)))
+    scan = remembered.scan(1)
+    remembered.rss(1)
+    assert read == [1]
+    torch.testing.assert_close(scan.y, volume.scan(1).y)
+    assert len(remembered) == 3 and len(remembered.kspace[1:]) == 2
 
 
 def test_a_slice_without_signal_has_no_maps(volume):

@@ -20,10 +20,15 @@ def measurement_scale(y: Tensor, A: Sense) -> Tensor:
     constant: differentiable, homogeneous of degree 1, blind to the empty background, and the same for every rate that
     samples the centre. Raises ValueError if the centre of k-space is not sampled or holds no signal.
     """
-    height, width = y.shape[-2:]
-    window = torch.zeros(height, width, dtype=torch.bool, device=y.device)
-    window[_centre(height), _centre(width)] = True
-    energy = ifft2c(A.sampled * window * y).abs().square().sum(-3)
+    (height, width), sampled = y.shape[-2:], A.sampled
+    rows, columns = _centre(height), _centre(width)
+    lines = sampled[..., columns] if sampled.shape[-2] == 1 else sampled[..., rows, columns]
+    centre = lines * y[..., rows, columns]
+    # The image on a coarse grid: sums over it are those over all pixels, as m^4 has at most 4 times the centre's
+    # highest frequency.
+    above, beside = centre.shape[-2] // 2, centre.shape[-1] // 2
+    m = ifft2c(torch.nn.functional.pad(centre, (beside, beside, above, above)))
+    energy = m.abs().square().sum(-3) * (m.shape[-2] * m.shape[-1] / (height * width))
     total = energy.sum((-2, -1), keepdim=True)
     if not bool((total.detach() > 0).all()):
         raise ValueError("scale: expected signal in the centre of k-space, got none; is the centre sampled?")
