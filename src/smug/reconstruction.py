@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smug.data.scan import stacked
 from smug.data.simulate import named_seed
-from smug.data.volume import CoilMaps, Remembered, Volume
+from smug.data.volume import MapsEstimator, Remembered, Volume
 from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
@@ -83,7 +83,7 @@ def reconstruct(
     device: torch.device | str = "cpu",
     noise_sigma: float | None = None,
     replicas: int = 32,
-    maps: CoilMaps | None = None,
+    maps: MapsEstimator | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Reconstruction:
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.

@@ -363,7 +363,7 @@ def test_the_metrics_of_fastmri(published):
         "nmse_rss": ((image - rss) ** 2).sum() / (rss**2).sum(),
     }
     assert {name: result.quality[name] for name in expected} == pytest.approx(expected, rel=1e-5)
-    assert expected["psnr_rss"] > 20
+    assert expected["psnr_rss"] > 15
 
 
 def test_without_references_the_header_tells_the_size(published):

@@ -53,9 +53,10 @@ class Reconstruct(Common):
         for warning in range_warnings(model, shape, volume.mask, acceleration=volume.acceleration):
             console().print(f"[yellow]Warning:[/] {warning}")
         if self.maps_figure is not None:
-            from smug.evaluation.maps_figure import maps_figure
+            from smug.evaluation.figure import write_figure
+            from smug.evaluation.maps_figure import slice_maps_figure
 
-            maps_figure(self.maps_figure, *volume.measured(len(volume) // 2))
+            write_figure(self.maps_figure, slice_maps_figure(volume, len(volume) // 2))
         sigma = None if self.replicas == 0 else self.noise_sigma or volume.noise_sigma
         with progress("Reconstructing", len(volume)) as advance:
             result = reconstruct(
@@ -86,9 +87,7 @@ class Reconstruct(Common):
         )
         told = ", ".join(f"{name} {value:.4g}" for name, value in result.quality.items())
         console().print(f"{self.out}: {len(volume)} slices at {volume.acceleration:.2f}x. {told}")
-        self.write_json(
-            {"schema": "smug-reconstruction-2", **report, "kspace": "measured", "quality": result.quality}
-        )
+        self.write_json({"schema": "smug-reconstruction-2", **report, "kspace": "measured", "quality": result.quality})
 
     def _check(self) -> None:
         if self.out.resolve() == self.file.resolve():

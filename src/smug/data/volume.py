@@ -9,11 +9,11 @@ from torch import Tensor
 
 from smug.data.geometry import Geometry
 from smug.data.scan import Scan
-from smug.physics.coils import maps_from_calibration
+from smug.physics.espirit import espirit_maps
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
 
-CoilMaps = Callable[[Tensor, Tensor], Tensor]
+MapsEstimator = Callable[[Tensor, Tensor], Tensor]
 """Coil maps ``(batch, coil, y, x)`` from k-space of this shape and the mask of what is sampled of it."""
 
 
@@ -70,7 +70,7 @@ class Volume:
         mask = self.mask_of(index)
         return (mask[:, None, None] if mask.ndim == 2 else mask[:, None]) * self.kspace[index], mask
 
-    def scan(self, index: int, maps: CoilMaps = maps_from_calibration) -> Scan:
+    def scan(self, index: int, maps: MapsEstimator = espirit_maps) -> Scan:
         """Return the scan of one slice, with coil maps from its calibration data alone.
 
         A single coil has sensitivity 1. The target, where the full scan is known, is
@@ -88,7 +88,7 @@ class Volume:
         root: Tensor = torch.linalg.vector_norm(ifft2c(self.kspace[index]), dim=0, keepdim=True)
         return root
 
-    def _maps(self, index: int, maps: CoilMaps) -> Tensor:
+    def _maps(self, index: int, maps: MapsEstimator) -> Tensor:
         """The maps of one slice, whose k-space may be in any unit."""
         source = self if self.calibration is None else self.calibration
         y, mask = source.measured(index)
