@@ -3,19 +3,27 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-SECONDS = 30
-"""Time to walk through the structure of a file, not through its data."""
+SECONDS, BYTES_PER_SECOND = 30, 5e6
+"""Time that a file may take: so much, and more for a large one."""
+
+RECORDS = 100
+"""Records of variable length that are read at a time."""
 
 
 def probe(path: Path) -> None:
     """Raise ValueError for an HDF5 file that the library does not get through; what Python can tell is left to readers."""
     try:
+        limit = SECONDS + path.stat().st_size / BYTES_PER_SECOND
+    except OSError:
+        return
+    try:
         done = subprocess.run(  # noqa: S603  this interpreter and this file
-            [sys.executable, "-I", __file__, str(path.resolve())], capture_output=True, timeout=SECONDS, check=False
+            [sys.executable, "-I", __file__, str(path.resolve())], capture_output=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
-        reason = f"the HDF5 library did not come to an end within {SECONDS} s"
+        reason = f"the HDF5 library did not come to an end within {limit:.0f} s"
     else:
         if done.returncode >= 0:  # errors that Python tells, the reader tells better
             return
@@ -24,14 +32,17 @@ def probe(path: Path) -> None:
 
 
 def walk(path: str) -> None:
-    """Read all metadata of a file: objects, attributes, and where data lie."""
+    """Read what of a file has no fixed place: objects, attributes, where data lie, and data of variable length."""
     import h5py
 
-    def visit(name: str, found: object) -> None:
-        dict(found.attrs)  # type: ignore[attr-defined]
+    def visit(name: str, found: Any) -> None:
+        dict(found.attrs)
         if isinstance(found, h5py.Dataset) and found.chunks is not None:
             for chunk in range(min(found.id.get_num_chunks(), 1000)):
                 found.id.get_chunk_info(chunk)
+        if isinstance(found, h5py.Dataset) and found.dtype.hasobject and found.ndim == 1:
+            for first in range(0, len(found), RECORDS):
+                found[first : first + RECORDS]
 
     with h5py.File(path, "r") as file:
         dict(file.attrs)

@@ -1,0 +1,50 @@
+"""The process that opens HDF5 files first."""
+
+import h5py
+import numpy as np
+import pytest
+
+from smug.data import probe
+from smug.data.probe import walk
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("group/data", data=np.ones((4, 4)), chunks=(2, 2)).attrs["name"] = "value"
+        file.create_dataset("text", data=["a", "b"], dtype=h5py.string_dtype())
+    return path
+
+
+def test_a_good_file_passes(path):
+    probe.probe(path)
+    walk(str(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None])
+def test_what_python_can_tell_is_left_to_the_reader(path, content):
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    probe.probe(path)
+
+
+def run(monkeypatch, tmp_path, code):
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    monkeypatch.setattr(probe, "__file__", str(script))
+
+
+def test_a_crash_is_told(monkeypatch, tmp_path, path):
+    run(monkeypatch, tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    with pytest.raises(ValueError, match=r"file\.h5: the HDF5 file is damaged.*signal 11"):
+        probe.probe(path)
+
+
+def test_what_does_not_end_is_told(monkeypatch, tmp_path, path):
+    monkeypatch.setattr(probe, "SECONDS", 0.5)
+    run(monkeypatch, tmp_path, "while True: pass")
+    with pytest.raises(ValueError, match=r"file\.h5: the HDF5 file is damaged.*did not come to an end"):
+        probe.probe(path)
