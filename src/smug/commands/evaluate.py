@@ -11,12 +11,12 @@ from smug.commands.common import Common, console, progress
 
 @dataclass(frozen=True)
 class Evaluate(Common):
-    """Compare reconstructors on clean, noisy and attacked measurements, simulated from images."""
+    """Compare reconstructors on clean, noisy and attacked measurements, of a prepared set or simulated from images."""
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
     """A name that smug models lists, a run folder, a weights file, or FILE.py:function; may be repeated."""
     data: str = "phantom"
-    """phantom, siat, openms, knee, or an HDF5 file of images."""
+    """A folder that smug prepare has made; phantom, siat, openms, knee, or an HDF5 file of images."""
     split: Literal["val", "test"] = "test"
     """Which images of the set."""
     protocol: Literal["clean", "paper", "demo"] = "paper"
@@ -24,7 +24,7 @@ class Evaluate(Common):
     max_slices: int | None = None
     """Evaluate at most so many slices, evenly spread over the set."""
     size: int = 128
-    """Matrix size that images are resampled to."""
+    """Matrix size that images are resampled to; a prepared set has its own, and its own coils and noise."""
     coils: int = 4
     """Number of simulated coils."""
     acceleration: float = 4.0
@@ -41,7 +41,7 @@ class Evaluate(Common):
         from smug.data.simulate import Acquisition
         from smug.evaluation.comparison import compare
         from smug.evaluation.conditions import PROTOCOLS
-        from smug.evaluation.datasets import named_models, simulated_set
+        from smug.evaluation.datasets import load_set, named_models
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
 
@@ -58,17 +58,20 @@ class Evaluate(Common):
         )
         place = (self.data, self.size, acquisition, self.data_root)
         models = named_models(self.model, *place)
-        test = simulated_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
+        test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         conditions = PROTOCOLS[self.protocol]
         for name, model in models.items():
-            for warning in range_warnings(model, test.scans[0].y.shape, test.scans[0].A.mask):
+            shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
+            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):
                 console().print(f"[yellow]Warning:[/] {name}: {warning}")
         with progress("Evaluating", len(test.scans) * len(models) * len(conditions)) as advance:
             result = compare(
                 models, conditions, test, seed=self.seed, device=device, command=self.command, advance=advance
             )
-        console().print(result.table(f"{self.data} {self.split}, {self.acceleration:g}x"))
+        kspace, sha256 = test.description["kspace"], test.description["sha256"]
+        title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
+        console().print(result.table(title))
         self.write_json(result.document)
         if self.out is not None:
-            result.write(self.out, title=f"{self.data} {self.split}, {self.acceleration:g}x")
+            result.write(self.out, title=title)
             console().print(f"Report, figure and table are in {self.out}.")

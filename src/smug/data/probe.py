@@ -13,7 +13,7 @@ RECORDS = 100
 
 
 def probe(path: Path) -> None:
-    """Raise ValueError for an HDF5 file that the library does not get through; what Python can tell is left to readers."""
+    """Raise ValueError for an HDF5 file that the library does not get through; readers tell the rest."""
     try:
         limit = SECONDS + path.stat().st_size / BYTES_PER_SECOND
     except OSError:

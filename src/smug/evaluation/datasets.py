@@ -1,7 +1,7 @@
 """The slices that models are compared on."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from smug.data.images import load_images
+from smug.data.prepared import PreparedSet, UndersampledSlices, is_prepared
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
 from smug.evaluation.tuning import tuned
@@ -22,13 +23,54 @@ TUNING_SLICES = 16
 
 @dataclass(frozen=True, eq=False)
 class TestSet:
-    """Simulated scans of a split, one slice each, with the subject of every slice and a description."""
+    """Scans of a split, one slice each, with the subject of every slice and a description."""
 
     __test__ = False  # no pytest class
 
-    scans: tuple[Scan, ...]
+    scans: Sequence[Scan]
     subjects: Mapping[str, str]
     description: Mapping[str, Any]
+
+
+def load_set(
+    source: str,
+    split: str,
+    size: int,
+    acquisition: Acquisition,
+    *,
+    count: int | None = None,
+    root: Path | None = None,
+) -> TestSet:
+    """Return the scans of a prepared set, if ``source`` is the folder of one, else of an image set.
+
+    A prepared set has its own matrix, coils and noise. See :func:`prepared_set` and :func:`simulated_set`.
+    """
+    if is_prepared(source):
+        return prepared_set(source, split, acquisition, count=count)
+    return simulated_set(source, split, size, acquisition, count=count, root=root)
+
+
+def prepared_set(folder: str | Path, split: str, acquisition: Acquisition, *, count: int | None = None) -> TestSet:
+    """Return the scans of a set that ``smug prepare`` has made, read when needed.
+
+    Masks depend on the slice's name only; their kind, acceleration and center_fraction are the acquisition's. The
+    description names source, split, masks, whether k-space is measured, and the hash of the set. Raises
+    FileNotFoundError and ValueError for sets that are not whole, and for splits without slices.
+    """
+    data = PreparedSet.open(folder)
+    slices = data.slices(split, count)
+    subjects = {which.name: which.subject for which in slices}
+    description = {
+        "source": Path(folder).name,
+        "split": split,
+        "slices": len(slices),
+        "subjects": len(set(subjects.values())),
+        "sha256": data.manifest.sha256,
+        "kspace": data.kspace,
+        "settings": data.manifest.settings,
+        "masks": {name: getattr(acquisition, name) for name in ("mask", "acceleration", "center_fraction")},
+    }
+    return TestSet(UndersampledSlices(data, slices, acquisition), subjects, description)
 
 
 def simulated_set(
@@ -96,7 +138,7 @@ def tuned_for(
 
     Raises ValueError for a file of images, which has none.
     """
-    return tuned(family, simulated_set(source, "val", size, acquisition, count=TUNING_SLICES, root=root).scans)
+    return tuned(family, load_set(source, "val", size, acquisition, count=TUNING_SLICES, root=root).scans)
 
 
 def settings_of(models: Mapping[str, Reconstructor]) -> dict[str, Any]:

@@ -40,8 +40,10 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """The images: ``count`` phantoms, and all slices of the other sources; a source named twice counts twice.
+    """The data: ``count`` phantoms, and all slices of the other sources; a source named twice counts twice.
 
+    A source is the name of an image set, a file of images, or a folder that ``smug prepare`` has made, whose slices are
+    used as they are: they have their own matrix, coils and noise, and only the masks are those of ``acquisition``.
     With a zoom z, images are also loaded at z times ``size`` and cropped at random about their middle, so that the
     network sees anatomy at several pixel sizes.
     """
