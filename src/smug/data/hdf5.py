@@ -12,6 +12,9 @@ MAX_BYTES = 8 * 2**30
 MAX_CHUNK_BYTES = 512 * 2**20
 """Largest chunk that is read, in bytes: HDF5 decompresses whole chunks."""
 
+MAX_TABLE_BYTES = 2**30
+"""Largest table of records that is read, in bytes without their parts of variable length."""
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
@@ -34,7 +37,7 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
         reason = str(error).strip("'\"")
         raise ValueError(f"{path}: the HDF5 file is damaged or not complete: copy it again ({reason})") from error
 
@@ -70,7 +73,7 @@ def _stored(file: Any, name: str) -> Any:
     """A data set that lies in the file itself; None where there is none."""
     import h5py
 
-    where = f"{file.filename}: {name!r}"
+    where = f"{file.file.filename}: {name!r}"
     key = name.encode()
     if not file.id.links.exists(key):
         return None
@@ -94,8 +97,38 @@ def text(file: Any, name: str) -> str | None:
     found = _stored(file, name)
     if found is None:
         return None
-    where = f"{file.filename}: {name!r}"
+    where = f"{file.file.filename}: {name!r}"
     if h5py.check_string_dtype(found.dtype) is None or found.shape is None or math.prod(found.shape) != 1:
         raise ValueError(f"{where}: expected one text, got {found.dtype} of shape {found.shape}")
     value = found[()] if found.shape == () else found[(0,) * found.ndim]
     return bytes(value).decode("utf-8", errors="replace")
+
+
+def groups(file: Any) -> dict[str, set[str]]:
+    """Return the groups that lie in an open file itself, by name, and the names of what each of them holds."""
+    import h5py
+
+    hard = (name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink))
+    return {name: set(file[name]) for name in hard if file.get(name, getclass=True) is h5py.Group}
+
+
+def record_table(file: Any, name: str) -> Any:
+    """Return a one-dimensional data set of records of an open file or group; None where there is none.
+
+    Raises ValueError as :func:`dataset` does for what is not stored in the file itself and for what is too large, and
+    for other types. The parts of variable length are as long as the file says: read a few records at a time.
+    """
+    found = _stored(file, name)
+    if found is None:
+        return None
+    where = f"{file.file.filename}: {name!r}"
+    try:
+        dtype = found.dtype
+    except TypeError:
+        dtype = None  # a type of HDF5 that NumPy does not know
+    if dtype is None or dtype.names is None or len(found.shape or ()) != 1:
+        raise ValueError(f"{where}: expected a table of records, got {dtype} of shape {found.shape}")
+    for what, rows in (("records", found.shape[0]), ("records per chunk", (found.chunks or (1,))[0])):
+        if rows * dtype.itemsize > MAX_TABLE_BYTES:
+            raise ValueError(f"{where}: got {rows} {what}: at most {MAX_TABLE_BYTES // dtype.itemsize} are read")
+    return found

@@ -17,6 +17,16 @@ Pattern = NDArray[np.bool_]
 """What is sampled, or what a file's mask claims: lines ``(x,)`` or entries ``(y, x)``."""
 
 
+def signal(values: Tensor, where: str) -> Tensor:
+    """Return the entries ``(y, x)`` of a slice ``(coil, y, x)`` that are not zero in all coils.
+
+    Raises ValueError, beginning with ``where``, for values that are not finite.
+    """
+    if not bool(torch.view_as_real(values).isfinite().all()):
+        raise ValueError(f"{where}: expected finite single-precision values, got NaN or infinite ones")
+    return (values != 0).any(0)
+
+
 def nonzero(kspace: Iterable[Tensor], where: str) -> Pattern:
     """Return the entries ``(y, x)`` of slices ``(coil, y, x)`` that are not zero in all slices and coils.
 
@@ -24,10 +34,8 @@ def nonzero(kspace: Iterable[Tensor], where: str) -> Pattern:
     """
     found: Tensor | None = None
     for values in kspace:
-        if not bool(torch.view_as_real(values).isfinite().all()):
-            raise ValueError(f"{where}: expected finite single-precision values, got NaN or infinite ones")
-        signal = (values != 0).any(0)
-        found = signal if found is None else found | signal
+        entries = signal(values, where)
+        found = entries if found is None else found | entries
     if found is None or not bool(found.any()):
         raise ValueError(f"{where}: expected measurements, got only zeros")
     pattern: Pattern = found.numpy()

@@ -1,0 +1,61 @@
+"""Slices that are read from a file when they are needed."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from torch import Tensor
+
+MAX_SLICE_BYTES = 2**30
+"""Largest k-space of a slice that is read, in bytes."""
+
+MAX_MASK_BYTES = 2**30
+"""Largest mask of all slices, in bytes."""
+
+
+@dataclass(frozen=True)
+class Slices(Sequence[Tensor]):
+    """A sequence of ``length`` slices, each read anew by ``read(index)``.
+
+    Nothing is kept. Where ``read`` can be pickled (a function of a module, or a ``functools.partial`` of one), so can
+    the sequence, and worker processes read their own slices.
+
+    >>> Slices(3, lambda index: index**2)[-1]
+    4
+    """
+
+    length: int
+    read: Callable[[int], Tensor]
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return self.length
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
+    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
+        """Read a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.length))]
+        if not -self.length <= index < self.length:
+            raise IndexError(f"got slice {index} of {self.length}")
+        return self.read(index % self.length)
+
+
+def check_slice(shape: Sequence[int], where: str) -> None:
+    """Raise ValueError, beginning with ``where``, if complex64 k-space ``(coil, y, x)`` is too large to be read."""
+    size = 8 * math.prod(shape)
+    if size > MAX_SLICE_BYTES:
+        raise ValueError(
+            f"{where}: got slices of {' x '.join(map(str, shape))} (coil, y, x), {size / 2**30:,.1f} GiB each: "
+            f"at most {MAX_SLICE_BYTES / 2**30:.0f} GiB are read"
+        )
+
+
+def check_mask(shape: Sequence[int], where: str) -> None:
+    """Raise ValueError, beginning with ``where``, if the mask of all slices is too large to be kept."""
+    if math.prod(shape) > MAX_MASK_BYTES:
+        raise ValueError(f"{where}: got {shape[0]} slices, too many for one file of this matrix: split it")
