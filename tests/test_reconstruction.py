@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from smug.data.fastmri import read_fastmri
+from smug.data.kspace.fastmri import read_fastmri
+from smug.data.kspace.undersample import undersample
+from smug.data.kspace.volume import Volume
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan, stacked
 from smug.data.simulate import Acquisition, simulate
-from smug.data.undersample import undersample
-from smug.data.volume import Volume
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import Smoothing

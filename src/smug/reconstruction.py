@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from smug.data.kspace.volume import MapsEstimator, Remembered, Volume
 from smug.data.scan import stacked
 from smug.data.simulate import named_seed
-from smug.data.volume import MapsEstimator, Remembered, Volume
 from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
@@ -92,8 +92,8 @@ def reconstruct(
     :func:`volume_scale`, so there is no step between slices. Its networks are on ``device``. Each slice's noise depends
     on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``,
     the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`.
-    ``maps`` estimates coil maps, by default as :meth:`smug.data.volume.Volume.scan` does. ``advance`` is called with
-    the number of slices that are done anew.
+    ``maps`` estimates coil maps, by default as :meth:`smug.data.kspace.volume.Volume.scan` does. ``advance`` is called
+    with the number of slices that are done anew.
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """
@@ -135,7 +135,7 @@ def range_warnings(model: Any, shape: Sequence[int], mask: Tensor, *, accelerati
     """Return one sentence for each value of a scan that is outside the training range of the model's weights.
 
     ``shape`` is that of its k-space, ``(..., coil, y, x)``. ``acceleration`` is the true one (see
-    :attr:`smug.data.volume.Volume.acceleration`), by default that of the mask. A model without weights has no range.
+    :attr:`smug.data.kspace.volume.Volume.acceleration`), by default that of the mask. A model without weights has none.
     """
     config = getattr(model, "config", None)
     if config is None:

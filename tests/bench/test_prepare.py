@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smug.bench.prepare import prepare_throughput, write_volume
-from smug.data.fastmri import read_fastmri
+from smug.data.kspace.fastmri import read_fastmri
 from smug.physics.fourier import fft2c
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from smug.bench.prepare import write_volume
-from smug.data.prepare import prepare
+from smug.data.prepared.prepare import prepare
+from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition
-from smug.data.source_volumes import Settings
 from smug.evaluation.comparison import compare
 from smug.evaluation.conditions import PROTOCOLS
 from smug.evaluation.datasets import load_set, named_models, prepared_set

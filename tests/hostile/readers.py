@@ -48,7 +48,7 @@ learning_rate = 1e-3
 
 def read_kspace(path: Path) -> None:
     """Read measured k-space as ``smug reconstruct`` does, with maps and scale."""
-    from smug.data.read import read_volume
+    from smug.data.kspace.read import read_volume
     from smug.models.classical import ZeroFilled
     from smug.reconstruction import reconstruct
 
@@ -57,7 +57,7 @@ def read_kspace(path: Path) -> None:
 
 def read_image_file(path: Path) -> None:
     """Read every slice of every volume of images."""
-    from smug.data.image_files import read_images
+    from smug.data.images.read import read_images
 
     for volume in read_images(path):
         for image in volume.slices:

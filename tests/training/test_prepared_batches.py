@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from smug.bench.prepare import write_volume
-from smug.data.prepare import prepare
+from smug.data.prepared.prepare import prepare
+from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition
-from smug.data.source_volumes import Settings
 from smug.training.batches import load_training_data
 from smug.training.config import DataConfig
 

@@ -82,8 +82,10 @@ def test_what_is_no_weights_file_is_refused(tmp_path, stored):
 def test_an_absurd_network_is_refused_before_it_has_memory(tmp_path, stored, channels):
     config = to_dict(CONFIG)
     config["network"]["channels"] = channels
-    save_file({"a": torch.zeros(1)}, tmp_path / "bad.safetensors", {"schema": runs.SCHEMA, "config": json.dumps(config)})
-    with pytest.raises(ValueError, match="do not fit the network|cannot be built"):
+    save_file(
+        {"a": torch.zeros(1)}, tmp_path / "bad.safetensors", {"schema": runs.SCHEMA, "config": json.dumps(config)}
+    )
+    with pytest.raises(ValueError, match=r"do not fit the network|cannot be built"):
         runs.load_weights(tmp_path / "bad.safetensors")
 
 

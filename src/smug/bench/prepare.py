@@ -9,8 +9,8 @@ from time import perf_counter
 import torch
 
 from smug.data.phantom import head_phantom
-from smug.data.prepare import prepare
-from smug.data.source_volumes import Settings
+from smug.data.prepared.prepare import prepare
+from smug.data.prepared.source_volumes import Settings
 from smug.files import write_atomically
 from smug.models.noise import complex_normal
 from smug.physics.coils import simulated_maps

@@ -11,8 +11,8 @@ from smug.commands.common import Common, console, progress
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from smug.data.manifest import Manifest
-    from smug.data.source_volumes import Settings
+    from smug.data.prepared.manifest import Manifest
+    from smug.data.prepared.source_volumes import Settings
 
 SHOWN = 20
 """How many of the skipped files are listed on the terminal."""
@@ -45,8 +45,8 @@ class Prepare(Common):
         """Prepare and tell what was made."""
         import torch
 
-        from smug.data.prepare import prepare
-        from smug.data.sources import find_sources
+        from smug.data.prepared.prepare import prepare
+        from smug.data.prepared.sources import find_sources
 
         self.start()
         settings = self._settings()
@@ -79,8 +79,8 @@ class Prepare(Common):
         )
 
     def _settings(self) -> "Settings":
+        from smug.data.prepared.source_volumes import Settings
         from smug.data.simulate import Acquisition
-        from smug.data.source_volumes import Settings
 
         if self.coils < 1:
             raise ValueError(f"--coils: expected at least 1, got {self.coils}")

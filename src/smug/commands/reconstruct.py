@@ -9,7 +9,7 @@ import tyro
 from smug.commands.common import Common, console, progress
 
 if TYPE_CHECKING:
-    from smug.data.volume import Volume
+    from smug.data.kspace.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Reconstruct(Common):
     center_fraction: float | None = None
     """Fraction of fully sampled central lines to keep; by default 8 % up to 5x, 4 % above."""
     noise_sigma: float | None = None
-    """Receiver noise per part of k-space, by default from the file's noise scan: adds "noise_std", its map in the image."""
+    """Receiver noise per part of k-space, by default that of the file's noise scan; adds "noise_std", its map."""
     replicas: int = 32
     """Noise replicas that the map is made of, each as long as a reconstruction; 0 for no map."""
     batch: int = 1
@@ -39,7 +39,7 @@ class Reconstruct(Common):
 
     def run(self) -> None:
         """Reconstruct and write."""
-        from smug.data.write import check_format, write_images
+        from smug.data.images.write import check_format, write_images
         from smug.reconstruction import range_warnings, reconstruct
         from smug.reconstructor import moved
         from smug.zoo import load
@@ -100,8 +100,8 @@ class Reconstruct(Common):
             raise ValueError(f"--batch: expected at least 1, got {self.batch}")
 
     def _volume(self) -> "Volume":
-        from smug.data.read import read_volume
-        from smug.data.undersample import undersample
+        from smug.data.kspace.read import read_volume
+        from smug.data.kspace.undersample import undersample
 
         volume = read_volume(self.file)
         if self.undersample is None:

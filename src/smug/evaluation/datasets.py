@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from smug.data.images import load_images
-from smug.data.prepared import PreparedSet, UndersampledSlices, is_prepared
+from smug.data.images.sets import load_images
+from smug.data.prepared.set import PreparedSet, UndersampledSlices, is_prepared
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
 from smug.evaluation.tuning import tuned
@@ -82,7 +82,7 @@ def simulated_set(
     count: int | None = None,
     root: Path | None = None,
 ) -> TestSet:
-    """Return the scans of an image set (see :func:`smug.data.images.load_images`).
+    """Return the scans of an image set (see :func:`smug.data.images.sets.load_images`).
 
     Masks, maps, phase and noise depend on the slice's name only. The description names source, split, acquisition
     and a hash of the images.

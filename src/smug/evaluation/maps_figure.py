@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smug.data.volume import Volume
+from smug.data.kspace.volume import Volume
 from smug.evaluation.figure import ERROR_COLOURS, GAP, Array
 from smug.physics.espirit import espirit
 from smug.physics.fourier import ifft2c

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smug.data.images import Images, load_images
-from smug.data.prepared import PreparedSet, UndersampledSlices, is_prepared
+from smug.data.images.sets import Images, load_images
+from smug.data.prepared.set import PreparedSet, UndersampledSlices, is_prepared
 from smug.data.scan import Scan
 from smug.data.simulate import named_scans, simulate
 from smug.training.config import DataConfig

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from smug.data.prepared import PreparedSet, PreparedSlice
+from smug.data.prepared.set import PreparedSet, PreparedSlice
 from smug.data.scan import Scan, stacked
 from smug.data.simulate import Acquisition
 

@@ -1,0 +1,97 @@
+"""Images, whatever their file's format, to simulate scans from."""
+
+import struct
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smug.data.images.volume import ImageVolume, StoredSlices, check_stored, mapped_slice, numbered, parsing
+
+PNG_COLOURS = {2: "colour", 3: "a palette", 4: "grey with transparency", 6: "colour with transparency"}
+"""Kinds of picture that are not read, by PNG's number."""
+
+
+def read_images(path: str | Path) -> tuple[ImageVolume, ...]:
+    """Read the image volumes of a file; slices are read when needed, and once here to check them.
+
+    By the file's suffix:
+
+    - ``.nii``, ``.nii.gz``: NIfTI, with slices along the third axis and frames along the fourth.
+    - ``.png``: one slice in grey of 8 or 16 bits. Colour is refused: which grey is meant only its owner knows.
+    - ``.npy``: real or complex numbers ``(y, x)`` or ``(slices, y, x)``; objects are never unpickled.
+    - ``.h5``, ``.hdf5``: complex slices or magnitude volumes, see :func:`smug.data.images.hdf5.read_image_hdf5`.
+
+    Raises FileNotFoundError, and ValueError for other files, for those that are damaged or declare more than they hold
+    or than is reasonable, and for images that are not finite or zero everywhere.
+    """
+    path = Path(path)
+    readers = {".nii": _nifti, ".nii.gz": _nifti, ".png": _png, ".npy": _npy, ".h5": _hdf5, ".hdf5": _hdf5}
+    read = next((reader for suffix, reader in readers.items() if path.name.lower().endswith(suffix)), None)
+    if path.is_dir():
+        raise ValueError(f"{path}: expected a file of images, got a folder")
+    if read is None:
+        raise ValueError(f"{path}: expected a file of images whose name ends in one of {', '.join(readers)}")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file, or a link that leads nowhere")
+    volumes = read(path)
+    for volume in volumes:
+        if sum(bool(image.any()) for image in volume.slices) == 0:  # all are read, which checks them
+            raise ValueError(f"{path}: {volume.name}: expected images, got only zeros")
+    return volumes
+
+
+def _nifti(path: Path) -> tuple[ImageVolume, ...]:
+    from smug.data.images.nifti import read_nifti
+
+    return (read_nifti(path),)
+
+
+def _hdf5(path: Path) -> tuple[ImageVolume, ...]:
+    from smug.data.images.hdf5 import read_image_hdf5
+    from smug.data.probe import probe
+
+    probe(path)
+    return read_image_hdf5(path)
+
+
+def _npy(path: Path) -> tuple[ImageVolume, ...]:
+    with parsing(path, "npy"), path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        sizes, is_fortran, dtype = header(file)
+        offset = file.tell()
+    if len(sizes) not in (2, 3):
+        raise ValueError(f"{path}: expected an array (y, x) or (slices, y, x), got {sizes}")
+    shape = (1 if len(sizes) == 2 else sizes[0], sizes[-2], sizes[-1])
+    check_stored(str(path), shape, dtype)
+    read = partial(mapped_slice, path, dtype, offset, shape, "F" if is_fortran else "C")
+    with parsing(path, "npy"):
+        read(0)
+    return (_volume(path, StoredSlices(str(path), shape, read)),)
+
+
+def _png(path: Path) -> tuple[ImageVolume, ...]:
+    with parsing(path, "PNG"), path.open("rb") as file:
+        kind, width, height, bits, colour = struct.unpack(">8x4x4sIIBB", file.read(26))
+        if kind != b"IHDR":
+            raise ValueError("no header")
+    if colour in PNG_COLOURS or bits not in (8, 16):
+        got = PNG_COLOURS.get(colour, "grey")
+        raise ValueError(f"{path}: expected grey of 8 or 16 bits, got {got} of {bits}: convert it first")
+    shape = (1, height, width)
+    check_stored(str(path), shape, np.dtype(np.uint16))
+    return (_volume(path, StoredSlices(str(path), shape, partial(_png_slice, path))),)
+
+
+def _png_slice(path: Path, index: int) -> NDArray[Any]:
+    from PIL import Image
+
+    with parsing(path, "PNG"), Image.open(path, formats=["PNG"]) as image:
+        return np.array(image)
+
+
+def _volume(path: Path, slices: StoredSlices) -> ImageVolume:
+    return ImageVolume(path.stem, path.stem, numbered(path.stem, len(slices)), slices)

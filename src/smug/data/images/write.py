@@ -1,0 +1,141 @@
+"""Reconstructed images, and the files they are written to."""
+
+import gzip
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import smug
+from smug.data.geometry import Geometry
+from smug.data.images.nifti import check_affine
+from smug.files import write_atomically
+
+Magnitudes = NDArray[np.float32]
+
+NOTICE = "research use only, not for diagnosis"
+
+FORMATS = (".h5", ".hdf5", ".nii", ".nii.gz", ".png")
+"""What the name of a written file may end in."""
+
+
+def write_images(
+    path: str | Path,
+    images: Tensor,
+    *,
+    geometry: Geometry,
+    metadata: Mapping[str, Any],
+    noise_std: Tensor | None = None,
+    frames: int = 1,
+) -> None:
+    """Write the magnitudes of images, real or complex ``(slices, y, x)``, whole or not at all.
+
+    Slices are those of the first of ``frames``, then those of the second, ... ``noise_std``, real and of the same
+    shape, is written where it is known. ``metadata`` are values or, nested, become JSON: by custom ``model``,
+    ``input``, ``acceleration`` and ``settings``. The version, the units and the notice "research use only" are always
+    there. The format is that of the suffix:
+
+    - ``.h5``, ``.hdf5``: data sets ``reconstruction`` and ``noise_std``, float32 ``(slices, y, x)``; metadata, the
+      ``affine`` of the geometry and whether it is ``oriented``, ``voxel_size_mm`` ``(y, x, slice)`` and ``frames`` as
+      attributes.
+    - ``.nii``, ``.nii.gz``: float32 ``(x, y, slice)`` or ``(x, y, slice, frame)`` with the geometry; metadata as a
+      comment. The noise is in a second file, whose name ends in ``_noise_std``.
+    - ``.png``: a picture to look at, see :func:`smug.data.images.mosaic.png_bytes`; metadata as text. The noise is a
+      second picture.
+
+    Raises ValueError for another suffix, for images of another shape or that are not finite, and OSError where a file
+    cannot be written.
+    """
+    path, suffix = Path(path), check_format(path)
+    volumes = {"reconstruction": _magnitudes("reconstruction", images, images.shape)}
+    if noise_std is not None:
+        volumes["noise_std"] = _magnitudes("noise_std", noise_std, images.shape)
+    check_affine(geometry, "geometry")
+    if frames < 1 or len(images) % frames:
+        raise ValueError(f"frames: expected a divisor of the number of slices {len(images)}, got {frames}")
+    attributes = {
+        "smug_version": smug.__version__,
+        "notice": NOTICE,
+        "units": "those of the input k-space",
+        "kspace": "measured",
+        **metadata,
+        "frames": frames,
+    }
+    if suffix in (".h5", ".hdf5"):
+        _write_together({path: _hdf5(volumes, geometry, attributes)})
+        return
+    encode = _png if suffix == ".png" else _nifti if suffix == ".nii" else _compressed_nifti
+    stem, end = path.name[: -len(suffix)], path.name[-len(suffix) :]
+    paths = {"reconstruction": path, "noise_std": path.with_name(f"{stem}_noise_std{end}")}
+    _write_together({paths[name]: encode(volume, geometry, attributes) for name, volume in volumes.items()})
+
+
+def check_format(path: str | Path) -> str:
+    """Return which of :data:`FORMATS` a path names; raises ValueError if none.
+
+    >>> check_format("brain.nii.gz")
+    '.nii.gz'
+    """
+    name = Path(path).name.lower()
+    for suffix in FORMATS:
+        if name.endswith(suffix):
+            return suffix
+    raise ValueError(f"{path}: expected a file name that ends in one of {', '.join(FORMATS)}")
+
+
+def _magnitudes(name: str, volume: Tensor, shape: torch.Size) -> Magnitudes:
+    if volume.ndim != 3 or volume.shape != shape or 0 in shape:
+        raise ValueError(f"{name}: expected (slices, y, x) like the reconstruction, got {tuple(volume.shape)}")
+    magnitudes: Magnitudes = volume.detach().abs().to("cpu", torch.float32).numpy()
+    if not np.isfinite(magnitudes).all():
+        raise ValueError(f"{name}: expected finite single-precision values, got NaN or infinite ones")
+    return magnitudes
+
+
+def _hdf5(volumes: Mapping[str, Magnitudes], geometry: Geometry, attributes: Mapping[str, Any]) -> bytes:
+    import h5py
+
+    file_in_memory = BytesIO()  # HDF5 does not report every failure to write; Python does
+    with h5py.File(file_in_memory, "w") as file:
+        for name, volume in volumes.items():
+            file.create_dataset(name, data=volume)
+        for key, value in attributes.items():
+            file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+        file.attrs["affine"] = geometry.affine
+        file.attrs["oriented"] = geometry.oriented
+        file.attrs["voxel_size_mm"] = geometry.voxel_size
+    return file_in_memory.getvalue()
+
+
+def _nifti(volume: Magnitudes, geometry: Geometry, attributes: Mapping[str, Any]) -> bytes:
+    from smug.data.images.nifti import nifti_bytes
+
+    return nifti_bytes(volume, geometry, attributes, attributes["frames"])
+
+
+def _compressed_nifti(volume: Magnitudes, geometry: Geometry, attributes: Mapping[str, Any]) -> bytes:
+    return gzip.compress(_nifti(volume, geometry, attributes), compresslevel=1, mtime=0)
+
+
+def _png(volume: Magnitudes, geometry: Geometry, attributes: Mapping[str, Any]) -> bytes:
+    from smug.data.images.mosaic import png_bytes
+
+    return png_bytes(volume, geometry, attributes)
+
+
+def _write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write all files or none: each takes its place only when the next ones have taken theirs."""
+    (path, content), *others = contents.items()
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+        if others:
+            _write_together(dict(others))
+
+    write_atomically(path, write)

@@ -1,0 +1,1 @@
+"""Measured k-space: volumes, the files they come from, and retrospective undersampling."""

@@ -1,0 +1,189 @@
+"""K-space in files of BART (Uecker et al. 2015): ``X.cfl``, and its dimensions in ``X.hdr``."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smug.data.kspace.sampling import Pattern, encoded_lines, is_full, measured, signal
+from smug.data.kspace.slices import Slices, check_mask, check_slice
+from smug.data.kspace.volume import Volume
+from smug.physics.coils import MAX_CALIBRATION
+
+DIMENSIONS = 16
+"""The number of dimensions of BART: readout, two phase encodings, coils, and those below."""
+
+ECHO, TIME, TIME2, SLICE, AVERAGE = 5, 10, 11, 13, 14
+
+REFUSED = {4: "maps", 6: "coefficients", 7: "coefficients 2", 8: "iterations", 9: "shifts", 12: "levels", 15: "batch"}
+"""Dimensions that k-space of images does not have."""
+
+MAX_BLOCKS = 2**20
+"""Most slices of all frames and averages."""
+
+MAX_HEADER_BYTES = 2**16
+"""How much of the header is read: dimensions come first."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredBlocks:
+    """K-space of slices: the means of ``blocks`` of a file, each complex64 ``(coil, x, y)`` and ``shape``.
+
+    Entries that are zero do not count in the mean. Only the ``lines`` along x are read, others are zero.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    blocks: tuple[tuple[int, ...], ...]
+    lines: slice
+
+    @property
+    def kspace(self) -> Slices:
+        """The slices, each read when needed."""
+        return Slices(len(self.blocks), self.read)
+
+    def read(self, index: int) -> Tensor:
+        """Read a slice, complex64 ``(coil, y, x)``."""
+        stored = np.memmap(self.path, dtype="<c8", mode="r").reshape(-1, *self.shape)
+        total = np.zeros(self.shape, dtype=np.complex64)
+        count = np.zeros(self.shape[1:], dtype=np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are refused by the reader
+            for block in self.blocks[index]:
+                values = stored[block, :, self.lines]
+                total[:, self.lines] += values
+                count[self.lines] += (values != 0).any(0)
+            mean = total / np.maximum(count, 1)
+        return torch.from_numpy(mean).mT.contiguous()
+
+
+def read_cfl(path: str | Path) -> Volume:
+    """Read Cartesian k-space of BART, named by its ``.cfl``, its ``.hdr`` or without a suffix.
+
+    The image is ``bart fft -u -i 3`` of it. With a readout, that is y and the phase encoding x, and lines are sampled;
+    where the first dimension is 1, y and x are the two phase encodings. What is zero in all coils is not measured.
+    Echoes and times are frames, in this order; averages are averaged. Where there are several times, coil maps are
+    estimated from their mean. Slices are read when needed.
+
+    Raises FileNotFoundError, and ValueError for a header that does not tell the dimensions, for a file of another size,
+    for values that are not finite, and for what is not supported: three encoded dimensions, several sets of maps, ...
+    """
+    path = Path(path)
+    base = str(path.with_suffix("") if path.suffix in (".cfl", ".hdr") else path)
+    header, path = Path(f"{base}.hdr"), Path(f"{base}.cfl")
+    dims = _read_dimensions(header)
+    y, x = _matrix(dims, header)
+    shape = dims[3], x, y
+    check_slice((dims[3], y, x), str(header))
+    _check_size(path, dims, header)
+    images, calibration = _blocks(path, shape, dims)
+    check_mask((len(images.blocks), y, x), str(header))
+
+    entries = np.stack([signal(values, str(path)).numpy() for values in images.kspace])
+    if not entries.any():
+        raise ValueError(f"{path}: expected measurements, got only zeros")
+    empty = ~entries.any((1, 2))
+    entries[empty] = entries.any(0)
+    lines = all(measured(pattern).ndim == 1 for pattern in entries)
+    mask: Pattern = np.any(entries, axis=1) if lines else entries
+    encoded = encoded_lines(np.any(mask, axis=0)) if lines else x
+    frames = len(images.blocks) // dims[SLICE]
+    volume = Volume(
+        name=path.stem,
+        kspace=images.kspace,
+        mask=_common(mask),
+        encoded_lines=encoded,
+        fully_sampled=lines and all(is_full(pattern, encoded) for pattern in mask),
+        crop=(y, x),
+        frames=frames,
+    )
+    if calibration is None:
+        return volume
+    pooled = mask.reshape(dims[ECHO], -1, dims[SLICE], *mask.shape[1:])
+    pooled = np.broadcast_to(pooled.any(1, keepdims=True), pooled.shape).reshape(mask.shape).copy()
+    pooled[..., : calibration.lines.start] = False
+    pooled[..., calibration.lines.stop :] = False
+    return replace(
+        volume, calibration=replace(volume, kspace=calibration.kspace, mask=_common(pooled), fully_sampled=False)
+    )
+
+
+def _read_dimensions(header: Path) -> list[int]:
+    """The dimensions that a header tells, once it is certain that they are numbers of something."""
+    try:
+        with header.open("rb") as file:
+            text = file.read(MAX_HEADER_BYTES).decode("ascii", errors="replace")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{header}: no such file; BART keeps the dimensions of a .cfl in it") from None
+    except OSError as error:
+        raise ValueError(f"{header}: cannot be read: {error.strerror}") from None
+    lines = [line.strip() for line in text.splitlines()]
+    following = lines[lines.index("# Dimensions") + 1 :] if "# Dimensions" in lines else []
+    told = following[0].split() if following else []
+    if not 1 <= len(told) <= DIMENSIONS or not all(
+        n.isascii() and n.isdigit() and len(n) < 16 and int(n) > 0 for n in told
+    ):
+        raise ValueError(
+            f"{header}: expected '# Dimensions' and below it up to {DIMENSIONS} positive whole numbers, "
+            f"got {' '.join(told)[:60]!r}"
+        )
+    return [int(n) for n in told] + [1] * (DIMENSIONS - len(told))
+
+
+def _matrix(dims: list[int], header: Path) -> tuple[int, int]:
+    """The sizes of y and x: of readout and phase encodings the two that are encoded."""
+    for number, name in REFUSED.items():
+        if dims[number] > 1:
+            raise ValueError(
+                f"{header}: got {dims[number]} {name} (dimension {number}), expected k-space with one: "
+                "bart slice or bart extract takes it out"
+            )
+    readout, phase, partition = dims[:3]
+    if min(readout, phase, partition) > 1:
+        raise ValueError(
+            f"{header}: three-dimensional encoding is not supported, got {readout} x {phase} x {partition}: expected "
+            "two-dimensional slices; transform along the readout (bart fft -u -i 1) and save each slice"
+        )
+    if readout == 1:
+        return phase, partition
+    return readout, max(phase, partition)
+
+
+def _check_size(path: Path, dims: list[int], header: Path) -> None:
+    """Check that the file is as large as its header says, before anything else is done with it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; {header} tells its dimensions")
+    size, expected = path.stat().st_size, 8 * math.prod(dims)
+    if size != expected:
+        raise ValueError(
+            f"{path}: expected {expected} bytes, as {header} says, got {size}: the file is not complete, or another's"
+        )
+    if math.prod(dims[4:]) > MAX_BLOCKS:
+        raise ValueError(f"{header}: got {math.prod(dims[4:])} slices, echoes, times and averages, too many")
+
+
+def _blocks(path: Path, shape: tuple[int, int, int], dims: list[int]) -> tuple[StoredBlocks, StoredBlocks | None]:
+    """The blocks of the file that make up each slice, and those that its coil maps are estimated from, if others."""
+    order = [ECHO, TIME, TIME2, SLICE, AVERAGE]
+    numbers = np.arange(math.prod(dims[4:])).reshape(dims[4:], order="F")
+    numbers = np.moveaxis(numbers, [axis - 4 for axis in order], range(5))
+    numbers = numbers.reshape(dims[ECHO], -1, dims[SLICE], dims[AVERAGE])
+    images = StoredBlocks(path, shape, tuple(map(tuple, numbers.reshape(-1, dims[AVERAGE]).tolist())), slice(None))
+    times = numbers.shape[1]
+    if times == 1:
+        return images, None
+    pooled = numbers.transpose(0, 2, 1, 3).reshape(dims[ECHO], dims[SLICE], -1).tolist()
+    pools = [[tuple(blocks) for blocks in echo] for echo in pooled]
+    start = max(0, shape[1] // 2 - MAX_CALIBRATION // 2)
+    return images, replace(
+        images,
+        blocks=tuple(blocks for echo in pools for _ in range(times) for blocks in echo),
+        lines=slice(start, min(shape[1], start + MAX_CALIBRATION)),
+    )
+
+
+def _common(mask: Pattern) -> Tensor:
+    """The mask, of one slice if that of all is the same."""
+    return torch.from_numpy(mask[:1] if (mask == mask[0]).all() else mask)

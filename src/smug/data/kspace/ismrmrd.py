@@ -1,0 +1,244 @@
+"""Raw data of scanners in the ISMRM raw data format (Inati et al. 2017), Cartesian and two-dimensional."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smug.data.geometry import Geometry
+from smug.data.hdf5 import groups, opened, text
+from smug.data.kspace.acquisitions import Rows, acquisitions, grouped, read_heads, readouts
+from smug.data.kspace.header import Header, parse_header
+from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
+from smug.data.kspace.prewhitening import noise_covariance, noise_variance, whitening_matrix
+from smug.data.kspace.sampling import is_full, lines_around_dc
+from smug.data.kspace.volume import Volume, crop_corner
+from smug.physics.coils import MAX_CALIBRATION
+
+
+def _flags(*numbers: int) -> np.uint64:
+    """The bits of flags, which ISMRMRD numbers from 1."""
+    return np.uint64(sum(1 << (number - 1) for number in numbers))
+
+
+NOISE = _flags(19)
+CALIBRATION = _flags(20)
+CALIBRATION_AND_IMAGING = _flags(21)
+REVERSE = _flags(22)
+COMPRESSED = _flags(53, 54, 55, 56)
+NOT_IMAGING = _flags(23, 24, 26, 27, 28, 29, 30, 31)
+"""Navigators, phase correction, feedback, dummy scans, surface coil correction, phase stabilisation."""
+
+FRAME = ("contrast", "phase", "repetition", "set")
+"""The counters whose values make a frame each."""
+
+CONTRAST = ("slice", "contrast", "set")
+"""The counters within which calibration lines are averaged: signal and its phase depend on them."""
+
+Groups = Mapping[tuple[int, ...], Rows]
+"""Rows by the values of counters."""
+
+
+def is_ismrmrd(file: Any) -> bool:
+    """Tell whether an open HDF5 file is one of ISMRMRD rather than of fastMRI."""
+    return "kspace" not in file and bool(_measurements(file))
+
+
+def read_ismrmrd(path: str | Path) -> Volume:
+    """Read an ISMRMRD file of a Cartesian, two-dimensional, single- or multi-slice acquisition.
+
+    Readout oversampling is removed. Lines that were repeated or averaged are averaged; contrasts, cardiac phases,
+    repetitions and sets are frames, in the order of these counters. Lines that are zero are not measured. An
+    asymmetric echo makes a two-dimensional mask.
+
+    Coil maps are estimated from the lines that the scanner flags as calibration, else from all lines; of either kind
+    the mean over repetitions and cardiac phases is used. A noise measurement prewhitens the channels (see
+    :mod:`smug.data.kspace.prewhitening`) and gives ``noise_sigma``: its variance times the ratio of dwell times, over
+    ``relativeReceiverNoiseBandwidth`` where the header states it. Where it cannot, ``attributes["prewhitening"]`` says
+    why, and the channels stay as they are.
+
+    Slices are read when needed. Raises FileNotFoundError, and ValueError for other files, for damaged ones and for what
+    is not supported: other trajectories, EPI, three-dimensional encoding, images of several encoding spaces.
+    """
+    path = Path(path)
+    with opened(path) as file:
+        name = _group(file)
+        where = f"{path}: {name}"
+        table = acquisitions(file[name])
+        head, signal = read_heads(table)
+        imaging, flagged, noise = _kinds(head, where)
+        header = _header(file[name], head, imaging, where)
+        if not signal[imaging].any():
+            raise ValueError(f"{where}: expected measurements, got only zeros")
+        measurement = Measurement(table, head, signal, header, where)
+        slices = grouped(head, imaging, (*FRAME, "slice"))
+        frames = _frames(slices, where)
+        images = stored_lines(measurement, list(slices.values()))
+        calibration = _calibration(measurement, imaging, flagged, slices)
+        if calibration is not None and calibration.readout.channels != images.readout.channels:
+            raise ValueError(f"{where}: expected as many channels in the calibration lines as in the images")
+        whitening, noise_sigma, attributes = _prewhitening(measurement, imaging, noise, images)
+
+    images, mask = replace(images, whitening=whitening), images.mask
+    encoded = _encoded_lines(images, header)
+    volume = Volume(
+        name=path.stem,
+        kspace=images.kspace,
+        mask=mask,
+        encoded_lines=encoded,
+        fully_sampled=mask.ndim == 2 and all(is_full(lines, encoded) for lines in mask.numpy()),
+        crop=header.image_size,
+        geometry=_geometry(head[[rows[0] for rows in images.rows[: len(slices) // frames]]], header),
+        frames=frames,
+        noise_sigma=noise_sigma,
+        attributes=attributes,
+    )
+    if calibration is None:
+        return volume
+    calibration = replace(calibration, whitening=whitening)
+    return replace(
+        volume,
+        calibration=replace(volume, kspace=calibration.kspace, mask=calibration.mask, fully_sampled=False),
+    )
+
+
+def _measurements(file: Any) -> list[str]:
+    """The groups that hold what a measurement consists of, or a part of it."""
+    return [name for name, held in groups(file).items() if held & {"xml", "data"}]
+
+
+def _group(file: Any) -> str:
+    found = _measurements(file)
+    if len(found) != 1:
+        raise ValueError(
+            f"{file.filename}: expected a group with one ISMRMRD measurement, got {', '.join(found[:8]) or 'none'}; "
+            "h5copy takes one out of several"
+        )
+    return found[0]
+
+
+def _kinds(head: NDArray[np.void], where: str) -> tuple[Rows, Rows, Rows]:
+    """The rows of images, of calibration (some are both), and of noise."""
+    flags, space = head["flags"], head["encoding_space_ref"]
+    noise = flags & NOISE != 0
+    useful = ~noise & (flags & NOT_IMAGING == 0)
+    calibration = useful & (flags & (CALIBRATION | CALIBRATION_AND_IMAGING) != 0)
+    imaging = useful & ((flags & CALIBRATION == 0) | (flags & CALIBRATION_AND_IMAGING != 0))
+    if not imaging.any():
+        raise ValueError(f"{where}: expected acquisitions of an image, got only noise, calibration, navigators, ...")
+    spaces = np.unique(space[imaging]).tolist()
+    if len(spaces) > 1:
+        raise ValueError(f"{where}: images of several encoding spaces {spaces[:4]} are not supported: expected one")
+    calibration &= space == spaces[0]
+    if (flags[imaging | calibration] & REVERSE != 0).any():
+        raise ValueError(f"{where}: EPI (readouts in reverse) is not supported: expected one direction")
+    if (flags & COMPRESSED != 0).any():
+        raise ValueError(f"{where}: compressed samples are not supported: expected single-precision values")
+    return np.flatnonzero(imaging), np.flatnonzero(calibration), np.flatnonzero(noise)
+
+
+def _header(group: Any, head: NDArray[np.void], imaging: Rows, where: str) -> Header:
+    """The header, once it is certain that it tells of a Cartesian, two-dimensional acquisition."""
+    xml = text(group, "xml")
+    if xml is None:
+        raise ValueError(f"{where}: expected the ISMRMRD header 'xml', got none")
+    header = parse_header(xml, f"{where}/xml", int(head["encoding_space_ref"][imaging[0]]))
+    if header.trajectory != "cartesian":
+        raise ValueError(f"{where}: trajectory {header.trajectory!r} is not supported: expected 'cartesian'")
+    if header.encoded.matrix[2] > 1 or head["idx"]["kspace_encode_step_2"][imaging].any():
+        raise ValueError(
+            f"{where}: three-dimensional encoding is not supported, got a matrix of {header.encoded.matrix}: "
+            "expected two-dimensional slices; transform along the partitions first"
+        )
+    return header
+
+
+def _frames(slices: Groups, where: str) -> int:
+    """The number of frames, once it is certain that each has all slices."""
+    frames, numbers = ({key[part] for key in slices} for part in (slice(0, -1), slice(-1, None)))
+    if len(slices) != len(frames) * len(numbers):
+        frame, number = next((f, n) for f in sorted(frames) for n in sorted(numbers) if (*f, *n) not in slices)
+        told = ", ".join(f"{name} {value}" for name, value in zip((*FRAME, "slice"), (*frame, *number), strict=True))
+        raise ValueError(f"{where}: expected all slices of every frame, got no lines of {told}")
+    return len(frames)
+
+
+def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices: Groups) -> StoredLines | None:
+    """The lines that the coil maps of each slice are estimated from; None if they are those of the slice itself."""
+    head = measurement.head
+    if np.isin(flagged, imaging).all() and len(grouped(head, imaging, CONTRAST)) == len(slices):
+        return None
+    source = flagged if len(flagged) else imaging
+    from_dc = np.abs(measurement.places[source] - measurement.header.encoded.matrix[1] // 2)
+    pools = grouped(head, source[from_dc <= MAX_CALIBRATION // 2], CONTRAST)
+    first = {key[0]: key for key in reversed(pools)}  # calibration may have been measured with one contrast only
+    wanted = [(number, contrast, set_) for contrast, _, _, set_, number in slices]
+    chosen = [key if key in pools else first.get(key[0]) for key in wanted]
+    if None in chosen:
+        return None
+    stored = stored_lines(measurement, list(pools.values()))
+    order = {key: i for i, key in enumerate(pools)}
+    of_slice = [order[key] for key in chosen if key is not None]
+    rows, places = (tuple(parts[i] for i in of_slice) for parts in (stored.rows, stored.places))
+    return replace(stored, rows=rows, places=places)
+
+
+def _prewhitening(
+    measurement: Measurement, imaging: Rows, noise: Rows, images: StoredLines
+) -> tuple[Tensor | None, float | None, dict[str, str]]:
+    """The matrix that whitens the channels, the noise per part of the whitened images, and what there is to say."""
+    head, channels = measurement.head, images.readout.channels
+    if len(noise) == 0:
+        return None, None, {}
+    if (head["active_channels"][noise] != channels).any():
+        return None, None, {"prewhitening": "none: the noise measurement has other channels than the images"}
+    psi, samples = noise_covariance(_noise(measurement, noise, channels))
+    try:
+        whitening = torch.from_numpy(whitening_matrix(psi, samples))
+    except ValueError as reason:
+        return None, None, {"prewhitening": f"none: {reason}"}
+    bandwidth = measurement.header.noise_bandwidth or 1.0
+    variance = noise_variance(psi) * _dwell_time(head, noise) / _dwell_time(head, imaging) / bandwidth
+    sigma = math.sqrt(variance / images.averages) if images.averages and variance < math.inf else None
+    return whitening, sigma, {"prewhitening": f"from {samples} noise samples per channel"}
+
+
+def _noise(measurement: Measurement, rows: Rows, channels: int) -> Iterator[NDArray[np.complex64]]:
+    """The noise readouts of each length."""
+    lengths = measurement.head["number_of_samples"][rows]
+    for samples in np.unique(lengths).tolist():
+        yield from (values for _, values in readouts(measurement.table, rows[lengths == samples], channels, samples))
+
+
+def _dwell_time(head: NDArray[np.void], rows: Rows) -> float:
+    """The time per sample that these rows have in common; NaN if there is none."""
+    times = np.unique(head["sample_time_us"][rows])
+    return float(times[0]) if len(times) == 1 and 0 < times[0] < np.inf else math.nan
+
+
+def _encoded_lines(images: StoredLines, header: Header) -> int:
+    """The lines of the scan around DC, those of the header's limits and those that there are."""
+    width, limits = images.width, header.lines
+    offset = width // 2 - limits.center
+    first = min(offset + limits.minimum, *(int(places.min()) for places in images.places))
+    last = max(offset + limits.maximum, *(int(places.max()) for places in images.places))
+    return min(width, lines_around_dc(first, last, width))
+
+
+def _geometry(first: NDArray[np.void], header: Header) -> Geometry:
+    """Where the cropped image is; ``first`` are the headers of one row of each slice."""
+    y, x, _ = (extent / n for extent, n in zip(header.encoded.field_of_view, header.encoded.matrix, strict=True))
+    height, _ = header.image_size
+    column = crop_corner((height, header.encoded.matrix[1]), header.image_size)[1]
+    return Geometry.stacked(
+        spacing=(x, y, header.recon.field_of_view[2]),
+        directions=np.stack([first["phase_dir"], first["read_dir"], first["slice_dir"]], axis=1),
+        centres=first["position"],
+        centre=(header.encoded.matrix[1] // 2 - column, height // 2),
+    )

@@ -1,0 +1,1 @@
+"""Sets for training and evaluation that ``smug prepare`` makes, and their reader."""

@@ -1,0 +1,184 @@
+"""From a folder of volumes to a set to train on and to compare with: see :mod:`smug.data.prepared.set`."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import smug
+from smug.data.prepared.file import Source, Stored, write_prepared
+from smug.data.prepared.folder import VOLUMES, check_folders, stored_volumes, working_in
+from smug.data.prepared.manifest import MANIFEST, Manifest, Origin, Skipped
+from smug.data.prepared.selection import selected
+from smug.data.prepared.source_volumes import Settings, full_volumes
+from smug.data.prepared.sources import find_sources, hash_of, origin_of, unique_names
+from smug.data.prepared.splits import check_fractions
+from smug.data.prepared.workers import worked
+
+DIED = "the process that prepared it died: there was not enough memory, or the file is damaged"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The manifest of a prepared set, and how many of its volumes were made now; the others were there."""
+
+    manifest: Manifest
+    made: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A source file to prepare."""
+
+    path: Path
+    file: str
+    name: str
+    settings: Settings
+    out: Path
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    workers: int = 0,
+    advance: Callable[[int], None] | None = None,
+) -> Preparation:
+    """Prepare all volumes below the folder ``source`` in the folder ``out``; what is there and current stays.
+
+    Splits are those that the names of folders and files say; other subjects are assigned by a hash of their name and
+    ``seed``, in ``fractions`` for train, val and test, and keep their split when others are added. Files that cannot be
+    prepared are skipped; the manifest says why. The result does not depend on ``workers``, the number of processes;
+    0 is this one. ``advance(1)`` is called for each source file.
+
+    A source is prepared anew when its contents or the settings have changed. What is interrupted at any time, by any
+    means, goes on where it was with the next call. Volumes stay when their sources are gone.
+
+    Raises FileNotFoundError and ValueError for folders that cannot be used, and OSError where the system refuses to
+    write; the volumes that are complete stay.
+    """
+    check_fractions(fractions)
+    files = find_sources(source, images=settings.simulate is not None)
+    check_folders(source, out)
+    with working_in(out):
+        before = _manifest(out)
+        stored = stored_volumes(out, before)
+        _check_gone(out, stored, files, settings)
+        skipped = _still_skipped(before, source, files, settings)
+        names, jobs = unique_names(files), []
+        for file in files:
+            job = _Job(source / file, file, names[file], settings, out / VOLUMES)
+            if file not in skipped and not _is_current(stored.get(file, []), job):
+                jobs.append(job)
+            elif advance is not None:
+                advance(1)
+        made: dict[str, frozenset[str]] = {}
+        for job, result in worked(_prepared, jobs, workers):
+            if isinstance(result, frozenset):
+                made[job.file] = result
+            else:
+                skipped[job.file] = result or Skipped(job.file, DIED)
+            if advance is not None:
+                advance(1)
+        there = _kept(out, made, skipped)
+        manifest = selected(there, skipped.values(), settings.described, fractions, seed, before)
+        if manifest.volumes:
+            manifest.write(out)
+        else:
+            (out / MANIFEST).unlink(missing_ok=True)
+    return Preparation(manifest, sum(map(len, made.values())))
+
+
+def _prepared(job: _Job) -> frozenset[str] | Skipped:
+    """Prepare a source file; return the names of the written files, or why there are none."""
+    origin = None
+    try:
+        origin = origin_of(job.path)
+        volumes = full_volumes(job.path, job.file, job.name, job.settings)
+        source = Source(job.file, origin, hash_of(job.path), len(volumes))
+    except Exception as error:  # a reader may raise anything for a damaged file
+        return _failed(job, error, origin)
+    for name, subject, volume in volumes:
+        try:
+            write_prepared(job.out / f"{name}.h5", volume, subject, source, job.settings.described)
+        except OSError:  # not the file's fault
+            raise
+        except Exception as error:
+            return _failed(job, error, origin)
+    return frozenset(f"{name}.h5" for name, _, _ in volumes)
+
+
+def _failed(job: _Job, error: Exception, origin: Origin | None) -> Skipped:
+    """Tell why a file is skipped; what may be different next time is tried again."""
+    kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
+    reason = " ".join(str(error).replace(f"{job.path.parent}/", "").removeprefix(f"{job.path.name}: ").split())
+    return Skipped(job.file, f"{kind}{reason}"[:500], None if isinstance(error, OSError | MemoryError) else origin)
+
+
+def _kept(out: Path, made: Mapping[str, frozenset[str]], skipped: Mapping[str, Skipped]) -> list[Stored]:
+    """The volumes of the set; what is left of sources that are skipped now, or hold other volumes, is removed."""
+    kept = []
+    for source, volumes in stored_volumes(out, None).items():
+        for volume in volumes:
+            file = volume.entry.file
+            if source in skipped or file not in made.get(source, (file,)):
+                (out / VOLUMES / file).unlink()
+            else:
+                kept.append(volume)
+    return kept
+
+
+def _is_current(stored: Sequence[Stored], job: _Job) -> bool:
+    """Tell whether all volumes of a source are there, with its present contents, name and these settings.
+
+    A source that cannot be read is as good as gone: its volumes stay.
+    """
+    settings = job.settings.described
+    if not stored or len(stored) != stored[0].source.volumes:
+        return False
+    if any(s.settings != settings or not s.entry.file.startswith((f"{job.name}.", f"{job.name}+")) for s in stored):
+        return False
+    try:
+        origin, known = origin_of(job.path), stored[0].source
+        if origin.size != known.origin.size:
+            return False
+        return origin == known.origin or hash_of(job.path) == known.sha256
+    except OSError:
+        return True
+
+
+def _still_skipped(
+    before: Manifest | None, source: Path, files: Iterable[str], settings: Settings
+) -> dict[str, Skipped]:
+    """The files that were skipped for what cannot have changed, by name."""
+    if before is None or before.settings != settings.described or before.version != smug.__version__:
+        return {}
+    known = {skip.file: skip for skip in before.skipped if skip.origin is not None}
+    return {file: known[file] for file in files if file in known and _origin(source / file) == known[file].origin}
+
+
+def _origin(path: Path) -> Origin | None:
+    try:
+        return origin_of(path)
+    except OSError:
+        return None
+
+
+def _manifest(out: Path) -> Manifest | None:
+    """The manifest of an earlier run; one that cannot be read is made anew."""
+    try:
+        return Manifest.read(out)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _check_gone(out: Path, stored: Mapping[str, Sequence[Stored]], files: Iterable[str], settings: Settings) -> None:
+    """Raise ValueError where volumes of other settings could not be made anew: a set has one kind."""
+    for source in stored.keys() - set(files):
+        if any(volume.settings != settings.described for volume in stored[source]):
+            raise ValueError(
+                f"{out}: holds volumes of {source}, which is not among the sources now, and was prepared with other "
+                "settings: choose another folder"
+            )

@@ -1,0 +1,444 @@
+"""Reading k-space: files of each form, files that are broken or hostile, undersampling, the scan."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from smug.data.hdf5 import MAX_BYTES
+from smug.data.kspace.fastmri import read_fastmri
+from smug.data.kspace.undersample import undersample
+from smug.data.phantom import head_phantom
+from smug.models.classical import CGSense
+from smug.physics.coils import simulated_maps
+from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.masks import calibration_region, poisson_disc, random_lines
+from smug.reconstruction import reconstruct
+
+HEIGHT, WIDTH = 40, 48
+
+
+@pytest.fixture(scope="module")
+def full() -> np.ndarray:
+    """Fully sampled k-space of 3 slices and 4 coils, of different brightness, with noise."""
+    images = torch.stack([(i + 1) * head_phantom(i, WIDTH)[4 : 4 + HEIGHT] for i in range(3)])
+    coil_images = simulated_maps(4, HEIGHT, WIDTH, seed=1) * images[:, None]
+    noise = torch.randn(coil_images.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    return (100 * fft2c(coil_images) + 0.1 * noise).numpy()
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    def write(kspace: np.ndarray, mask: np.ndarray | None = None, **options) -> Path:
+        path = tmp_path / "volume.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("kspace", data=kspace, **options)
+            if mask is not None:
+                file["mask"] = mask
+        return path
+
+    return write
+
+
+def test_a_full_file_is_read_as_it_is(full, save):
+    k = read_fastmri(save(full))
+    assert np.array_equal(torch.stack(list(k.kspace)), full) and k.kspace[0].dtype == torch.complex64
+    assert k.mask.shape == (1, WIDTH) and k.mask.all()
+    assert (k.fully_sampled, k.acceleration, k.encoded_lines) == (True, 1.0, WIDTH)
+    assert k.names == ("volume-000", "volume-001", "volume-002")
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (2, 1, 8, 8), "compression": "gzip"}, {"chunks": (3, 4, 40, 48)}])
+def test_layout_in_the_file_does_not_matter(full, save, options):
+    k = read_fastmri(save(full.astype(np.complex128), **options))
+    assert np.array_equal(torch.stack(list(k.kspace)), full)
+
+
+def test_single_coil_gets_a_coil_axis(full, save):
+    k = read_fastmri(save(full[:, 0]))
+    assert len(k) == 3 and k.kspace[0].shape == (1, HEIGHT, WIDTH)
+    scan = k.scan(0)
+    assert (scan.A.maps == 1).all()
+    torch.testing.assert_close(scan.truth, ifft2c(k.kspace[0]))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
+def test_line_mask(full, save, dtype):
+    mask = random_lines(WIDTH, 3, 0.2, seed=1)
+    k = read_fastmri(save(full * mask.numpy(), mask[0].numpy().astype(dtype)))
+    assert torch.equal(k.mask, mask)
+    assert not k.fully_sampled
+    assert k.acceleration == pytest.approx(3)
+
+
+def test_line_mask_without_a_mask_data_set(full, save):
+    mask = random_lines(WIDTH, 3, 0.2, seed=2)
+    k = read_fastmri(save(full * mask.numpy()))
+    assert torch.equal(k.mask, mask)
+    assert not k.fully_sampled
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_two_dimensional_mask(full, save, given):
+    mask = poisson_disc(HEIGHT, WIDTH, 4, 12, seed=0)
+    k = read_fastmri(save(full * mask.numpy(), mask[0].numpy() if given else None))
+    assert torch.equal(k.mask, mask)
+    assert k.acceleration == pytest.approx(4)
+    assert k.scan(0).target is None
+
+
+def test_what_the_mask_leaves_out_is_not_used(full, save):
+    mask = random_lines(WIDTH, 3, 0.2, seed=3)
+    k = read_fastmri(save(full, mask[0].numpy()))
+    assert torch.equal(k.mask, mask)
+    assert not k.fully_sampled
+
+
+def test_mask_of_whole_columns_in_two_dimensions_is_a_line_mask(full, save):
+    mask = random_lines(WIDTH, 3, 0.2, seed=3)
+    k = read_fastmri(save(full, mask.expand(HEIGHT, WIDTH).numpy()))
+    assert torch.equal(k.mask, mask)
+
+
+def test_isolated_zeros_are_values(full, save):
+    kspace = full.copy()
+    kspace[..., 3, 5] = 0
+    k = read_fastmri(save(kspace))
+    assert k.mask.ndim == 2 and k.fully_sampled
+
+
+@pytest.mark.parametrize(("left", "right"), [(6, 6), (6, 5), (5, 6), (0, 1)])
+@pytest.mark.parametrize("mask", [None, np.ones(WIDTH)])
+def test_zero_padding_is_not_measured_and_not_counted(full, save, left, right, mask):
+    kspace = full.copy()
+    kspace[..., :left] = 0
+    kspace[..., WIDTH - right :] = 0
+    k = read_fastmri(save(kspace, mask))
+    assert k.fully_sampled
+    assert not k.mask[:, :left].any() and not k.mask[:, WIDTH - right :].any()
+    assert k.mask.sum() == WIDTH - left - right
+    assert k.acceleration == pytest.approx(1, abs=0.04)
+    half = undersample(k, 2, seed=0)
+    assert half.acceleration == pytest.approx(2, abs=0.1)
+    assert not (half.mask & ~k.mask).any()
+
+
+def test_padding_is_known_where_the_mask_claims_it(full, save):
+    mask = random_lines(WIDTH, 3, 0.2, seed=4)[0].numpy().copy()
+    mask[[0, 6, 41]] = True
+    kspace = full * mask
+    kspace[..., :6] = 0
+    kspace[..., 42:] = 0
+    k = read_fastmri(save(kspace, mask))
+    assert k.encoded_lines == 36
+    assert k.acceleration == pytest.approx(36 / mask[6:42].sum())
+
+
+@pytest.mark.parametrize(
+    "zeros",
+    [slice(0, 12), slice(30, None), slice(13, 14), np.r_[0:20, 28:48]],
+    ids=["partial Fourier left", "partial Fourier right", "gap", "centre only"],
+)
+def test_no_reference_where_the_scan_is_not_full(full, save, zeros):
+    kspace = full.copy()
+    kspace[..., zeros] = 0
+    k = read_fastmri(save(kspace))
+    assert not k.fully_sampled
+    assert k.encoded_lines >= WIDTH - 1
+
+
+def broken(name: str, make: Callable[[Path, np.ndarray], None], message: str) -> pytest.ParameterSet:
+    return pytest.param(make, message, id=name)
+
+
+def stored(**values) -> Callable[[Path, np.ndarray], None]:
+    """A file of these data sets; a function makes its value from good k-space."""
+
+    def make(path: Path, good: np.ndarray) -> None:
+        with h5py.File(path, "w") as file:
+            for name, value in values.items():
+                file[name] = value(good) if callable(value) else value
+
+    return make
+
+
+def with_nan(good: np.ndarray) -> np.ndarray:
+    good = good.copy()
+    good[-1, 0, 3, 3] = np.nan
+    return good
+
+
+def truncated(path: Path, good: np.ndarray) -> None:
+    stored(kspace=good)(path, good)
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def flipped(path: Path, good: np.ndarray) -> None:
+    """A file whose compressed data are damaged."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=good, compression="gzip", chunks=good.shape)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+    path.write_bytes(content)
+
+
+def linked(path: Path, good: np.ndarray) -> None:
+    stored(kspace=good)(path.with_name("other.h5"), good)
+    with h5py.File(path, "w") as file:
+        file["kspace"] = h5py.ExternalLink("other.h5", "kspace")
+
+
+def soft(path: Path, good: np.ndarray) -> None:
+    with h5py.File(path, "w") as file:
+        file["data"] = good
+        file["kspace"] = h5py.SoftLink("/data")
+
+
+def external(path: Path, good: np.ndarray) -> None:
+    raw = path.with_name("raw")
+    raw.write_bytes(good.tobytes())
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", good.shape, good.dtype, external=[(str(raw), 0, h5py.h5f.UNLIMITED)])
+
+
+def virtual(path: Path, good: np.ndarray) -> None:
+    stored(kspace=good)(path.with_name("other.h5"), good)
+    layout = h5py.VirtualLayout(good.shape, good.dtype)
+    layout[:] = h5py.VirtualSource(str(path.with_name("other.h5")), "kspace", good.shape)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("kspace", layout)
+
+
+def declared(shape: tuple[int, ...], chunks: tuple[int, ...] | None = None) -> Callable[[Path, np.ndarray], None]:
+    """A file that declares a shape and holds nothing."""
+
+    def make(path: Path, good: np.ndarray) -> None:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("kspace", shape, np.complex64, chunks=chunks, maxshape=(None,) * len(shape))
+
+    return make
+
+
+def objects(path: Path, good: np.ndarray) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", (2,), h5py.string_dtype())[:] = pickle.dumps(print).hex()
+
+
+def group(path: Path, good: np.ndarray) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_group("kspace")
+
+
+def looping(path: Path, good: np.ndarray) -> None:
+    path.symlink_to(path)
+
+
+def absent(path: Path, good: np.ndarray) -> None:
+    pass
+
+
+BROKEN = [
+    broken("text", lambda path, good: path.write_text("kspace"), "expected an HDF5 file"),
+    broken("empty", lambda path, good: path.touch(), "expected an HDF5 file"),
+    broken("pickle", lambda path, good: path.write_bytes(pickle.dumps(good)), "expected an HDF5 file"),
+    broken("folder", lambda path, good: path.mkdir(), "got a folder"),
+    broken("truncated", truncated, "damaged or not complete"),
+    broken("damaged chunk", flipped, "damaged or not complete"),
+    broken("no kspace", stored(image=lambda good: good, mask=np.ones(3)), "'kspace', got image, mask"),
+    broken("group", group, "is a group"),
+    broken("objects", objects, "expected numbers"),
+    broken("real", stored(kspace=np.abs), "expected complex values, got float32"),
+    broken("2 axes", stored(kspace=lambda good: good[0, 0]), r"expected \(slices, coils, y, x\)"),
+    broken("5 axes", stored(kspace=lambda good: good[None]), r"expected \(slices, coils, y, x\)"),
+    broken("scalar", stored(kspace=1j), r"expected \(slices, coils, y, x\)"),
+    broken("no slices", stored(kspace=lambda good: good[:0]), r"got \(0, 4, 40, 48\)"),
+    broken("NaN", stored(kspace=with_nan), "finite"),
+    broken("beyond single precision", stored(kspace=lambda good: good.astype(complex) * 1e60), "finite"),
+    broken("zero", stored(kspace=lambda good: 0 * good), "only zeros"),
+    broken("never written", declared((1, 4, 40, 48), (1, 1, 40, 48)), "never written"),
+    broken(
+        "mask of another shape", stored(kspace=lambda good: good, mask=np.ones(HEIGHT)), r"mask: expected shape \(48,\)"
+    ),
+    broken("mask of none", stored(kspace=lambda good: good, mask=np.zeros(WIDTH)), "expected sampled lines, got none"),
+    broken("mask of weights", stored(kspace=lambda good: good, mask=np.full(WIDTH, 0.5)), "other values"),
+    broken("mask of NaN", stored(kspace=lambda good: good, mask=np.full(WIDTH, np.nan)), "other values"),
+    broken(
+        "mask beside the data",
+        stored(kspace=lambda good: good * (np.arange(48) > 24), mask=np.arange(48) < 9),
+        "only zeros",
+    ),
+    broken("absurd shape", declared((2**20, 2**10, 2**10, 2**10)), "at most 8 GiB"),
+    broken("chunk bomb", declared((1, 1, 40, 48), (1, 1, 2**14, 2**13)), "chunks"),
+    broken("external link", linked, "is a link"),
+    broken("soft link", soft, "is a link"),
+    broken("external storage", external, "lies in other files"),
+    broken("virtual", virtual, "lies in other files"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), BROKEN)
+def test_broken_and_hostile_files_are_refused(full, tmp_path, make, message):
+    path = tmp_path / "kspace.h5"
+    make(path, full)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_fastmri(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [absent, looping])
+@pytest.mark.parametrize("name", ["kspace.h5", pytest.param("k" * 300 + ".h5", id="name too long")])
+def test_missing_files(full, tmp_path, make, name):
+    path = tmp_path / name
+    if len(name) < 255:
+        make(path, full)
+    with pytest.raises(FileNotFoundError, match=r"kspace|kkk"):
+        read_fastmri(str(path))
+
+
+def test_the_size_is_refused_before_anything_is_allocated(full, tmp_path, monkeypatch):
+    path = tmp_path / "kspace.h5"
+    side = int((MAX_BYTES / 8) ** 0.5) + 1
+    declared((1, 1, side, side))(path, full)
+    monkeypatch.setattr(np, "empty", lambda *_, **__: pytest.fail("allocated"))
+    with pytest.raises(ValueError, match="GiB"):
+        read_fastmri(path)
+
+
+READOUT, PHASE, RECON = 96, 44, (48, 40)
+"""Two-fold readout oversampling; of 44 stored lines 40 are encoded; the image is cropped to 48 x 40."""
+
+HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
+<encodedSpace><matrixSize><x>96</x><y>44</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>480</x><y>264</y><z>5</z></fieldOfView_mm></encodedSpace>
+<reconSpace><matrixSize><x>48</x><y>40</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>240</x><y>240</y><z>5</z></fieldOfView_mm></reconSpace>
+<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>39</maximum><center>20</center>
+</kspace_encoding_step_1></encodingLimits><trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"""
+
+
+@pytest.fixture
+def published(tmp_path) -> Path:
+    """A file in exactly the format that fastMRI publishes, with its reference."""
+    coil_images = simulated_maps(5, READOUT, PHASE, seed=2) * head_phantom(3, READOUT)[:, 26 : 26 + PHASE]
+    kspace = fft2c(coil_images.repeat(2, 1, 1, 1)).numpy().copy()
+    kspace[..., :2] = kspace[..., 42:] = 0
+    images = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(kspace, axes=(-2, -1)), norm="ortho"), axes=(-2, -1))
+    rss = np.sqrt((np.abs(images) ** 2).sum(1))[:, 24:72, 2:42]
+    path = tmp_path / "file1000001.h5"
+    with h5py.File(path, "w") as file:
+        file["kspace"] = kspace
+        file["reconstruction_rss"] = rss.astype(np.float32)
+        file["ismrmrd_header"] = HEADER
+        file.attrs.update({"acquisition": "AXT2", "max": rss.max(), "norm": 1.0, "patient_id": "0a1b"})
+    return path
+
+
+def test_conventions_of_fastmri(published):
+    k = read_fastmri(published)
+    assert (len(k), *k.kspace[0].shape) == (2, 5, 48, PHASE)  # the readout is cropped, the phase is not
+    assert k.crop == RECON and k.fully_sampled and k.encoded_lines == 40
+    assert k.mask[0].nonzero().flatten().tolist() == list(range(2, 42))
+    assert k.geometry.voxel_size == (5, 6, 5) and not k.geometry.oriented
+    assert dict(k.attributes) == {"acquisition": "AXT2"}  # nothing that names a patient
+    with h5py.File(published) as file:
+        rss = torch.from_numpy(file["reconstruction_rss"][()])
+    torch.testing.assert_close(k.cropped(k.rss(1)), rss[1:], rtol=1e-5, atol=1e-6)
+
+
+def test_the_metrics_of_fastmri(published):
+    k = undersample(read_fastmri(published), 4, lines="fastmri", center_fraction=0.2)
+    result = reconstruct(CGSense(0.01), k)
+    with h5py.File(published) as file:
+        rss = file["reconstruction_rss"][()].astype(np.float64)
+    image = result.images.abs().numpy().astype(np.float64)
+    similarity = [structural_similarity(t, x, data_range=rss.max()) for t, x in zip(rss, image, strict=True)]
+    expected = {
+        "psnr_rss": peak_signal_noise_ratio(rss, image, data_range=rss.max()),
+        "ssim_rss": np.mean(similarity),
+        "nmse_rss": ((image - rss) ** 2).sum() / (rss**2).sum(),
+    }
+    assert {name: result.quality[name] for name in expected} == pytest.approx(expected, rel=1e-5)
+    assert expected["psnr_rss"] > 15
+
+
+def test_without_references_the_header_tells_the_size(published):
+    with h5py.File(published, "r+") as file:
+        del file["reconstruction_rss"]
+        file["mask"] = np.arange(PHASE) % 4 == 2
+    k = read_fastmri(published)
+    assert k.crop == RECON and k.kspace[0].shape[-2] == 48 and not k.fully_sampled
+    assert k.acceleration == 4
+
+
+def test_a_narrow_matrix_is_cropped_to_a_square(published):
+    with h5py.File(published, "r+") as file:
+        del file["reconstruction_rss"]
+        file["reconstruction_rss"] = np.ones((2, 48, 48), np.float32)
+    assert read_fastmri(published).crop == (PHASE, PHASE)
+
+
+def test_the_readout_of_a_two_dimensional_mask_is_not_cropped(published):
+    mask = poisson_disc(READOUT, PHASE, 2, 16, seed=0)[0].numpy()
+    with h5py.File(published, "r+") as file:
+        file["mask"] = mask
+    k = read_fastmri(published)
+    assert k.kspace[0].shape[-2] == READOUT and k.mask.ndim == 3 and k.crop == RECON
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<x>96</x>", "<x>-96</x>", "matrixSize/x: expected 1 to 65535"),
+        ("<y>264</y>", "<y>inf</y>", "expected a positive number"),
+        ("<encoding>", "<encoded>", "not an ISMRMRD header"),
+        ("<ismrmrdHeader", '<!DOCTYPE a [<!ENTITY b "c">]><ismrmrdHeader', "has a document type"),
+    ],
+)
+def test_broken_headers(published, old, new, message):
+    with h5py.File(published, "r+") as file:
+        del file["ismrmrd_header"]
+        file["ismrmrd_header"] = HEADER.replace(old, new, 1)
+    with pytest.raises(ValueError, match=message):
+        read_fastmri(published)
+
+
+def test_slices_are_read_when_needed(published):
+    k = read_fastmri(published)
+    assert [values.shape for values in k.kspace[:]] == 2 * [(5, 48, PHASE)]
+    with pytest.raises(IndexError, match="slice 2 of 2"):
+        k.kspace[2]
+    with h5py.File(published, "r+") as file:
+        del file["kspace"]
+    with pytest.raises(ValueError, match="has changed"):
+        k.kspace[0]
+
+
+FILES = {
+    "brain_mprage_4ch": ((1, 4, 256, 256), True, 1.0),
+    "brain_8ch_undersampled_R8": ((1, 8, 230, 180), False, 8.04),
+    "brain_t1_sag_1ch": ((1, 1, 256, 256), True, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_measured_files(data_root, name):
+    path = data_root / "multicoil_kspace" / f"{name}.h5"
+    shape, fully_sampled, acceleration = FILES[name]
+    k = read_fastmri(path)
+    assert (len(k), *k.kspace[0].shape) == shape and k.crop == shape[2:]
+    assert k.fully_sampled is fully_sampled
+    assert k.acceleration == pytest.approx(acceleration, abs=0.01)
+    assert k.attributes["source"]
+    with h5py.File(path) as file:
+        rss = torch.from_numpy(file["reconstruction_rss"][()])
+    torch.testing.assert_close(k.rss(0), rss, rtol=1e-5, atol=1e-5 * float(rss.max()))
+
+
+def test_calibration_region_of_a_measured_poisson_disc(data_root):
+    k = read_fastmri(data_root / "multicoil_kspace" / "brain_8ch_undersampled_R8.h5")
+    assert calibration_region(k.mask) == (slice(103, 127), slice(78, 102))
