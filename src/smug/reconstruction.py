@@ -67,9 +67,12 @@ def volume_scale(volume: Volume) -> Tensor:
     for i in range(len(volume)):
         y, mask = (volume if volume.calibration is None else volume.calibration).measured(i)
         if y.any():
-            scales.append(measurement_scale(y.to(torch.complex128), Sense(mask=mask)))
+            try:
+                scales.append(measurement_scale(y.to(torch.complex128), Sense(mask=mask)))
+            except ValueError as error:
+                raise ValueError(f"{volume.names[i]}: {error}") from None
     if not scales:
-        raise ValueError("scale: expected measurements, got zeros in all slices")
+        raise ValueError(f"{volume.name}: scale: expected measurements, got zeros in all slices")
     return common_scale(torch.cat(scales)).to(torch.float32).reshape(1, 1, 1)
 
 

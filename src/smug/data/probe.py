@@ -41,7 +41,8 @@ def walk(path: str) -> None:
             for chunk in range(min(found.id.get_num_chunks(), 1000)):
                 found.id.get_chunk_info(chunk)
         if isinstance(found, h5py.Dataset) and found.dtype.hasobject and found.ndim == 1:
-            for first in range(0, len(found), RECORDS):
+            stored = found.id.get_storage_size() // max(1, found.dtype.itemsize)
+            for first in range(0, min(len(found), stored), RECORDS):
                 found[first : first + RECORDS]
 
     with h5py.File(path, "r") as file:

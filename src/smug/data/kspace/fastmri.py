@@ -1,9 +1,8 @@
 """K-space in HDF5 as fastMRI publishes it (Zbontar et al. 2018), and the conventions that go with it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,56 +12,14 @@ from smug.data.geometry import Geometry
 from smug.data.hdf5 import dataset, opened, text
 from smug.data.kspace.header import Header, parse_header
 from smug.data.kspace.sampling import Pattern, encoded_lines, is_full, lines_around_dc, measured, nonzero
+from smug.data.kspace.slices import Slices, readout_cropped
 from smug.data.kspace.volume import Volume
-from smug.physics.fourier import fft2c, ifft2c
 
 KEPT_ATTRIBUTES = ("acquisition", "source")
 """What is kept of a file's attributes; those that may name a patient are not."""
 
 REFERENCES = ("reconstruction_rss", "reconstruction_esc")
 """Data sets of reference images, whose size is that of the cropped image."""
-
-
-@dataclass(frozen=True)
-class StoredKSpace(Sequence[Tensor]):
-    """Slices of a file's ``kspace``, complex64 ``(coil, y, x)``, read one at a time.
-
-    Of the readout's field of view the central ``rows`` pixels are kept: that removes the oversampling.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    rows: int
-
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return self.shape[0]
-
-    @overload
-    def __getitem__(self, index: int) -> Tensor: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
-    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
-        """Read a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.path}: got slice {index} of {len(self)}")
-        with opened(self.path) as file, np.errstate(over="ignore"):  # infinite values are refused by the reader
-            found = dataset(file, "kspace")
-            if found is None or found.shape != self.shape:
-                raise ValueError(f"{self.path}: kspace has changed since the file was first read")
-            values = torch.from_numpy(found[index % len(self)].astype(np.complex64))
-        return readout_cropped(values if values.ndim == 3 else values[None], self.rows)
-
-
-def readout_cropped(kspace: Tensor, rows: int) -> Tensor:
-    """Keep the central ``rows`` of the field of view along the readout y of k-space ``(..., y, x)``."""
-    height = kspace.shape[-2]
-    if rows == height:
-        return kspace
-    top = height // 2 - rows // 2
-    return fft2c(ifft2c(kspace, dim=(-2,))[..., top : top + rows, :], dim=(-2,))
 
 
 def read_fastmri(path: str | Path) -> Volume:
@@ -83,7 +40,7 @@ def read_fastmri(path: str | Path) -> Volume:
         header = _read_header(file)
         crop = _crop(file, header, shape[-2:])
         attributes = {name: str(file.attrs[name])[:200] for name in KEPT_ATTRIBUTES if name in file.attrs}
-    pattern = measured(nonzero(StoredKSpace(path, shape, shape[-2]), f"{path}: kspace"), given)
+    pattern = measured(nonzero(_slices(path, shape, shape[-2]), f"{path}: kspace"), given)
     limits = _encoding_limits(header, shape[-1])
     if limits is not None:
         index = np.arange(shape[-1])
@@ -97,7 +54,7 @@ def read_fastmri(path: str | Path) -> Volume:
     rows = min(crop[0], shape[-2]) if lines else shape[-2]
     return Volume(
         name=path.stem,
-        kspace=StoredKSpace(path, shape, rows),
+        kspace=_slices(path, shape, rows),
         mask=torch.from_numpy(pattern)[None],
         encoded_lines=encoded,
         fully_sampled=lines and is_full(pattern, encoded),
@@ -105,6 +62,20 @@ def read_fastmri(path: str | Path) -> Volume:
         geometry=_geometry(header),
         attributes=attributes,
     )
+
+
+def _slices(path: Path, shape: tuple[int, ...], rows: int) -> Slices:
+    """The slices of ``kspace``, complex64 ``(coil, y, x)``, of whose readout the central ``rows`` pixels are kept."""
+    return Slices(shape[0], partial(_read_slice, path, shape, rows))
+
+
+def _read_slice(path: Path, shape: tuple[int, ...], rows: int, index: int) -> Tensor:
+    with opened(path) as file, np.errstate(over="ignore"):  # infinite values are refused when the file is read
+        found = dataset(file, "kspace")
+        if found is None or found.shape != shape:
+            raise ValueError(f"{path}: kspace has changed since the file was first read")
+        values = torch.from_numpy(found[index].astype(np.complex64))
+    return readout_cropped(values if values.ndim == 3 else values[None], rows)
 
 
 def _shape(file: Any) -> tuple[int, ...]:

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from smug.data.hdf5 import opened
 from smug.data.kspace.acquisitions import Rows, acquisitions, readouts
-from smug.data.kspace.fastmri import readout_cropped
 from smug.data.kspace.header import Header
 from smug.data.kspace.sampling import ISOLATED_ZEROS, Pattern
-from smug.data.kspace.slices import Slices, check_mask, check_slice
+from smug.data.kspace.slices import Slices, check_mask, check_slice, readout_cropped
 
 CUT_MARGIN = 4
 """Entries next to the cut of an asymmetric echo that are not counted as measured where the readout is cropped.

@@ -7,6 +7,8 @@ from typing import overload
 
 from torch import Tensor
 
+from smug.physics.fourier import fft2c, ifft2c
+
 MAX_SLICE_BYTES = 2**30
 """Largest k-space of a slice that is read, in bytes."""
 
@@ -43,6 +45,18 @@ class Slices(Sequence[Tensor]):
         if not -self.length <= index < self.length:
             raise IndexError(f"got slice {index} of {self.length}")
         return self.read(index % self.length)
+
+
+def readout_cropped(kspace: Tensor, rows: int) -> Tensor:
+    """Keep the central ``rows`` of the field of view along the readout y of k-space ``(..., y, x)``.
+
+    That removes the readout's oversampling.
+    """
+    height = kspace.shape[-2]
+    if rows == height:
+        return kspace
+    top = height // 2 - rows // 2
+    return fft2c(ifft2c(kspace, dim=(-2,))[..., top : top + rows, :], dim=(-2,))
 
 
 def check_slice(shape: Sequence[int], where: str) -> None:

@@ -93,7 +93,12 @@ class Volume:
         source = self if self.calibration is None else self.calibration
         y, mask = source.measured(index)
         largest = y.abs().max()
-        return maps(y / largest, mask) if largest > 0 else torch.zeros_like(y)
+        if not largest > 0:
+            return torch.zeros_like(y)
+        try:
+            return maps(y / largest, mask)
+        except ValueError as error:
+            raise ValueError(f"{self.names[index]}: {error}") from None
 
     def cropped(self, images: Tensor) -> Tensor:
         """Return what is kept of images ``(..., y, x)``: their central part, as in fastMRI."""
