@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smug.data.kspace.volume import MapsEstimator, Remembered, Volume
+from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import stacked
 from smug.data.simulate import named_seed
+from smug.data.slices import remembered
 from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
@@ -105,7 +106,7 @@ def reconstruct(
     scale = volume_scale(volume)
     f = Normalised(getattr(model, "reconstructor", model), scale=lambda y, A: scale.to(y.device))
     estimator = {} if maps is None else {"maps": maps}
-    volume = replace(volume, kspace=Remembered(volume.kspace))
+    volume = replace(volume, kspace=remembered(volume.kspace))
     images: list[Tensor] = []
     targets: list[Tensor] = []
     roots: list[Tensor] = []

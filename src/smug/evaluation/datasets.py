@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from smug.data.images.sets import load_images
-from smug.data.prepared.set import PreparedSet, UndersampledSlices, is_prepared
+from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
 from smug.evaluation.tuning import tuned
@@ -70,7 +70,7 @@ def prepared_set(folder: str | Path, split: str, acquisition: Acquisition, *, co
         "settings": data.manifest.settings,
         "masks": {name: getattr(acquisition, name) for name in ("mask", "acceleration", "center_fraction")},
     }
-    return TestSet(UndersampledSlices(data, slices, acquisition), subjects, description)
+    return TestSet(undersampled_slices(data, slices, acquisition), subjects, description)
 
 
 def simulated_set(

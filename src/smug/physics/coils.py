@@ -70,13 +70,7 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     Raises ValueError for k-space that is not finite or vanishes in the region, for shapes that do not agree,
     and for fewer than 4 central lines along an axis that is not full.
     """
-    if y.ndim != 4 or not y.is_complex():
-        raise ValueError(f"got k-space {y.dtype} {tuple(y.shape)}, expected complex (batch, coil, y, x)")
-    expected = (y.shape[-1],) if mask.ndim == 2 else tuple(y.shape[-2:])
-    if tuple(mask.shape[1:]) != expected or mask.shape[0] not in (1, y.shape[0]):
-        raise ValueError(f"got a mask {tuple(mask.shape)} that does not fit k-space {tuple(y.shape)}")
-    if not bool(torch.isfinite(torch.view_as_real(y)).all()):
-        raise ValueError("got k-space with NaN or infinite values, expected finite measurements")
+    check_calibration_data(y, mask)
     if not window >= 0:
         raise ValueError(f"got window={window}, expected a Kaiser shape parameter of at least 0 (0 is no taper)")
 
@@ -98,6 +92,19 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
         raise ValueError("got k-space that is zero in the whole calibration region, expected a signal")
     maps: Tensor = coil_images / rss.clamp(min=torch.finfo(rss.dtype).tiny)
     return maps
+
+
+def check_calibration_data(y: Tensor, mask: Tensor) -> None:
+    """Raise ValueError unless ``y`` is finite complex k-space ``(batch, coil, y, x)`` that fits its sampling mask."""
+    if y.ndim != 4 or y.dtype not in (torch.complex64, torch.complex128) or 0 in y.shape:
+        raise ValueError(
+            f"got k-space {y.dtype} {tuple(y.shape)}, expected complex64 or complex128 (batch, coil, y, x), not empty"
+        )
+    expected = (y.shape[-1],) if mask.ndim == 2 else tuple(y.shape[-2:])
+    if tuple(mask.shape[1:]) != expected or mask.shape[0] not in (1, y.shape[0]):
+        raise ValueError(f"got a mask {tuple(mask.shape)} that does not fit k-space {tuple(y.shape)}")
+    if not bool(torch.isfinite(torch.view_as_real(y)).all()):
+        raise ValueError("got k-space with NaN or infinite values, expected finite measurements")
 
 
 def _taper(size: int, length: int, beta: float, like: Tensor) -> Tensor:

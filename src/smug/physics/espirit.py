@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smug.physics.coils import MIN_CALIBRATION
+from smug.physics.coils import MIN_CALIBRATION, check_calibration_data
 from smug.physics.masks import calibration_region
 
 COARSE = 64
@@ -92,7 +92,7 @@ def espirit(y: Tensor, mask: Tensor, settings: Espirit = Espirit()) -> CoilMaps:
     A slice without signal has eigenvalues and maps of 0. Raises ValueError for k-space that is not finite, for shapes
     that do not agree, and for fewer than 4 central lines along an axis that is not full.
     """
-    _check(y, mask)
+    check_calibration_data(y, mask)
     slices = [_one_slice(y[i], mask[i : i + 1] if len(mask) > 1 else mask, settings) for i in range(len(y))]
     maps, eigenvalues, kernels = zip(*slices, strict=True)
     return CoilMaps(torch.stack(maps), torch.stack(eigenvalues), kernels)
@@ -224,15 +224,3 @@ def _interpolate(s: Tensor, sizes: Sequence[int], steps: Sequence[int]) -> Tenso
         distance = torch.arange(n)[:, None] / step - torch.arange(math.ceil(n / step))
         hats.append((1 - distance.abs()).clamp(min=0).to(s))
     return _fourier_sum(s, hats)
-
-
-def _check(y: Tensor, mask: Tensor) -> None:
-    if y.ndim != 4 or y.dtype not in (torch.complex64, torch.complex128) or 0 in y.shape:
-        raise ValueError(
-            f"got k-space {y.dtype} {tuple(y.shape)}, expected complex64 or complex128 (batch, coil, y, x), not empty"
-        )
-    expected = (y.shape[-1],) if mask.ndim == 2 else tuple(y.shape[-2:])
-    if tuple(mask.shape[1:]) != expected or mask.shape[0] not in (1, y.shape[0]):
-        raise ValueError(f"got a mask {tuple(mask.shape)} that does not fit k-space {tuple(y.shape)}")
-    if not bool(torch.isfinite(torch.view_as_real(y)).all()):
-        raise ValueError("got k-space with NaN or infinite values, expected finite measurements")

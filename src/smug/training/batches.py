@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smug.data.images.sets import Images, load_images
-from smug.data.prepared.set import PreparedSet, UndersampledSlices, is_prepared
+from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan
 from smug.data.simulate import named_scans, simulate
 from smug.training.config import DataConfig
@@ -68,7 +68,7 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
     for source in distinct:
         if source in sets:
             data = sets[source].data
-            validation.extend(UndersampledSlices(data, data.slices("val", share), config.acquisition))
+            validation.extend(undersampled_slices(data, data.slices("val", share), config.acquisition))
         else:
             held = load_images(source, "val", config.size, count=share, root=root)
             validation.extend(named_scans(held.images, held.names, config.acquisition))

@@ -10,7 +10,7 @@ import torch
 from smug.bench.prepare import write_volume
 from smug.data.prepared.manifest import Manifest
 from smug.data.prepared.prepare import prepare
-from smug.data.prepared.set import PreparedSet, UndersampledSlices, is_prepared
+from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition, named_seed
 from smug.physics.masks import random_lines
@@ -76,8 +76,8 @@ def test_a_mask_of_padding_keeps_nothing_of_it(folder):
 
 def test_undersampled_slices_are_a_function_of_their_names(folder):
     data = PreparedSet.open(folder)
-    scans = UndersampledSlices(data, data.slices("train"), ACQUISITION)
-    again = UndersampledSlices(data, data.slices("train")[2:], ACQUISITION)
+    scans = undersampled_slices(data, data.slices("train"), ACQUISITION)
+    again = undersampled_slices(data, data.slices("train")[2:], ACQUISITION)
     assert len(scans) == 4 and [scan.id[0] for scan in scans] == ["a-000", "a-001", "b-000", "b-001"]
     assert torch.equal(scans[2].y, again[0].y) and torch.equal(scans[-1].y, scans[1:][2].y)
     assert not torch.equal(scans[0].A.mask, scans[1].A.mask)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smug.data.geometry import Geometry
 from smug.data.hdf5 import dataset, opened
-from smug.data.images.volume import ImageVolume, StoredSlices, check_stored, numbered, parsing
+from smug.data.images.volume import ImageVolume, check_stored, numbered, parsing, stored_slices
 
 VOXEL_SIZE = "voxel_mm_row_col_slice"
 """Attribute of a magnitude data set: the size of a voxel along y, x and slice in mm."""
@@ -46,7 +46,7 @@ def _complex_volumes(path: Path, file: Any) -> Iterator[ImageVolume]:
     names = numbered(where, count)
     for subject, own in rows.items():
         shape, read = (len(own), height, width), partial(_complex_slice, path, tuple(own))
-        slices = StoredSlices(f"{path}: image_ri of subject {subject}", shape, read)
+        slices = stored_slices(f"{path}: image_ri of subject {subject}", shape, read)
         name = where if len(rows) == 1 else f"{where}-{subject}"
         yield ImageVolume(name, subject, tuple(names[i] for i in own), slices)
 
@@ -57,7 +57,7 @@ def _magnitude_volumes(path: Path, file: Any) -> Iterator[ImageVolume]:
         if found.ndim == 3:
             where = f"{path}: {name}"
             check_stored(where, found.shape, found.dtype, kinds="iuf")
-            slices = StoredSlices(where, found.shape, partial(_magnitude_slice, path, name))
+            slices = stored_slices(where, found.shape, partial(_magnitude_slice, path, name))
             subject = str(found.attrs.get("patient", name))
             yield ImageVolume(name, subject, numbered(name, len(slices)), slices, _geometry(found, where))
 

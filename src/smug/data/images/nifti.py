@@ -16,11 +16,11 @@ from smug.data.hdf5 import MAX_BYTES
 from smug.data.images.volume import (
     ImageVolume,
     ReadSlice,
-    StoredSlices,
     check_stored,
     mapped_slice,
     numbered,
     parsing,
+    stored_slices,
 )
 
 MAX_GZIP_BYTES = 2 * 2**30
@@ -64,7 +64,7 @@ def read_nifti(path: Path) -> ImageVolume:
     if slope is not None:
         read = partial(_scaled, read, slope, intercept)
     name = path.name[: -len(".nii.gz" if compressed else ".nii")]
-    return ImageVolume(name, name, numbered(name, shape[0]), StoredSlices(str(path), shape, read), geometry)
+    return ImageVolume(name, name, numbered(name, shape[0]), stored_slices(str(path), shape, read), geometry)
 
 
 def nifti_bytes(

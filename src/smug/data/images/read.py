@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from smug.data.images.volume import ImageVolume, StoredSlices, check_stored, mapped_slice, numbered, parsing
+from smug.data.images.volume import ImageVolume, check_stored, mapped_slice, numbered, parsing, stored_slices
+from smug.data.slices import Slices
 
 PNG_COLOURS = {2: "colour", 3: "a palette", 4: "grey with transparency", 6: "colour with transparency"}
 """Kinds of picture that are not read, by PNG's number."""
@@ -70,7 +72,7 @@ def _npy(path: Path) -> tuple[ImageVolume, ...]:
     read = partial(mapped_slice, path, dtype, offset, shape, "F" if is_fortran else "C")
     with parsing(path, "npy"):
         read(0)
-    return (_volume(path, StoredSlices(str(path), shape, read)),)
+    return (_volume(path, stored_slices(str(path), shape, read)),)
 
 
 def _png(path: Path) -> tuple[ImageVolume, ...]:
@@ -83,7 +85,7 @@ def _png(path: Path) -> tuple[ImageVolume, ...]:
         raise ValueError(f"{path}: expected grey of 8 or 16 bits, got {got} of {bits}: convert it first")
     shape = (1, height, width)
     check_stored(str(path), shape, np.dtype(np.uint16))
-    return (_volume(path, StoredSlices(str(path), shape, partial(_png_slice, path))),)
+    return (_volume(path, stored_slices(str(path), shape, partial(_png_slice, path))),)
 
 
 def _png_slice(path: Path, index: int) -> NDArray[Any]:
@@ -93,5 +95,5 @@ def _png_slice(path: Path, index: int) -> NDArray[Any]:
         return np.array(image)
 
 
-def _volume(path: Path, slices: StoredSlices) -> ImageVolume:
+def _volume(path: Path, slices: Slices[Tensor]) -> ImageVolume:
     return ImageVolume(path.stem, path.stem, numbered(path.stem, len(slices)), slices)

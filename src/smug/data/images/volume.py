@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from smug.data.geometry import Geometry
 from smug.data.hdf5 import MAX_BYTES
+from smug.data.slices import Slices
 
 MAX_PIXELS = 2**26
 """Largest slice that is read, in pixels."""
@@ -39,40 +41,23 @@ class ImageVolume:
     geometry: Geometry = field(default_factory=Geometry.spaced)
 
 
-@dataclass(frozen=True, eq=False)
-class StoredSlices(Sequence[Tensor]):
-    """Slices of a file, complex64 ``(y, x)``, read one at a time.
+def stored_slices(where: str, shape: tuple[int, int, int], read: ReadSlice) -> Slices[Tensor]:
+    """Return slices of a file, complex64 ``(y, x)``, read one at a time.
 
     ``shape`` is ``(slices, y, x)``; ``where`` names the file in errors. A slice that is not finite in single precision
     raises ValueError.
     """
+    return Slices(shape[0], partial(_checked_slice, where, shape[1:], read))
 
-    where: str
-    shape: tuple[int, int, int]
-    read: ReadSlice
 
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return self.shape[0]
-
-    @overload
-    def __getitem__(self, index: int) -> Tensor: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
-    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
-        """Read a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.where}: got slice {index} of {len(self)}")
-        number = index % len(self)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is refused
-            values = self.read(number).astype(np.complex64)
-        if values.shape != self.shape[1:]:
-            raise ValueError(f"{self.where}: has changed since it was first read")
-        if not np.isfinite(values).all():
-            raise ValueError(f"{self.where}: slice {number}: expected finite numbers, got NaN or infinite ones")
-        return torch.from_numpy(values)
+def _checked_slice(where: str, shape: tuple[int, int], read: ReadSlice, index: int) -> Tensor:
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is refused
+        values = read(index).astype(np.complex64)
+    if values.shape != shape:
+        raise ValueError(f"{where}: has changed since it was first read")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{where}: slice {index}: expected finite numbers, got NaN or infinite ones")
+    return torch.from_numpy(values)
 
 
 def numbered(name: str, count: int) -> tuple[str, ...]:

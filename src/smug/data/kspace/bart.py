@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.sampling import Pattern, encoded_lines, is_full, measured, signal
-from smug.data.kspace.slices import Slices, check_mask, check_slice
+from smug.data.kspace.slices import check_mask, check_slice
 from smug.data.kspace.volume import Volume
+from smug.data.slices import Slices
 from smug.physics.coils import MAX_CALIBRATION
 
 DIMENSIONS = 16
@@ -41,7 +42,7 @@ class StoredBlocks:
     lines: slice
 
     @property
-    def kspace(self) -> Slices:
+    def kspace(self) -> Slices[Tensor]:
         """The slices, each read when needed."""
         return Slices(len(self.blocks), self.read)
 

@@ -12,8 +12,9 @@ from smug.data.geometry import Geometry
 from smug.data.hdf5 import dataset, opened, text
 from smug.data.kspace.header import Header, parse_header
 from smug.data.kspace.sampling import Pattern, encoded_lines, is_full, lines_around_dc, measured, nonzero
-from smug.data.kspace.slices import Slices, readout_cropped
+from smug.data.kspace.slices import readout_cropped
 from smug.data.kspace.volume import Volume
+from smug.data.slices import Slices
 
 KEPT_ATTRIBUTES = ("acquisition", "source")
 """What is kept of a file's attributes; those that may name a patient are not."""
@@ -64,7 +65,7 @@ def read_fastmri(path: str | Path) -> Volume:
     )
 
 
-def _slices(path: Path, shape: tuple[int, ...], rows: int) -> Slices:
+def _slices(path: Path, shape: tuple[int, ...], rows: int) -> Slices[Tensor]:
     """The slices of ``kspace``, complex64 ``(coil, y, x)``, of whose readout the central ``rows`` pixels are kept."""
     return Slices(shape[0], partial(_read_slice, path, shape, rows))
 

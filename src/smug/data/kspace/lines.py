@@ -14,7 +14,8 @@ from smug.data.hdf5 import opened
 from smug.data.kspace.acquisitions import Rows, acquisitions, readouts
 from smug.data.kspace.header import Header
 from smug.data.kspace.sampling import ISOLATED_ZEROS, Pattern
-from smug.data.kspace.slices import Slices, check_mask, check_slice, readout_cropped
+from smug.data.kspace.slices import check_mask, check_slice, readout_cropped
+from smug.data.slices import Slices
 
 CUT_MARGIN = 4
 """Entries next to the cut of an asymmetric echo that are not counted as measured where the readout is cropped.
@@ -94,7 +95,7 @@ class StoredLines:
     whitening: Tensor | None = None
 
     @property
-    def kspace(self) -> Slices:
+    def kspace(self) -> Slices[Tensor]:
         """The slices, each read when needed."""
         return Slices(len(self.rows), self.read)
 

@@ -1,9 +1,7 @@
-"""Slices that are read from a file when they are needed."""
+"""How large a slice of k-space may be, and its readout."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -14,37 +12,6 @@ MAX_SLICE_BYTES = 2**30
 
 MAX_MASK_BYTES = 2**30
 """Largest mask of all slices, in bytes."""
-
-
-@dataclass(frozen=True)
-class Slices(Sequence[Tensor]):
-    """A sequence of ``length`` slices, each read anew by ``read(index)``.
-
-    Nothing is kept. Where ``read`` can be pickled (a function of a module, or a ``functools.partial`` of one), so can
-    the sequence, and worker processes read their own slices.
-
-    >>> Slices(3, lambda index: index**2)[-1]
-    4
-    """
-
-    length: int
-    read: Callable[[int], Tensor]
-
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return self.length
-
-    @overload
-    def __getitem__(self, index: int) -> Tensor: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
-    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
-        """Read a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.length))]
-        if not -self.length <= index < self.length:
-            raise IndexError(f"got slice {index} of {self.length}")
-        return self.read(index % self.length)
 
 
 def readout_cropped(kspace: Tensor, rows: int) -> Tensor:

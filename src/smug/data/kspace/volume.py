@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self, overload
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -104,30 +104,6 @@ class Volume:
         """Return what is kept of images ``(..., y, x)``: their central part, as in fastMRI."""
         (height, width), (top, left) = self.crop, crop_corner(images.shape[-2:], self.crop)
         return images[..., top : top + height, left : left + width]
-
-
-class Remembered(Sequence[Tensor]):
-    """Slices of which the last that was read stays in memory: it is often read again."""
-
-    def __init__(self, slices: Sequence[Tensor]) -> None:
-        self.slices = slices
-        self.last: tuple[int, Tensor] | None = None
-
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return len(self.slices)
-
-    @overload
-    def __getitem__(self, index: int) -> Tensor: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
-    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
-        """Read a slice, unless it is the last one."""
-        if isinstance(index, slice):
-            return self.slices[index]
-        if self.last is None or self.last[0] != index:
-            self.last = index, self.slices[index]
-        return self.last[1]
 
 
 def crop_corner(shape: Sequence[int], crop: Sequence[int]) -> tuple[int, int]:

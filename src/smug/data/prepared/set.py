@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Self, overload
+from typing import Self
 
 from torch import Tensor
 from torch.nn.functional import pad
@@ -14,6 +15,7 @@ from smug.data.prepared.manifest import AGAIN, MANIFEST, Entry, Manifest
 from smug.data.prepared.splits import SPLITS
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_seed
+from smug.data.slices import Slices
 from smug.physics.sense import Sense
 
 
@@ -108,35 +110,21 @@ class PreparedSet:
         return replace(full, y=A.sampled * full.y, A=A)
 
 
-@dataclass(frozen=True, eq=False)
-class UndersampledSlices(Sequence[Scan]):
-    """Scans of slices of a set, read when needed, whose masks depend on the slices' names only.
+def undersampled_slices(data: PreparedSet, slices: Sequence[PreparedSlice], acquisition: Acquisition) -> Slices[Scan]:
+    """Return scans of slices of a set, read when needed, whose masks depend on the slices' names only.
 
     Kind, acceleration and center_fraction of the masks are those of the ``acquisition``. The scans are divided by the
     scale of their volume, so that its images have a magnitude of about 1.
     """
+    return Slices(len(slices), partial(_undersampled, data, slices, acquisition))
 
-    data: PreparedSet
-    slices: tuple[PreparedSlice, ...]
-    acquisition: Acquisition
 
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return len(self.slices)
-
-    @overload
-    def __getitem__(self, index: int) -> Scan: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
-    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
-        """Read a slice."""
-        if isinstance(index, slice):
-            return replace(self, slices=self.slices[index])
-        which = self.slices[index]
-        # the mask that :func:`smug.data.simulate.simulate` gives a slice of this name
-        mask = which.mask(self.acquisition, named_seed("mask", named_seed(which.name)))
-        scan = self.data.scan(which, mask)
-        return replace(scan, y=scan.y / which.volume.scale, target=scan.truth / which.volume.scale)
+def _undersampled(data: PreparedSet, slices: Sequence[PreparedSlice], acquisition: Acquisition, index: int) -> Scan:
+    which = slices[index]
+    # the mask that :func:`smug.data.simulate.simulate` gives a slice of this name
+    mask = which.mask(acquisition, named_seed("mask", named_seed(which.name)))
+    scan = data.scan(which, mask)
+    return replace(scan, y=scan.y / which.volume.scale, target=scan.truth / which.volume.scale)
 
 
 def is_prepared(source: str | Path) -> bool:

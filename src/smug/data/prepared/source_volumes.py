@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from smug.data.hdf5 import opened
 from smug.data.images.read import read_images
 from smug.data.images.volume import numbered
@@ -18,14 +16,9 @@ from smug.data.prepared.sources import KSPACE, own_folders, safe, stem
 from smug.data.prepared.splits import subject_of
 from smug.data.simulate import Acquisition
 from smug.physics.coils import maps_from_calibration
-from smug.physics.espirit import espirit
+from smug.physics.espirit import espirit_maps
 
-
-def _espirit(y: Tensor, mask: Tensor) -> Tensor:
-    return espirit(y, mask).maps
-
-
-ESTIMATORS: Mapping[str, MapsEstimator] = {"espirit": _espirit, "calibration": maps_from_calibration}
+ESTIMATORS: Mapping[str, MapsEstimator] = {"espirit": espirit_maps, "calibration": maps_from_calibration}
 """How coil maps are estimated, by name."""
 
 CALIBRATION_LINES = 24
