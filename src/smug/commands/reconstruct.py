@@ -58,6 +58,9 @@ class Reconstruct(Common):
 
             write_figure(self.maps_figure, slice_maps_figure(volume, len(volume) // 2))
         sigma = None if self.replicas == 0 else self.noise_sigma or volume.noise_sigma
+        if sigma is not None:
+            told = f"its map takes {self.replicas} more reconstructions; --replicas 0 for none"
+            console().print(f"Receiver noise {sigma:.3g}: {told}.")
         with progress("Reconstructing", len(volume)) as advance:
             result = reconstruct(
                 moved(model, device),
