@@ -37,7 +37,9 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises, and what its users raise
+        if isinstance(error, ValueError) and str(error).startswith(str(path)):
+            raise
         reason = str(error).strip("'\"")
         raise ValueError(f"{path}: the HDF5 file is damaged or not complete: copy it again ({reason})") from error
 

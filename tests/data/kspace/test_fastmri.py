@@ -442,3 +442,14 @@ def test_measured_files(data_root, name):
 def test_calibration_region_of_a_measured_poisson_disc(data_root):
     k = read_fastmri(data_root / "multicoil_kspace" / "brain_8ch_undersampled_R8.h5")
     assert calibration_region(k.mask) == (slice(103, 127), slice(78, 102))
+
+
+def test_what_h5py_refuses_names_the_file(save, full, monkeypatch):
+    path = save(full)
+
+    def refuse(*_):
+        raise ValueError("Insufficient precision in available types to represent (31, 23, 8, 0, 23)")
+
+    monkeypatch.setattr("smug.data.kspace.fastmri.dataset", refuse)
+    with pytest.raises(ValueError, match=rf"{path}: the HDF5 file is damaged.*Insufficient precision"):
+        read_fastmri(path)
