@@ -15,6 +15,7 @@ from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
 from smug.physics import masks
+from smug.physics.espirit import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
@@ -87,7 +88,7 @@ def reconstruct(
     device: torch.device | str = "cpu",
     noise_sigma: float | None = None,
     replicas: int = 32,
-    maps: MapsEstimator | None = None,
+    maps: MapsEstimator = espirit_maps,
     advance: Callable[[int], None] | None = None,
 ) -> Reconstruction:
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
@@ -96,8 +97,7 @@ def reconstruct(
     :func:`volume_scale`, so there is no step between slices. Its networks are on ``device``. Each slice's noise depends
     on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``,
     the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`.
-    ``maps`` estimates coil maps, by default as :meth:`smug.data.kspace.volume.Volume.scan` does. ``advance`` is called
-    with the number of slices that are done anew.
+    ``maps`` estimates coil maps. ``advance`` is called with the number of slices that are done anew.
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """
@@ -105,7 +105,6 @@ def reconstruct(
         raise ValueError(f"batch: expected at least one slice at a time, got {batch}")
     scale = volume_scale(volume)
     f = Normalised(getattr(model, "reconstructor", model), scale=lambda y, A: scale.to(y.device))
-    estimator = {} if maps is None else {"maps": maps}
     volume = replace(volume, kspace=remembered(volume.kspace))
     images: list[Tensor] = []
     targets: list[Tensor] = []
@@ -115,7 +114,7 @@ def reconstruct(
         rows = range(first, min(first + batch, len(volume)))
         scans = []
         for i in rows:
-            scans.append(volume.scan(i, **estimator))
+            scans.append(volume.scan(i, maps))
             if volume.fully_sampled:
                 roots.append(volume.rss(i))
         scan = stacked(scans)

@@ -56,16 +56,11 @@ def stacked(scans: Sequence[Scan]) -> Scan:
     if len(scans) == 1:
         return scans[0]
     targets = [scan.target for scan in scans if scan.target is not None]
-    mask, maps = (
-        torch.cat([part.expand(len(scan.id), *part.shape[1:]) for scan, part in rows])
-        for rows in (
-            [(scan, scan.A.mask) for scan in scans],
-            [(scan, scan.A.maps) for scan in scans],
-        )
-    )
+    masks = [scan.A.mask.expand(len(scan.id), *scan.A.mask.shape[1:]) for scan in scans]
+    maps = [scan.A.maps.expand(len(scan.id), *scan.A.maps.shape[1:]) for scan in scans]
     return Scan(
         torch.cat([scan.y for scan in scans]),
-        Sense(mask=mask, maps=maps),
+        Sense(mask=torch.cat(masks), maps=torch.cat(maps)),
         torch.cat(targets) if len(targets) == len(scans) else None,
         tuple(name for scan in scans for name in scan.id),
     )
