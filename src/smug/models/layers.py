@@ -46,7 +46,7 @@ def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int, dtype
     height, width = x.shape[-2:]
     channels = functional.pad(as_channels(x).to(dtype), (0, -width % multiple, 0, -height % multiple))
     correction = network(channels.contiguous(memory_format=torch.channels_last))
-    return x + as_image(correction[..., :height, :width]).to(x.dtype)
+    return x + as_image(correction[..., :height, :width].to(x.real.dtype))
 
 
 def start_at_zero(layer: nn.Conv2d) -> nn.Conv2d:
