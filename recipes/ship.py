@@ -12,7 +12,7 @@ import torch
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
 from smug.training.runs import load_weights, save_weights
-from smug.training.trainer import validate
+from smug.training.validation import validate
 from smug.zoo import SHIPPED, shipped
 
 scans = simulated_set("phantom", "val", 128, Acquisition(), count=8).scans
@@ -20,7 +20,7 @@ for name in SHIPPED:
     run = load_weights(Path(sys.argv[1]) / name)
     new = shipped(name).with_suffix(".new")
     notes = {key: run.metadata[key] for key in ("update", "validation_psnr")}
-    save_weights(new, run.reconstructor, run.config, half=True, **notes)
+    save_weights(new, run.reconstructor, run.config, notes, half=True)
     single, half = (validate(model.reconstructor, scans, torch.device("cpu")) for model in (run, load_weights(new)))
     print(f"{name}: {single:.4f} dB in single, {half:.4f} dB in half precision")
     if abs(single - half) > 0.01:

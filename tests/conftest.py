@@ -1,6 +1,10 @@
 """What every test shares: the device, the seeded generator, the data folder, and their options."""
 
 import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -53,3 +57,33 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip("needs MRI data: set SMUG_DATA to its folder")
     return root
+
+
+@pytest.fixture
+def ranks(tmp_path: Path) -> Callable[..., list[tuple[int, str, str]]]:
+    """Run ``python *arguments`` once per rank, as torchrun does; return every rank's status, output and errors."""
+
+    def run(*arguments: str, world: int = 2) -> list[tuple[int, str, str]]:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        group = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        usual = {**os.environ, **group, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        processes = [
+            subprocess.Popen(
+                [sys.executable, *arguments],
+                env={**usual, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(world)
+        ]
+        try:
+            return [(process.wait(100), process.stdout.read(), process.stderr.read()) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.communicate()
+
+    return run

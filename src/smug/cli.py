@@ -38,9 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = tyro.extras.subcommand_cli_from_dict({**COMMANDS}, prog="smug", description=DESCRIPTION, args=argv)
     from torch import OutOfMemoryError
 
+    from smug.stopping import Stopped
+
     try:
         with _terminable():
             command.run()
+    except Stopped as stopped:
+        return _failed(str(stopped), 128 + stopped.signal)
     except Terminated:
         return _failed("terminated; nothing half-written is left", 143)
     except KeyboardInterrupt:

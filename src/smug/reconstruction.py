@@ -19,6 +19,7 @@ from smug.physics.espirit import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.training.range import TrainingRange
 
 RATE_TOLERANCE = 0.1
 """How far the acceleration may be from that of training, relative, without a warning."""
@@ -140,29 +141,39 @@ def range_warnings(model: Any, shape: Sequence[int], mask: Tensor, *, accelerati
     ``shape`` is that of its k-space, ``(..., coil, y, x)``. ``acceleration`` is the true one (see
     :attr:`smug.data.kspace.volume.Volume.acceleration`), by default that of the mask. A model without weights has none.
     """
-    config = getattr(model, "config", None)
-    if config is None:
+    trained = getattr(model, "range", None)
+    if not isinstance(trained, TrainingRange):
         return []
-    size, trained = config.data.size, config.data.acquisition
     coils, height, width = shape[-3:]
     rate = float(masks.acceleration(mask)[0]) if acceleration is None else acceleration
-    kind, trained_kind = ("line mask" if lines else "2-D mask" for lines in (mask.ndim == 2, trained.mask != "poisson"))
+    kind = "line mask" if mask.ndim == 2 else "2-D mask"
+    kinds = sorted({"2-D mask" if name == "poisson" else "line mask" for name in trained.masks})
+    rates = trained.accelerations
     compared = [
-        ("matrix size", f"{height} x {width}", f"{size} x {size}", (height, width) == (size, size)),
-        ("number of coils", f"{coils}", f"{trained.coils}", coils == trained.coils),
+        ("matrix size", f"{height} x {width}", _matrices(trained), trained.has_matrix(height, width)),
+        ("number of coils", f"{coils}", trained.coils, coils in trained.coils),
         (
             "acceleration",
             f"{rate:.2f}",
-            f"{trained.acceleration:.2f}",
-            abs(rate / trained.acceleration - 1) <= RATE_TOLERANCE,
+            [f"{each:.2f}" for each in rates],
+            any(abs(rate / each - 1) <= RATE_TOLERANCE for each in rates),
         ),
-        ("sampling", kind, trained_kind, kind == trained_kind),
+        ("sampling", kind, kinds, kind in kinds),
     ]
     return [
-        f"{name}: got {got}, outside the training range of the weights ({expected})."
-        for name, got, expected, inside in compared
+        f"{name}: got {got}, outside the training range of the weights ({', '.join(map(str, seen))})."
+        for name, got, seen, inside in compared
         if not inside
     ]
+
+
+def _matrices(trained: TrainingRange) -> list[str]:
+    """What :meth:`smug.training.range.TrainingRange.has_matrix` goes by, in words."""
+    names, sides = [f"{height} x {width}" for height, width in trained.matrices], sorted(trained.zoomed)
+    listed = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} others"]
+    if all((side, side) in trained.matrices for side in sides):
+        return listed
+    return [*listed, f"parts of images {' to '.join(f'{side}' for side in dict.fromkeys((sides[0], sides[-1])))} wide"]
 
 
 def _check_image(image: Tensor, y: Tensor, names: tuple[str, ...]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources, util
+from importlib import resources
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.total_variation import TotalVariation
+from smug.python_file import is_function, load_function
 from smug.reconstructor import Reconstructor
 from smug.training.runs import Model, load_weights
 
@@ -46,8 +47,8 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
         return _regularised(name)
     if name in SHIPPED:
         return load_weights(shipped(name), denoiser)
-    if ".py:" in name:
-        return _function(name)
+    if is_function(name):
+        return load_function(name, "model")
     if not Path(name).exists():
         known = ", ".join((*SHIPPED, *CLASSICAL))
         raise FileNotFoundError(f"model: expected one of {known}, a run folder or a weights file, got {name!r}")
@@ -79,22 +80,6 @@ def _about(model: Model) -> str:
         f"{acquisition.coils} coils, {acquisition.acceleration:g}x {acquisition.mask} lines, "
         f"noise {acquisition.noise:g}, {config.steps} unrolling steps"
     )
-
-
-def _function(name: str) -> Reconstructor:
-    file, _, attribute = name.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise FileNotFoundError(f"model: no such file: {path}")
-    spec = util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"model: {path} is not a Python file")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    function: Callable[..., Tensor] | None = getattr(module, attribute, None)
-    if not callable(function):
-        raise ValueError(f"model: {path} has no function {attribute!r}")
-    return function
 
 
 def _regularised(name: str) -> Reconstructor:

@@ -3,11 +3,14 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
+from smug.attacks.threat import Threat
 from smug.data.phantom import head_phantom
-from smug.data.scan import Scan
+from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import Acquisition, simulate
-from smug.models.classical import CGSense
+from smug.models.classical import CGSense, ZeroFilled
 from smug.models.normalised import normalised
+from smug.models.reconstructors import MoDL
+from smug.models.unet import UNet
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 
@@ -97,3 +100,65 @@ def test_without_a_target_it_still_normalises(scan):
 def test_it_is_frozen(scan):
     with pytest.raises(FrozenInstanceError):
         scan.y = scan.y * 2
+
+
+@pytest.fixture
+def network(device):
+    """A small network with random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = UNet(4, 2)
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network.to(device)
+
+
+@pytest.mark.parametrize("mask", ["random", "poisson"])
+@pytest.mark.parametrize("method", ["zero-filled", "cg-sense", "modl"])
+def test_coils_that_saw_nothing_change_no_reconstruction(device, network, mask, method):
+    f = {"zero-filled": ZeroFilled(), "cg-sense": CGSense(0.01), "modl": MoDL(network, steps=3)}[method]
+    images = torch.stack([head_phantom(seed, (40, 32)) for seed in range(2)])
+    scan = simulate(images, Acquisition(3, mask=mask, acceleration=2.0), [5, 6], ["a", "b"]).to(device).normalised()
+    more = padded(scan, 7)
+    assert more.y.shape == more.A.maps.shape == (2, 7, 40, 32)
+    assert more.id == scan.id and more.target is scan.target and more.A.mask is scan.A.mask
+    assert not more.y[:, 3:].any() and not more.A.maps[:, 3:].any()
+    expected = f(scan.y, scan.A)
+    assert (f(more.y, more.A) - expected).abs().max() < 1e-6 * expected.abs().max()
+
+
+def test_coils_that_saw_nothing_change_no_scale_and_no_gradient(scan, network):
+    scan = scan.normalised()
+    more = padded(scan, 8)
+    torch.testing.assert_close(measurement_scale(more.y, more.A), measurement_scale(scan.y, scan.A), rtol=1e-6, atol=0)
+    for each in (scan, more):
+        network.zero_grad()
+        (MoDL(network, steps=2)(each.y, each.A) - each.truth).abs().square().mean().backward()
+        gradients = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+        if each is scan:
+            expected = gradients
+    assert (gradients - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+def test_coils_that_saw_nothing_count_in_the_sizes_of_attacks_that_are_spread_over_entries(scan):
+    """Why scans are padded for training only."""
+    more = padded(scan, 8)
+    for norm, unit, factor in [
+        ("linf", "image-max", 1),
+        ("linf", "kspace-max", 1),
+        ("l2", "kspace-l2", 1),
+        ("linf", "kspace-l2", (2 / 8) ** 0.5),
+    ]:
+        radius, padded_radius = (Threat(0.1, norm, unit).radius(each.y, each.A, each.truth) for each in (scan, more))
+        torch.testing.assert_close(padded_radius, factor * radius)
+
+
+def test_padding_fits_scans_together(scan):
+    one = Scan(scan.y[:1, :1], Sense(scan.A.mask[:1]), scan.truth[:1], ("one",))
+    both = stacked([padded(one, 2), scan])
+    assert both.y.shape == both.A.maps.shape == (4, 2, 40, 32)
+    assert torch.equal(both.A.maps[0, 0], torch.ones_like(both.A.maps[0, 0])) and not both.A.maps[0, 1].any()
+    torch.testing.assert_close(both.A.H(both.y)[:1], one.A.H(one.y))
+    assert padded(scan, 2) is scan
+    with pytest.raises(ValueError, match="coils: expected at least 2, got 1"):
+        padded(scan, 1)

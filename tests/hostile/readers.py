@@ -73,7 +73,7 @@ def read_weights(path: Path) -> None:
 
 def read_config(path: Path) -> None:
     """Load a configuration."""
-    from smug.training.config import load_config
+    from smug.training.reading import load_config
 
     load_config(str(path))
 
@@ -165,7 +165,7 @@ def _write_images(folder: Path, magnitudes: np.ndarray, images: np.ndarray) -> N
 
 
 def _write_weights(folder: Path) -> None:
-    from smug.training.config import PRESETS
+    from smug.training.presets import PRESETS
     from smug.training.methods import build
     from smug.training.runs import save_weights
 

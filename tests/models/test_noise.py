@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from smug.models.noise import complex_normal, derive, entry_seeds
+from smug.models.noise import complex_normal, complex_normal_where, derive, entry_seeds
 
 SEEDS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=6)
 
@@ -123,3 +123,12 @@ def test_the_global_generator_is_left_alone(device):
     seeds = entry_seeds(torch.Generator().manual_seed(0), 2)
     complex_normal(derive(seeds, 1), (4, 4), device=device)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_noise_of_some_entries_is_that_of_all(device, dtype):
+    kept = torch.rand(3, 16, 32, device=device, generator=torch.Generator(device).manual_seed(0)) < 0.3
+    seed = torch.tensor(2**60 + 7)
+    expected = complex_normal(seed, kept.shape, dtype, device)[kept]
+    torch.testing.assert_close(complex_normal_where(seed, kept, dtype), expected, rtol=1e-6, atol=1e-6)
+    assert complex_normal_where(seed, torch.zeros_like(kept)).shape == (0,)

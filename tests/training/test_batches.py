@@ -1,19 +1,57 @@
+from dataclasses import replace
+
+import pytest
 import torch
 
+from smug.data.images.sets import Images
+from smug.data.scan import Scan
+from smug.data.simulate import Acquisition
+from smug.training import batches
 from smug.training.batches import load_training_data
 from smug.training.config import DataConfig
 
 CONFIG = DataConfig(size=32, count=6, validation=3)
 
 
+def equal(one: Scan, other: Scan) -> bool:
+    pairs = [(scan.y, scan.A.mask, scan.A.maps, scan.truth) for scan in (one, other)]
+    return one.id == other.id and all(torch.equal(a, b) for a, b in zip(*pairs, strict=True))
+
+
 def test_a_batch_is_a_function_of_seed_and_update():
     data = load_training_data(CONFIG)
     one, other = data.batch(7, 2, seed=1), load_training_data(CONFIG).batch(7, 2, seed=1)
-    assert torch.equal(one.y, other.y)
-    assert torch.equal(one.truth, other.truth)
-    assert one.id == other.id
+    assert equal(one, other)
     assert not torch.equal(one.y, data.batch(8, 2, seed=1).y)
     assert not torch.equal(one.y, data.batch(7, 2, seed=2).y)
+
+
+@pytest.mark.parametrize("mask", ["random", "poisson"])
+@pytest.mark.parametrize("size", [32, 37])  # odd: no row begins where the last one's vectors end
+def test_a_row_is_the_same_whatever_rows_are_asked_for(size, mask):
+    acquisition = Acquisition(3, mask=mask, acceleration=1.5)
+    data = load_training_data(DataConfig(size=size, count=6, validation=1, zooms=(1, 2), acquisition=acquisition))
+    for update in (1, 2):
+        whole = data.batch(update, 5, seed=0)
+        assert data.names(update, 5, seed=0) == whole.id
+        for i in range(5):
+            assert equal(data.batch(update, 5, 0, slice(i, i + 1)), whole[i])
+        for rank in range(3):
+            mine = data.batch(update, 5, 0, slice(rank, None, 3))
+            assert mine.id == whole.id[rank::3]
+            assert torch.equal(mine.y, whole.y[rank::3]) and torch.equal(mine.truth, whole.truth[rank::3])
+
+
+def test_only_the_rows_that_are_asked_for_are_simulated(monkeypatch):
+    data, simulated = load_training_data(CONFIG), []
+    simulate = batches.simulate
+    monkeypatch.setattr(batches, "simulate", lambda *a: simulated.extend(a[-1]) or simulate(*a))
+    names = data.names(3, 8, seed=0)
+    assert len(names) == 8 and not simulated
+    data.batch(3, 8, 0, slice(2, 4))
+    assert tuple(simulated) == names[2:4]
+    with pytest.raises(ValueError, match=r"rows: expected some of a batch of 2, got slice\(3, None, 4\)"):
+        data.batch(3, 2, 0, slice(3, None, 4))
 
 
 def test_batches_are_normalised_and_augmented():
@@ -21,8 +59,14 @@ def test_batches_are_normalised_and_augmented():
     scans = [data.batch(update, 4, seed=0) for update in range(8)]
     peaks = torch.cat([scan.truth.abs().amax((1, 2)) for scan in scans])
     assert 0.3 < float(peaks.median()) < 3
-    masks = torch.cat([scan.A.mask for scan in scans])
-    assert len(masks.unique(dim=0)) > 16
+
+
+def test_every_draw_of_a_slice_has_a_mask_maps_and_noise_of_its_own():
+    data = load_training_data(replace(CONFIG, count=1, size=64))
+    scans = [data.batch(update, 4, seed=0) for update in range(12)]
+    assert {name for scan in scans for name in scan.id} == {"phantom-0"}
+    assert len(torch.cat([scan.A.mask for scan in scans]).unique(dim=0)) == 48
+    assert len(torch.cat([scan.A.maps[:, 0, 5, 7] for scan in scans]).angle().unique()) == 48
 
 
 def test_training_validation_and_test_phantoms_are_different():
@@ -40,3 +84,30 @@ def test_zoomed_images_are_cropped_about_the_middle():
     scan = data.batch(1, 4, seed=0)
     assert scan.truth.shape == (4, 32, 32)
     assert (scan.truth.abs().mean((1, 2)) > 0.05).all()
+
+
+def test_the_memory_of_the_images_is_told():
+    assert load_training_data(CONFIG).nbytes == 6 * 32 * 32 * 8
+
+
+def test_dark_images_are_left_out(monkeypatch):
+    load = batches.load_images
+
+    def with_darkness(source, split, size, **settings) -> Images:
+        found = load(source, split, size, **settings)
+        return replace(found, images=found.images * (torch.arange(len(found)) % 2)[:, None, None])
+
+    monkeypatch.setattr(batches, "load_images", with_darkness)
+    data = load_training_data(replace(CONFIG, acquisition=Acquisition(noise=0.0)))
+    assert data.sources[0].names == ("phantom-1", "phantom-3", "phantom-5")
+    assert [scan.id for scan in data.validation] == [("phantom-1000001",)]
+    assert {name for update in range(9) for name in data.batch(update, 4, 0).id} == set(data.sources[0].names)
+    with pytest.raises(ValueError, match="phantom: expected images with signal, got only zeros"):
+        load_training_data(replace(CONFIG, validation=1))
+
+
+def test_a_slice_that_cannot_be_simulated_is_named():
+    data = load_training_data(replace(CONFIG, acquisition=Acquisition(noise=0.0)))
+    data.sources[0].images.zero_()
+    with pytest.raises(ValueError, match=f"slice {data.names(1, 2, 0)[0]}: scale: expected signal"):
+        data.batch(1, 2, 0)

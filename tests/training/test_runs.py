@@ -7,7 +7,8 @@ from safetensors.torch import save_file
 
 from smug.models.unet import UNet
 from smug.training import methods, runs
-from smug.training.config import PRESETS, to_dict
+from smug.training.presets import PRESETS
+from smug.training.reading import to_dict
 
 CONFIG = PRESETS["tiny"]
 
@@ -18,7 +19,7 @@ def stored(tmp_path):
     for parameter in f.networks().parameters():
         torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(0))
     path = tmp_path / "run" / runs.WEIGHTS
-    runs.save_weights(path, f, CONFIG, note="kept")
+    runs.save_weights(path, f, CONFIG, {"note": "kept"})
     return f, path
 
 
@@ -74,7 +75,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path, stored):
     save_file({"a": torch.zeros(1)}, tmp_path / "bad.safetensors", {"schema": runs.SCHEMA, "config": "{"})
     with pytest.raises(ValueError, match="configuration"):
         runs.load_weights(tmp_path / "bad.safetensors")
-    with pytest.raises(FileNotFoundError, match="no such weights"):
+    with pytest.raises(FileNotFoundError, match="no such file"):
         runs.load_weights(tmp_path / "absent")
 
 

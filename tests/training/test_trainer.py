@@ -3,7 +3,8 @@ import torch
 
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
-from smug.training.config import PRESETS, merge
+from smug.training.presets import PRESETS
+from smug.training.reading import merge
 
 TINY = merge(PRESETS["tiny"], {"data": {"size": 32, "count": 4, "validation": 2}, "optimizer": {"updates": 4}})
 

@@ -1,9 +1,8 @@
-"""What all commands share: options, progress, and where their results go."""
+"""What all commands share: options, and where their results go."""
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,8 +42,9 @@ class Common:
 
     @property
     def command(self) -> str:
-        """The command line, as it was typed."""
-        return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        """The command line, as it was typed; that of ``python -m smug`` as of ``smug``."""
+        name = Path(sys.argv[0]).name
+        return shlex.join(["smug" if name == "__main__.py" else name, *sys.argv[1:]])
 
     def write_json(self, document: Mapping[str, Any]) -> None:
         """Write the document if ``--json`` asks for it."""
@@ -55,33 +55,8 @@ class Common:
             write_json(self.json, plainly(document))
 
 
-def console() -> "Console":
-    """Return the terminal; where there is none, lines may be 120 characters long."""
+def console(*, quiet: bool = False) -> "Console":
+    """Return the terminal, or one that shows nothing; where there is none, lines may be 120 characters long."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 120)
-
-
-@contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar with the remaining time on the error stream; yield the function that advances it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)
+    return Console(width=None if sys.stdout.isatty() else 120, quiet=quiet)

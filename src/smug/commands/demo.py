@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from smug.commands.common import Common, console, progress
+from smug.commands.common import Common, console
+from smug.commands.progress import progress
 
 TITLE = "Four networks and CG-SENSE under clean, noisy and worst-case measurements"
 

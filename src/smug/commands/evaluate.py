@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from smug.commands.common import Common, console, progress
+from smug.commands.common import Common, console
+from smug.commands.progress import progress
+
+if TYPE_CHECKING:
+    from smug.distributed import Group
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,13 @@ class Evaluate(Common):
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
     def run(self) -> None:
-        """Evaluate and print the table."""
+        """Evaluate and print the table; under torchrun, every process scores its share of the slices."""
+        from smug.distributed import joined
+
+        with joined(self.device) as group:
+            self._evaluate(group)
+
+    def _evaluate(self, group: "Group") -> None:
         from smug.data.simulate import Acquisition
         from smug.evaluation.comparison import compare
         from smug.evaluation.conditions import PROTOCOLS
@@ -59,19 +69,30 @@ class Evaluate(Common):
         place = (self.data, self.size, acquisition, self.data_root)
         models = named_models(self.model, *place)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        conditions = PROTOCOLS[self.protocol]
+        conditions, screen = PROTOCOLS[self.protocol], console(quiet=not group.first)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):
-                console().print(f"[yellow]Warning:[/] {name}: {warning}")
-        with progress("Evaluating", len(test.scans) * len(models) * len(conditions)) as advance:
+                screen.print(f"[yellow]Warning:[/] {name}: {warning}")
+        share = "Evaluating" if group.world == 1 else f"Evaluating, share of process 1 of {group.world}"
+        cells = len(test.scans[group.rows]) * len(models) * len(conditions)
+        with progress(share, cells, quiet=not group.first) as advance:
             result = compare(
-                models, conditions, test, seed=self.seed, device=device, command=self.command, advance=advance
+                models,
+                conditions,
+                test,
+                seed=self.seed,
+                device=device,
+                command=self.command,
+                group=group,
+                advance=advance,
             )
+        if not group.first:
+            return
         kspace, sha256 = test.description["kspace"], test.description["sha256"]
         title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
-        console().print(result.table(title))
+        screen.print(result.table(title))
         self.write_json(result.document)
         if self.out is not None:
             result.write(self.out, title=title)
-            console().print(f"Report, figure and table are in {self.out}.")
+            screen.print(f"Report, figure and table are in {self.out}.")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from smug.commands.common import Common, console, progress
+from smug.commands.common import Common, console
+from smug.commands.progress import progress
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,20 +1,36 @@
 """smug train."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from smug.commands.common import Common, console, progress
+import tyro
+
+from smug.commands.common import Common, console
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from smug.training.config import Config
+    from smug.training.memory import MemoryEstimate
 
 
 @dataclass(frozen=True)
 class Train(Common):
-    """Train a reconstructor; the run folder gets its weights, configuration and log."""
+    """Train a reconstructor; the run folder gets its weights, configuration, checkpoint, log and pictures.
+
+    Under torchrun the processes share every batch: torchrun --nproc-per-node 4 -m smug train --device cuda ...
+    """
 
     config: str = "small"
-    """tiny (a minute), small (a quarter of an hour on two cores), paper, or a TOML file."""
-    method: Literal["pretrain", "modl", "rs-e2e", "smug", "weighted-smug"] | None = None
+    """tiny (a minute), small (less than an hour on two cores), paper, a TOML file, or the config.json of a run."""
+    method: (
+        Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
+        | None
+    ) = None
     """What to train; by default what the configuration says."""
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
+    """KEY=VALUE replaces a value of the configuration, such as optimizer.updates=300; may be repeated."""
     seed: int | None = None  # type: ignore[assignment]
     """Seed of everything random; by default what the configuration says."""
     out: Path = Path("run")
@@ -23,31 +39,90 @@ class Train(Common):
     """Number of updates, instead of the configuration's."""
     init: Path | None = None
     """Start from the weights of another run or file."""
+    resume: bool = False
+    """Go on with the run in --out from its last checkpoint, to the same weights as without the break."""
+    denoiser: str | None = None
+    """FILE.py:function that returns your own network, a module of complex (batch, y, x) images; it is executed."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
     def run(self) -> None:
         """Train."""
-        from smug.training import batches, config, methods, runs, trainer
+        from smug.commands.progress import training_progress
+        from smug.distributed import joined
+        from smug.files import write_json
+        from smug.training import batches, checkpoint, log, memory, methods, reading, runs, summary, trainer
 
-        device = self.start()
-        settings = config.load_config(self.config)
-        settings = replace(settings, method=self.method or settings.method)
+        with joined(self.device) as group:
+            device, terminal = self.start(), console(quiet=not group.first)
+            settings = self.settings()
+            network = self.network()
+            if group.first and not self.resume and (self.out / runs.CONFIG).exists():
+                raise ValueError(f"--out {self.out}: holds a run already; --resume goes on with it")
+            f = methods.build(settings, network).to(device)
+            if self.init is not None:
+                runs.initialise(f, self.init)
+            elif settings.stability_target.startswith("frozen"):
+                raise ValueError(
+                    f"stability_target {settings.stability_target!r}: needs --init, the MoDL that it freezes"
+                )
+            rows = max(1, settings.optimizer.batch // (group.world * settings.compute.accumulate))
+            terminal.print(_memory(memory.estimate(settings, network, rows=rows)))
+            terminal.print(f"Loading {', '.join(settings.data.sources)}.")
+            data = batches.load_training_data(settings.data, self.data_root)
+            if group.first and not (self.out / runs.CONFIG).exists():
+                write_json(self.out / runs.CONFIG, reading.to_dict(settings))
+            done = checkpoint.reached(self.out / checkpoint.CHECKPOINT).update if self.resume else 0
+            shown = training_progress(
+                f"Training {settings.method}",
+                settings.optimizer.updates,
+                done,
+                earlier=log.read_log(self.out / log.LOG)[:done] if done else (),
+                quiet=not group.first,
+            )
+            with shown as report:
+                entries = trainer.train(f, settings, data, self.out, resume=self.resume, group=group, report=report)
+            if group.first:
+                last = entries[-1]
+                terminal.print(
+                    f"Validation PSNR {last.validation_psnr:.2f} dB after {last.update} updates "
+                    f"({last.seconds / 60:.1f} min); weights, log and pictures are in {self.out}."
+                )
+                document = summary.document(
+                    reading.to_dict(settings), entries, seeds=[settings.seed], command=self.command
+                )
+                self.write_json(document)
+
+    def settings(self) -> "Config":
+        """Return the configuration with what the options replace."""
+        from smug.training.reading import load_config
+
+        config = load_config(self.config, self.set)
+        config = replace(config, method=self.method or config.method)
         if self.seed is not None:
-            settings = replace(settings, seed=self.seed)
+            config = replace(config, seed=self.seed)
         if self.max_steps is not None:
-            settings = replace(settings, optimizer=replace(settings.optimizer, updates=self.max_steps))
-        if (self.out / runs.WEIGHTS).exists():
-            raise ValueError(f"--out {self.out}: holds a run already; choose another folder")
-        f = methods.build(settings).to(device)
-        if self.init is not None:
-            runs.initialise(f, self.init)
-        console().print(f"Loading {', '.join(settings.data.sources)}.")
-        data = batches.load_training_data(settings.data, self.data_root)
-        with progress(f"Training {settings.method}", settings.optimizer.updates) as advance:
-            log = trainer.train(f, settings, data, self.out, report=lambda loss: advance(1))
-        console().print(
-            f"Validation PSNR {log[-1].validation_psnr:.2f} dB after {log[-1].update} updates "
-            f"({log[-1].seconds / 60:.1f} min); weights and log are in {self.out}."
-        )
-        self.write_json({"schema": "smug-run-1", "config": config.to_dict(settings), "log": [vars(e) for e in log]})
+            config = replace(config, optimizer=replace(config.optimizer, updates=self.max_steps))
+        if self.denoiser is not None:
+            config = replace(config, network=replace(config.network, kind="file", file=self.denoiser))
+        return config
+
+    def network(self) -> "nn.Module | None":
+        """Return the network of --denoiser, or None for the configured one."""
+        if self.denoiser is None:
+            return None
+        from torch import nn
+
+        from smug.python_file import load_function
+
+        network = load_function(self.denoiser, "--denoiser")()
+        if not isinstance(network, nn.Module):
+            raise ValueError(f"--denoiser {self.denoiser}: expected a torch module, got {type(network).__name__}")
+        return network
+
+
+def _memory(estimate: "MemoryEstimate") -> str:
+    if estimate.total is None:
+        return f"Memory: not estimated; {estimate.reason}."
+    advice = f"; to need less: {estimate.advice}" if estimate.advice else ""
+    return f"Memory: about {estimate.total / 2**30:.2g} GiB{advice}."

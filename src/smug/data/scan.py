@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
@@ -64,3 +65,20 @@ def stacked(scans: Sequence[Scan]) -> Scan:
         torch.cat(targets) if len(targets) == len(scans) else None,
         tuple(name for scan in scans for name in scan.id),
     )
+
+
+def padded(scan: Scan, coils: int) -> Scan:
+    """Return the scan with so many coils, of which the last saw nothing: k-space and maps are zero.
+
+    Every reconstruction is the same: no sum over coils changes. For training only: in what counts entries over coils,
+    as the sizes of :class:`smug.Threat` that are spread over entries do, those of the added coils count. Raises
+    ValueError for fewer coils than there are.
+    """
+    added = coils - scan.y.shape[1]
+    if added < 0:
+        raise ValueError(f"coils: expected at least {scan.y.shape[1]}, got {coils}")
+    if added == 0:
+        return scan
+    maps = scan.A.maps.expand(*scan.A.maps.shape[:2], *scan.y.shape[-2:])
+    y, maps = (pad(values, (0, 0, 0, 0, 0, added)) for values in (scan.y, maps))
+    return replace(scan, y=y, A=Sense(mask=scan.A.mask, maps=maps))

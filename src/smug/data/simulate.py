@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.models.noise import complex_normal, derive
+from smug.models.noise import complex_normal_where, derive
 from smug.physics.coils import simulated_maps
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.physics.sense import Sense
@@ -74,9 +74,12 @@ def simulate(images: Tensor, acquisition: Acquisition, seeds: Sequence[int], nam
     phase = torch.stack([smooth_phase(height, width, seed) for seed in seeds]).to(images.device)
     target = images * torch.polar(torch.ones_like(phase), a.phase * phase)
     A = Sense(mask=masks, maps=maps)
-    address = derive(torch.tensor(seeds, dtype=torch.int64), 0)
-    noise = a.noise * complex_normal(address, maps.shape[1:], images.dtype, images.device)
-    return Scan(A(target) + A.sampled * noise, A, target, tuple(names))
+    y = A(target)
+    if a.noise > 0:
+        address = derive(torch.tensor(seeds, dtype=torch.int64), 0)
+        for measured, sampled, seed in zip(y, A.sampled.expand_as(y), address, strict=True):
+            measured[sampled] += a.noise * complex_normal_where(seed, sampled, images.dtype)
+    return Scan(y, A, target, tuple(names))
 
 
 def named_scans(images: Tensor, names: Sequence[str], acquisition: Acquisition) -> tuple[Scan, ...]:

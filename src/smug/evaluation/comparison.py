@@ -1,12 +1,14 @@
 """One comparison from test set to report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
+from smug.distributed import ALONE, Group
 from smug.evaluation.conditions import Condition
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.protocol import Outcome, Row, evaluate
@@ -58,29 +60,31 @@ def compare(
     seed: int = 0,
     device: torch.device | str = "cpu",
     command: str = "",
+    group: Group = ALONE,
     advance: Callable[[int], None] | None = None,
 ) -> Comparison:
     """Score models x conditions x slices on a device; see :func:`smug.evaluation.protocol.evaluate`.
 
-    ``command`` is kept as the way to repeat it.
+    Every rank of the ``group`` scores its share of the slices, for which ``advance`` is called, and gets the whole
+    comparison. ``command`` is kept as the way to repeat it.
     """
-    pictured = {scan.id[0] for scan in test.scans[:PICTURED_SLICES]}
-    outcomes: list[Outcome] = []
-
-    def keep(outcome: Outcome) -> None:
-        if outcome.row.slice in pictured:
-            outcomes.append(outcome)
-
-    rows = evaluate(
-        {name: moved(f, device) for name, f in models.items()},
-        conditions,
-        (scan.to(device) for scan in test.scans),
-        seed=seed,
-        keep=keep,
-        advance=advance,
-    )
+    moved_models = {name: moved(f, device) for name, f in models.items()}
+    rows: list[list[Row]] = []
+    pictures: list[Tensor] = []  # of a slice: its reconstructions, then its target (cell + 1, y, x)
+    for scan in test.scans[group.rows]:
+        kept: list[Outcome] = []
+        rows.append(evaluate(moved_models, conditions, [scan.to(device)], seed=seed, keep=kept.append, advance=advance))
+        if len(pictures) < len(range(PICTURED_SLICES)[group.rows]):
+            pictures.append(torch.stack([*(outcome.image for outcome in kept), kept[0].target]))
+    rows = [[Row(**row) for row in cells] for cells in group.gathered([[asdict(row) for row in r] for r in rows])]
+    outcomes = [
+        Outcome(row, image, images[-1])
+        for cells, images in zip(rows, group.gathered_tensors(pictures), strict=False)
+        for row, image in zip(cells, images[:-1], strict=True)
+    ]
+    every = [row for cells in rows for row in cells]
     document = to_json(
-        rows,
+        every,
         conditions,
         configuration=settings_of(models),
         seeds=[seed],
@@ -89,4 +93,4 @@ def compare(
         command=command,
         reference=BASELINE if BASELINE in models else None,
     )
-    return Comparison(rows, outcomes, test.subjects, document)
+    return Comparison(every, outcomes, test.subjects, document)

@@ -148,7 +148,7 @@ def settings_of(models: Mapping[str, Reconstructor]) -> dict[str, Any]:
 
 def _settings(model: Reconstructor) -> Any:
     if isinstance(model, Model):
-        return {"name": model.name, "config": asdict(model.config), **model.metadata}
+        return {"name": model.name, "config": asdict(model.config), **dict(sorted(model.metadata.items()))}
     return repr(model)
 
 

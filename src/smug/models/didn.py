@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
+from smug.models.prelu import PReLU
 
 
 class DIDN(nn.Module):
@@ -20,12 +21,12 @@ class DIDN(nn.Module):
 
     def __init__(self, channels: int = 64, blocks: int = 3) -> None:
         super().__init__()
-        self.head = nn.Sequential(convolution(2, channels), nn.PReLU(), convolution(channels, channels, stride=2))
+        self.head = nn.Sequential(convolution(2, channels), PReLU(), convolution(channels, channels, stride=2))
         self.blocks = nn.ModuleList(DownUpBlock(channels) for _ in range(blocks))
         self.gather = nn.Conv2d(blocks * channels, channels, 1)
         self.tail = nn.Sequential(
             convolution(channels, channels),
-            nn.PReLU(),
+            PReLU(),
             nn.PixelShuffle(2),
             start_at_zero(convolution(channels // 4, 2)),
         )
@@ -55,7 +56,7 @@ class DownUpBlock(nn.Module):
         self.up_2, self.up_1 = upsampling(c3, c2), upsampling(c2, c1)
         self.merge_2, self.merge_1 = nn.Conv2d(2 * c2, c2, 1), nn.Conv2d(2 * c1, c1, 1)
         self.middle_out, self.fine_out = residual(c2, 1), residual(c1, 2)
-        self.out = nn.Sequential(convolution(c1, c1), nn.PReLU())
+        self.out = nn.Sequential(convolution(c1, c1), PReLU())
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features ``(batch, channels, y, x)`` to the same shape; y and x are multiples of 4."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smug.models.adapters import as_channels, as_image
+from smug.models.prelu import PReLU
 
 
 def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
@@ -34,7 +35,7 @@ class Residual(nn.Module):
 
 def residual(channels: int, depth: int) -> Residual:
     """Return ``depth`` 3x3 convolutions, each with PReLU, and a skip connection around them."""
-    return Residual(*(layer for _ in range(depth) for layer in (convolution(channels, channels), nn.PReLU())))
+    return Residual(*(layer for _ in range(depth) for layer in (convolution(channels, channels), PReLU())))
 
 
 def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int, dtype: torch.dtype) -> Tensor:

@@ -54,8 +54,18 @@ def complex_normal(
 ) -> Tensor:
     """Return complex noise ``(*seeds.shape, *shape)``, normal with unit variance per real and per imaginary part."""
     seeds = seeds.to(device)
-    counter = torch.arange(1, math.prod(shape) + 1, device=seeds.device)
-    words = _mix(_mix(seeds)[..., None] + counter * _WEYL).reshape(*seeds.shape, *shape)
+    numbers = torch.arange(math.prod(shape), device=seeds.device)
+    return _numbered(seeds, numbers, dtype).reshape(*seeds.shape, *shape)
+
+
+def complex_normal_where(seed: Tensor, kept: Tensor, dtype: torch.dtype = torch.complex64) -> Tensor:
+    """Return ``complex_normal(seed, kept.shape)[kept]``, ``(entries,)`` for one seed, in the time that these take."""
+    return _numbered(seed.to(kept.device), kept.flatten().nonzero()[:, 0], dtype)
+
+
+def _numbered(seeds: Tensor, numbers: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the noise of pixels by their numbers, ``(*seeds.shape, pixels)``."""
+    words = _mix(_mix(seeds)[..., None] + (numbers + 1) * _WEYL)
     # in double precision for every dtype: a word has 64 bits, and 1 - u of small radii would vanish in single
     radius = (-2 * torch.log((_shift(words, 32).double() + 0.5) * 2.0**-32)).sqrt()
     angle = (words & 0xFFFFFFFF).double() * (2 * math.pi * 2.0**-32)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from smug.models.noise import complex_normal, derive
 
@@ -24,8 +23,8 @@ class Smoothing:
     ``sigma`` is the standard deviation per real and imaginary part, in units of the normalised image. ``noise`` is
     "iid", or "antithetic": pairs +eta, -eta, for an even number of samples. ``num_samples = 0`` (or ``sigma = 0``)
     calls the function once, without noise. ``seed`` serves calls without a generator. ``chunk`` samples are
-    evaluated at a time (None: all), ``recompute`` keeps no activations of them for the gradient: both change memory
-    and speed, not the result. Raises ValueError for values out of range.
+    evaluated at a time (None: all), which changes memory and speed, not the result. Raises ValueError for values out
+    of range.
     """
 
     sigma: float = 0.01
@@ -33,7 +32,6 @@ class Smoothing:
     noise: Literal["iid", "antithetic"] = "iid"
     seed: int = 0
     chunk: int | None = None
-    recompute: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -84,9 +82,10 @@ def smooth(
         return unsmoothed(function, x)
     samples, weights = [], []
     for eta in _noise(x, smoothing, seeds):
-        samples.append(_evaluate(function, x + eta, smoothing.recompute))
+        noisy = x + eta
+        samples.append(function(noisy))
         if weight is not None:
-            weights.append(_evaluate(weight, x + eta, smoothing.recompute))
+            weights.append(weight(noisy))
     return _average(torch.cat(samples), torch.cat(weights) if weights else None)
 
 
@@ -110,10 +109,3 @@ def _draw(x: Tensor, noise: str, seeds: Tensor, k: int) -> Tensor:
         return complex_normal(derive(seeds, k), x.shape[1:], x.dtype, x.device)
     sign = -1 if k % 2 else 1
     return sign * complex_normal(derive(seeds, k // 2), x.shape[1:], x.dtype, x.device)
-
-
-def _evaluate(function: ImageMap, x: Tensor, recompute: bool) -> Tensor:
-    if not (recompute and torch.is_grad_enabled()):
-        return function(x)
-    result: Tensor = checkpoint(function, x, use_reentrant=False)
-    return result

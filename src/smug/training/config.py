@@ -1,18 +1,23 @@
-"""The configuration of a training run: one tree of frozen dataclasses, read from TOML."""
+"""The configuration of a training run: one tree of frozen dataclasses."""
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
+from smug.attacks.threat import Threat
 from smug.data.simulate import Acquisition
 from smug.models.smoothing import Smoothing
 
-Method = Literal["pretrain", "modl", "rs-e2e", "smug", "weighted-smug"]
-"""What is trained: equation (6), the supervised loss with MoDL or RS-E2E, equation (8), equation (12)."""
+Method = Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
+"""What is trained; :data:`smug.training.methods.METHODS` says how."""
 
+StabilityTarget = Literal[
+    "denoised-target", "target", "denoised-iterate", "frozen-denoised-target", "frozen-denoised-iterate"
+]
+"""What UStab pulls the denoised samples towards: D(t), t, D(x^n), and the first and third by the denoiser as it was at
+the start, frozen (Fig. 13)."""
+
+Precision = Literal["fp32", "bf16"]
+"""The arithmetic of the denoiser; Fourier transforms and solver stay in single precision."""
 
 MAX_DEPTH = 16
 """Most levels of a U-Net, or blocks of a DIDN: a file that asks for more does not get the memory."""
@@ -20,16 +25,24 @@ MAX_DEPTH = 16
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The denoiser: "unet" with ``depth`` levels or "didn" with ``depth`` down-up blocks."""
+    """The denoiser: "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, or "file": your own.
 
-    kind: Literal["unet", "didn"] = "unet"
+    ``file`` is the ``FILE.py:function`` whose call returns it: a module that maps complex ``(batch, y, x)`` to the same.
+    """
+
+    kind: Literal["unet", "didn", "file"] = "unet"
     channels: int = 32
     depth: int = 3
+    file: str = ""
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.kind not in ("unet", "didn"):
-            raise ValueError(f'network.kind: expected "unet" or "didn", got {self.kind!r}')
+        if self.kind not in ("unet", "didn", "file"):
+            raise ValueError(f'network.kind: expected "unet", "didn" or "file", got {self.kind!r}')
+        if (self.kind == "file") != bool(self.file):
+            raise ValueError(
+                f'network: expected a file with kind "file" and only then, got {self.kind!r}, {self.file!r}'
+            )
         if self.channels < 4 or self.channels % 4 or self.depth < 1:
             raise ValueError(
                 f"network: expected channels in multiples of 4 and depth >= 1, got {self.channels} and {self.depth}"
@@ -68,22 +81,83 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam with one cycle of the learning rate, and what ends a run."""
+    """Adam, its learning rate, and what ends a run.
+
+    ``batch`` slices make an update, over all processes; ``schedule`` is the course of the learning rate (see
+    :mod:`smug.training.schedule`); gradients are scaled down to a norm of ``clip_norm`` (0: never).
+    """
 
     updates: int = 1000
     batch: int = 2
     learning_rate: float = 1e-3
+    schedule: Literal["one-cycle", "linear-decay"] = "one-cycle"
     betas: tuple[float, float] = (0.9, 0.99)
     clip_norm: float = 1.0
     validate_every: int = 200
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("updates", "batch", "learning_rate", "clip_norm", "validate_every"):
+        for name in ("updates", "batch", "learning_rate", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"optimizer.{name}: expected a positive number, got {getattr(self, name)}")
+        if not 0 <= self.clip_norm < float("inf"):
+            raise ValueError(f"optimizer.clip_norm: expected a number >= 0, got {self.clip_norm}")
+        if self.schedule not in ("one-cycle", "linear-decay"):
+            raise ValueError(f'optimizer.schedule: expected "one-cycle" or "linear-decay", got {self.schedule!r}')
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"optimizer.betas: expected two numbers from 0 to below 1, got {self.betas}")
+
+
+@dataclass(frozen=True)
+class PerturbationConfig:
+    """What the measurements go through in training.
+
+    "jitter" adds Gaussian noise of ``noise`` times the image's maximum per part. "adversarial" adds the worst case that
+    ``steps`` steps of projected gradient ascent, each of ``step_size`` times the radius, find within ``threat``.
+    """
+
+    noise: float = 0.02
+    threat: Threat = Threat(0.02)
+    steps: int = 2
+    step_size: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if not 0 < self.noise < float("inf"):
+            raise ValueError(f"perturbation.noise: expected a positive number, got {self.noise}")
+        if self.steps < 1 or not self.step_size > 0:
+            raise ValueError(
+                f"perturbation: expected steps >= 1 and step_size > 0, got {self.steps} and {self.step_size}"
+            )
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """How a run is computed: memory and speed, not what is learned (but for rounding).
+
+    ``recompute`` keeps no activations of the denoiser for the gradient: memory no longer grows with steps and samples,
+    and time does by a third. ``accumulate`` parts of a batch are computed one after another. ``workers`` threads make
+    batches ahead. A checkpoint is written every ``checkpoint_seconds``, and with every validation.
+    """
+
+    precision: Precision = "fp32"
+    compile: bool = False
+    recompute: bool = True
+    accumulate: int = 1
+    workers: int = 1
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.precision not in get_args(Precision):
+            raise ValueError(
+                f"compute.precision: expected one of {', '.join(get_args(Precision))}, got {self.precision!r}"
+            )
+        if self.accumulate < 1 or self.workers < 0 or not self.checkpoint_seconds >= 0:
+            raise ValueError(
+                "compute: expected accumulate >= 1, workers >= 0 and checkpoint_seconds >= 0, "
+                f"got {self.accumulate}, {self.workers} and {self.checkpoint_seconds}"
+            )
 
 
 @dataclass(frozen=True)
@@ -91,7 +165,7 @@ class Config:
     """Everything that a run depends on, but for the weights it starts from.
 
     ``steps`` and ``lam`` are those of the unrolling; ``reconstruction_weight`` is lam_l of equations (8) and (12);
-    ``training_samples`` are drawn per step while training, ``smoothing.num_samples`` afterwards.
+    ``training_samples`` are drawn per step while training (0: no noise), ``smoothing.num_samples`` afterwards.
     """
 
     method: Method = "modl"
@@ -100,101 +174,25 @@ class Config:
     smoothing: Smoothing = Smoothing()
     training_samples: int = 10
     reconstruction_weight: float = 1.0
+    stability_target: StabilityTarget = "denoised-target"
+    perturbation: PerturbationConfig = PerturbationConfig()
     network: NetworkConfig = NetworkConfig()
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    compute: ComputeConfig = ComputeConfig()
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.method not in get_args(Method):
-            raise ValueError(f"method: expected one of {', '.join(get_args(Method))}, got {self.method!r}")
-        for name in ("steps", "training_samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-
-
-PRESETS: dict[str, Config] = {
-    "tiny": Config(
-        steps=2,
-        training_samples=2,
-        network=NetworkConfig(channels=8, depth=2),
-        data=DataConfig(size=64, count=32, validation=4),
-        optimizer=OptimizerConfig(updates=60, validate_every=20),
-    ),
-    "small": Config(
-        training_samples=2,
-        reconstruction_weight=300.0,
-        data=DataConfig(count=1500),
-    ),
-    "paper": Config(
-        steps=8,
-        network=NetworkConfig(kind="didn", channels=64, depth=3),
-        data=DataConfig(size=320, acquisition=Acquisition(coils=12, profile_width=0.3, noise=0.0)),
-        optimizer=OptimizerConfig(updates=90_000, learning_rate=1e-4, betas=(0.5, 0.999), validate_every=1500),
-    ),
-}
-"""``tiny`` runs in a minute on two cores, ``small`` in a quarter of an hour.
-
-``paper`` has the paper's network, unrolling, smoothing, optimiser and number of updates, on phantoms; what differs: the
-data, gradient clipping, and a one-cycle learning rate in the place of a linear decay.
-"""
-
-T = TypeVar("T")
-
-
-def load_config(name: str) -> Config:
-    """Return a preset, or a configuration from a TOML file, whose values replace those of its ``preset``.
-
-    Raises ValueError for keys that do not exist, with the nearest one that does, and FileNotFoundError.
-    """
-    if name in PRESETS:
-        return PRESETS[name]
-    path = Path(name)
-    if not path.is_file():
-        raise FileNotFoundError(f"configuration: expected one of {', '.join(PRESETS)} or a TOML file, got {name!r}")
-    try:
-        table = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from error
-    preset = table.pop("preset", "small")
-    if not isinstance(preset, str) or preset not in PRESETS:
-        raise ValueError(f"{path}: preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
-    try:
-        return merge(PRESETS[preset], table)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def merge(config: T, changes: Mapping[str, Any], where: str = "") -> T:
-    """Return the configuration with some values replaced; tables replace values inside the nested dataclass."""
-    known = {field.name: getattr(config, field.name) for field in fields(config)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for key, value in changes.items():
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-            raise ValueError(f"configuration: unknown key {where + key!r}{hint}")
-        values[key] = _converted(known[key], value, where + key)
-    return replace(config, **values)  # type: ignore[type-var]
-
-
-def to_dict(config: Config) -> dict[str, Any]:
-    """Return the configuration as plain values, for JSON."""
-    return asdict(config)
-
-
-def _converted(old: Any, new: Any, where: str) -> Any:
-    if is_dataclass(old):
-        if not isinstance(new, Mapping):
-            raise ValueError(f"configuration: {where}: expected a table, got {new!r}")
-        return merge(old, new, f"{where}.")
-    if isinstance(old, tuple) and isinstance(new, list | tuple):
-        return tuple(new)
-    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
-        return float(new)
-    if old is None and new is not None and not isinstance(new, int):  # sizes that may be left open
-        raise ValueError(f"configuration: {where}: expected int, got {new!r}")
-    if old is not None and type(new) is not type(old):
-        raise ValueError(f"configuration: {where}: expected {type(old).__name__}, got {new!r}")
-    return new
+        for name, known in (("method", get_args(Method)), ("stability_target", get_args(StabilityTarget))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.steps < 1 or self.training_samples < 0:
+            raise ValueError(
+                f"expected steps >= 1 and training_samples >= 0, got {self.steps} and {self.training_samples}"
+            )
+        if self.optimizer.batch % self.compute.accumulate:
+            raise ValueError(
+                f"compute.accumulate: expected a divisor of optimizer.batch, got {self.compute.accumulate} "
+                f"for a batch of {self.optimizer.batch}"
+            )

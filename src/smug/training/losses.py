@@ -22,7 +22,7 @@ StabilityTarget = Callable[[Tensor], Callable[[Step], Tensor]]
 
 def mean_square(difference: Tensor) -> Tensor:
     """Return the mean of ``|difference|^2 / 2`` over everything: the mean square per part."""
-    return difference.abs().square().mean() / 2
+    return torch.view_as_real(difference).square().mean()
 
 
 def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:

@@ -1,33 +1,54 @@
-"""What each method is: how its reconstructor is built from a configuration, and its loss."""
+"""What each method is: its reconstructor, what the measurements go through in training, and its loss."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from smug.attacks import PGD
+from smug.attacks import start as starts
 from smug.data.scan import Scan
+from smug.evaluation.conditions import Perturb, attacked, noisy
 from smug.models.didn import DIDN
-from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
+from smug.models.noise import derive
+from smug.models.normalised import normalised
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, Unrolled, WeightedSMUG
+from smug.models.smoothing import ImageMap
 from smug.models.unet import UNet
 from smug.models.weighting import WeightEncoder
 from smug.training import losses
 from smug.training.config import Config, NetworkConfig
 
-Loss = Callable[[NetworkReconstructor, Scan, Tensor], Tensor]
-"""``(reconstructor, normalised scan, seeds) -> loss``."""
+Terms = Mapping[str, Tensor]
+"""The terms of a loss by name, weighted: their sum is what is minimised."""
+
+Loss = Callable[[NetworkReconstructor, Scan, Tensor], Terms]
+"""``(reconstructor, normalised scan, seeds) -> terms``."""
+
+PERTURBATION = 2**31
+"""Where in an update's addresses the noise of its perturbation lies, apart from that of the smoothing."""
 
 
 @dataclass(frozen=True)
 class TrainingMethod:
-    """A reconstructor and the loss that trains it."""
+    """A reconstructor of a configuration and a denoiser, its loss, the names of the terms, and a perturbation.
+
+    ``loss(config, start)`` is given the denoiser as it was at the start of the run, frozen. ``perturb`` is what the
+    measurements go through in training; None leaves them as they are.
+    """
 
     build: Callable[[Config, nn.Module], NetworkReconstructor]
-    loss: Callable[[Config], Loss]
+    loss: Callable[[Config, ImageMap], Loss]
+    terms: tuple[str, ...]
+    perturb: Callable[[Config], Perturb] | None = None
 
 
 def build_denoiser(network: NetworkConfig) -> nn.Module:
-    """Return a new network, the identity at first."""
+    """Return a new network of this library, the identity at first; raises ValueError for kind "file"."""
+    if network.kind == "file":
+        raise ValueError(f"network {network.file}: your own network must be given: --denoiser {network.file}")
     return {"unet": UNet, "didn": DIDN}[network.kind](network.channels, network.depth)
 
 
@@ -38,45 +59,97 @@ def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstru
         return METHODS[config.method].build(config, denoiser or build_denoiser(config.network))
 
 
-def training_loss(config: Config) -> Loss:
-    """Return the loss of the configured method."""
-    return METHODS[config.method].loss(config)
+def training_loss(config: Config, start: ImageMap) -> Loss:
+    """Return the loss of the configured method, on measurements perturbed as it demands.
+
+    ``start`` is the frozen denoiser of the stability targets that want one.
+    """
+    method = METHODS[config.method]
+    loss = method.loss(config, start)
+    perturb = None if method.perturb is None else method.perturb(config)
+
+    def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
+        if hasattr(f, "smoothing"):
+            f = f.replace(num_samples=config.training_samples)
+        if perturb is not None:  # of measurements in any unit, so that the scale is theirs too
+            scan = replace(scan, y=perturb(normalised(f), scan, derive(seeds, PERTURBATION))).normalised()
+        return loss(f, scan, seeds)
+
+    return terms
 
 
-def _modl(config: Config, denoiser: nn.Module) -> NetworkReconstructor:
+def _modl(config: Config, denoiser: nn.Module) -> MoDL:
     return MoDL(denoiser, config.steps, config.lam)
 
 
-def _supervised(config: Config) -> Loss:
-    return lambda f, scan, seeds: losses.supervised(_training(f, config), scan, seeds)
+def _smug(config: Config, denoiser: nn.Module) -> SMUG:
+    return SMUG(denoiser, config.smoothing, config.steps, config.lam)
 
 
-def _pretraining(config: Config) -> Loss:
+def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
+    return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, config.lam)
+
+
+def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
+    return RSE2E(denoiser, config.smoothing, config.steps, config.lam)
+
+
+def _jitter(config: Config) -> Perturb:
+    return noisy(config.perturbation.noise).perturb
+
+
+def _attack(config: Config) -> Perturb:
+    p = config.perturbation
+    rule = PGD(p.steps, step_size=p.step_size, start=starts.uniform, keep="last")
+    return attacked(p.threat, rule, "PGD").perturb
+
+
+def _pretraining(config: Config, start: ImageMap) -> Loss:
     sigma = config.smoothing.sigma
-    return lambda f, scan, seeds: losses.pretraining(f.denoiser, scan.truth, sigma, seeds)  # type: ignore[attr-defined]
+    return lambda f, scan, seeds: {"denoising": losses.pretraining(_denoiser(f), scan.truth, sigma, seeds)}
 
 
-def _stable(config: Config) -> Loss:
+def _supervised(config: Config, start: ImageMap) -> Loss:
+    return lambda f, scan, seeds: {"reconstruction": losses.supervised(f, scan, seeds)}
+
+
+def _stable(config: Config, start: ImageMap) -> Loss:
     weight = config.reconstruction_weight
-    return lambda f, scan, seeds: losses.smug(
-        _training(f, config),  # type: ignore[arg-type]
-        scan,
-        seeds,
-        reconstruction_weight=weight,
-    )
+
+    def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
+        assert isinstance(f, Unrolled)
+        target = TARGETS[config.stability_target](f.denoiser, start)
+        stability, x = losses.stable_reconstruction(f, scan, seeds, towards=target)
+        return {"stability": stability, "reconstruction": weight * losses.mean_square(x - scan.truth)}
+
+    return terms
 
 
-def _training(f: NetworkReconstructor, config: Config) -> NetworkReconstructor:
-    """Draw the configured number of samples while training."""
-    return f.replace(num_samples=config.training_samples) if hasattr(f, "smoothing") else f
+def _denoiser(f: NetworkReconstructor) -> ImageMap:
+    denoiser: ImageMap = f.denoiser  # type: ignore[attr-defined]
+    return denoiser
 
+
+TARGETS: dict[str, Callable[[ImageMap, ImageMap], losses.StabilityTarget]] = {
+    "denoised-target": lambda denoiser, start: losses.denoised_target(denoiser),
+    "target": lambda denoiser, start: losses.target_itself,
+    "denoised-iterate": lambda denoiser, start: losses.denoised_iterate(denoiser),
+    "frozen-denoised-target": lambda denoiser, start: losses.denoised_target(start),
+    "frozen-denoised-iterate": lambda denoiser, start: losses.denoised_iterate(start),
+}
+"""What UStab pulls towards, given the denoiser and the frozen one."""
+
+_SUPERVISED = partial(TrainingMethod, loss=_supervised, terms=("reconstruction",))
+_STABLE = partial(TrainingMethod, loss=_stable, terms=("stability", "reconstruction"))
 
 METHODS: dict[str, TrainingMethod] = {
-    "pretrain": TrainingMethod(_modl, _pretraining),
-    "modl": TrainingMethod(_modl, _supervised),
-    "rs-e2e": TrainingMethod(lambda c, d: RSE2E(d, c.smoothing, c.steps, c.lam), _supervised),
-    "smug": TrainingMethod(lambda c, d: SMUG(d, c.smoothing, c.steps, c.lam), _stable),
-    "weighted-smug": TrainingMethod(
-        lambda c, d: WeightedSMUG(d, WeightEncoder(), c.smoothing, c.steps, c.lam), _stable
-    ),
+    "pretrain": TrainingMethod(_modl, _pretraining, terms=("denoising",)),
+    "modl": _SUPERVISED(_modl),
+    "jitter": _SUPERVISED(_modl, perturb=_jitter),
+    "adversarial": _SUPERVISED(_modl, perturb=_attack),
+    "rs-e2e": _SUPERVISED(_rs_e2e),
+    "smug": _STABLE(_smug),
+    "weighted-smug": _STABLE(_weighted_smug),
+    "adversarial-smug": _STABLE(_smug, perturb=_attack),
 }
+"""Equation (6); MoDL as it is, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks."""

@@ -1,37 +1,70 @@
-"""Batches of prepared slices, which may have several shapes."""
+"""Draws of prepared slices, which may have several matrices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
+import torch
 
+from smug.data.prepared.folder import VOLUMES
+from smug.data.prepared.manifest import AGAIN
 from smug.data.prepared.set import PreparedSet, PreparedSlice
-from smug.data.scan import Scan, stacked
+from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
+from smug.training.draw import Draw
+from smug.training.range import TrainingRange
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedSlices:
-    """The training slices of a prepared set, and those of each shape ``(coil, y, x)``."""
+    """The training slices of a prepared set, and those of each matrix ``(y, x)``."""
 
     data: PreparedSet
     slices: tuple[PreparedSlice, ...]
-    alike: Mapping[tuple[int, int, int], tuple[PreparedSlice, ...]]
+    alike: Mapping[tuple[int, int], tuple[PreparedSlice, ...]]
 
     @classmethod
     def of(cls, data: PreparedSet) -> Self:
         """Return the slices of the train split; raises ValueError where it has none."""
         slices = data.slices("train")
-        alike: dict[tuple[int, int, int], list[PreparedSlice]] = {}
+        alike: dict[tuple[int, int], list[PreparedSlice]] = {}
         for which in slices:
-            alike.setdefault(which.shape, []).append(which)
-        return cls(data, slices, {shape: tuple(group) for shape, group in alike.items()})
+            alike.setdefault(which.volume.matrix, []).append(which)
+        return cls(data, slices, {matrix: tuple(group) for matrix, group in alike.items()})
 
-    def batch(self, acquisition: Acquisition, size: int, rng: np.random.Generator) -> Scan:
-        """Return a slice drawn at random and others of its shape, each with a mask of its own."""
+    def draws(self, acquisition: Acquisition, size: int, rng: np.random.Generator) -> list[Draw]:
+        """Draw a slice and others of its matrix, each with a mask of its own; they are read when they are made."""
         first = self.slices[rng.integers(len(self.slices))]
-        alike = self.alike[first.shape]
+        alike = self.alike[first.volume.matrix]
         drawn = [first, *(alike[rng.integers(len(alike))] for _ in range(size - 1))]
-        masks = [which.mask(acquisition, int(rng.integers(2**62))) for which in drawn]
-        return stacked([self.data.scan(which, mask) for which, mask in zip(drawn, masks, strict=True)])
+        seeds = [int(rng.integers(2**62)) for _ in drawn]
+        return [
+            Draw(which.name, which.volume.coils, partial(self._scan, which, acquisition, seed))
+            for which, seed in zip(drawn, seeds, strict=True)
+        ]
+
+    def range(self, acquisition: Acquisition) -> TrainingRange:
+        """Return what a network sees that is trained on them: their own matrices and coils."""
+        settings = self.data.manifest.settings
+        return TrainingRange(
+            sources=(self.data.folder.name,),
+            matrices=tuple(sorted(self.alike)),
+            coils=tuple(sorted({which.volume.coils for which in self.slices})),
+            accelerations=(acquisition.acceleration,),
+            masks=(acquisition.mask,),
+            noise=(float(settings["noise"]),) if self.data.kspace == "simulated" else (),
+        )
+
+    def _scan(self, which: PreparedSlice, acquisition: Acquisition, seed: int) -> Scan:
+        path = self.data.folder / VOLUMES / which.volume.file
+        try:
+            scan = self.data.scan(which, which.mask(acquisition, seed))
+            for name, values in (("kspace", scan.y), ("maps", scan.A.maps), ("target", scan.truth)):
+                if not bool(torch.view_as_real(values).isfinite().all()):
+                    raise ValueError(f"expected finite numbers in {name!r}, got NaN or inf; {AGAIN}")
+            return scan.normalised()
+        except (OSError, ValueError) as error:
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+            raise kind(f"{path}: slice {which.name}: {str(error).removeprefix(f'{path}: ')}") from error

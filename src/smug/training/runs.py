@@ -1,7 +1,8 @@
 """A run folder: weights as safetensors with their configuration inside, and a log. Nothing is ever unpickled."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -14,11 +15,14 @@ from smug.models.noise import Seeds
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
-from smug.training.config import Config, merge, to_dict
+from smug.training.config import Config
 from smug.training.methods import build, build_denoiser
+from smug.training.range import TrainingRange
+from smug.training.reading import from_dict, to_dict
 
 SCHEMA = "smug-weights-1"
 WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,19 @@ class Model:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units."""
         return normalised(self.reconstructor)(y, A, generator)
 
+    @property
+    def range(self) -> TrainingRange:
+        """What the weights were trained on; where the file does not say, what their configuration asked for.
+
+        Raises ValueError where what the file says cannot be read.
+        """
+        if "range" not in self.metadata:
+            return TrainingRange.of(self.config.data)
+        try:
+            return TrainingRange.from_json(self.metadata["range"])
+        except ValueError as error:
+            raise ValueError(f"{self.name}: its training range: {error}") from None
+
     def replace(self, **changes: Any) -> Self:
         """Return the model with other settings: see :meth:`smug.models.reconstructors.NetworkReconstructor.replace`."""
         return replace(self, reconstructor=self.reconstructor.replace(**changes))
@@ -47,7 +64,9 @@ class Model:
         return replace(self, reconstructor=self.reconstructor.to(device))
 
 
-def save_weights(path: Path, f: NetworkReconstructor, config: Config, *, half: bool = False, **notes: str) -> None:
+def save_weights(
+    path: Path, f: NetworkReconstructor, config: Config, notes: Mapping[str, str] | None = None, *, half: bool = False
+) -> None:
     """Write the networks with their configuration into one file, whole or not at all.
 
     ``half`` stores the weights in half precision; ``notes`` are kept as metadata.
@@ -56,7 +75,7 @@ def save_weights(path: Path, f: NetworkReconstructor, config: Config, *, half: b
 
     dtype = torch.float16 if half else torch.float32
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in f.networks().state_dict().items()}
-    metadata = {"schema": SCHEMA, "config": json.dumps(to_dict(config)), **notes}
+    metadata = {"schema": SCHEMA, "config": json.dumps(to_dict(config)), **(notes or {})}
     content = save(state, metadata)
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
@@ -64,43 +83,74 @@ def save_weights(path: Path, f: NetworkReconstructor, config: Config, *, half: b
 def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
     """Read a run folder or a weights file; ``denoiser`` replaces the configured network as the one to fill.
 
-    Raises FileNotFoundError, and ValueError for files that are not weights of this library.
+    Raises FileNotFoundError, and ValueError for files that are not weights of this library, or are those of a network
+    of somebody's own when ``denoiser`` is not given.
     """
     file = path / WEIGHTS if path.is_dir() else path
-    state, metadata = _read(file)
-    if metadata.get("schema") != SCHEMA:
-        raise ValueError(f"{file}: expected weights of schema {SCHEMA}, got {metadata.get('schema', 'none')}")
+    state, metadata = _read_weights(file)
     config = _stored_config(file, metadata)
     f = build(config, _empty_denoiser(config, file) if denoiser is None else denoiser)
-    _fill(f.networks(), state, str(file))
+    _fill(f.networks(), state, str(file), assign=denoiser is None)
     f.networks().eval()
     name = path.name if path.is_dir() else path.stem
     return Model(name, f, config, metadata)
 
 
 def initialise(f: NetworkReconstructor, path: Path) -> None:
-    """Copy a stored model's denoiser (and its encoder, where both have one) into the reconstructor's networks."""
-    source = load_weights(path).reconstructor.networks()
+    """Copy a stored model's denoiser (and its encoder, where both have one) into the reconstructor's networks.
+
+    ``path`` is a run folder or a weights file. Raises FileNotFoundError, and ValueError for weights that do not fit.
+    """
+    file = path / WEIGHTS if path.is_dir() else path
+    state, _ = _read_weights(file)
     for name, network in f.networks().items():
-        if name in source:
-            _fill(network, source[name].state_dict(), str(path))
+        own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
+        if own or name == "denoiser":
+            _fill(network, own, str(file))
 
 
-def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file, in single precision at least.
+
+    Raises FileNotFoundError, and ValueError for another file.
+    """
+    with _opened(file) as handle:
+        return {name: _single(handle.get_tensor(name)) for name in handle.keys()}, handle.metadata() or {}  # noqa: SIM118
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """Return the metadata of a safetensors file; raises like :func:`read_tensors`."""
+    with _opened(file) as handle:
+        return handle.metadata() or {}
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():
-        raise FileNotFoundError(f"no such weights: {file}")
+        raise FileNotFoundError(f"no such file: {file}")
     try:
         with safe_open(file, framework="pt") as handle:
-            return {name: handle.get_tensor(name).float() for name in handle.keys()}, handle.metadata() or {}  # noqa: SIM118
+            yield handle
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{file}: not a safetensors file: {error}") from error
 
 
+def _read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    state, metadata = read_tensors(file)
+    if metadata.get("schema") != SCHEMA:
+        raise ValueError(f"{file}: expected weights of schema {SCHEMA}, got {metadata.get('schema', 'none')}")
+    return state, metadata
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
 def _stored_config(file: Path, metadata: Mapping[str, str]) -> Config:
     try:
-        return merge(Config(), json.loads(metadata["config"]))
+        return from_dict(json.loads(metadata["config"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file}: its configuration cannot be read: {error}") from error
 
@@ -114,9 +164,9 @@ def _empty_denoiser(config: Config, file: Path) -> nn.Module:
         raise ValueError(f"{file}: its network cannot be built: {str(error).splitlines()[0]}") from None
 
 
-def _fill(network: nn.Module, state: Mapping[str, Any], where: str) -> None:
+def _fill(network: nn.Module, state: Mapping[str, Any], where: str, *, assign: bool = False) -> None:
     try:
-        network.load_state_dict(state, assign=True)
+        network.load_state_dict(state, assign=assign)
     except RuntimeError as error:
         raise ValueError(
             f"{where}: the weights do not fit the network: {str(error).splitlines()[-1].strip()}"

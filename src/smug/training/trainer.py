@@ -1,32 +1,25 @@
 """The training loop."""
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from math import isfinite
 from pathlib import Path
+from signal import SIGTERM
 from time import monotonic
 
-import torch
-
-from smug.data.scan import Scan
-from smug.evaluation.metrics import psnr
-from smug.files import write_atomically
-from smug.models.noise import derive
+from smug.distributed import ALONE, Group
 from smug.models.reconstructors import NetworkReconstructor
+from smug.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
+from smug.training.checkpoint import CHECKPOINT, Place, fingerprint
 from smug.training.config import Config
-from smug.training.methods import training_loss
+from smug.training.learner import Learner
+from smug.training.log import LOG, LogEntry, RunLog, read_log
+from smug.training.methods import METHODS
+from smug.training.pictures import write_losses
+from smug.training.prefetch import prefetched
 from smug.training.runs import WEIGHTS, save_weights
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One line of the log: the mean loss since the last one, the validation PSNR in dB, and the time."""
-
-    update: int
-    loss: float
-    validation_psnr: float
-    seconds: float
+from smug.training.validation import validate
 
 
 def train(
@@ -34,77 +27,81 @@ def train(
     config: Config,
     data: TrainingData,
     out: Path,
-    report: Callable[[float], None] | None = None,
-) -> list[Progress]:
-    """Train the networks of ``f`` in place; write weights and log to the folder ``out`` and return the log.
+    *,
+    resume: bool = False,
+    group: Group = ALONE,
+    report: Callable[[LogEntry], None] | None = None,
+) -> list[LogEntry]:
+    """Train the networks of ``f`` in place and return the log, which ``report`` receives row by row.
 
-    Every batch and all noise are functions of (seed, update). The weights are written at every validation and not
-    selected by it. ``report`` receives the loss of every update. Raises ValueError, with the slices' names, when the
-    loss is not finite; the last good weights stay.
+    Batches, masks and all noise are functions of (seed, update). The folder ``out`` gets a log, a checkpoint, and at
+    every validation the weights (not selected by it) and pictures. ``resume`` goes on from the checkpoint in ``out``,
+    where there is one: on the same processor and threads to the same weights, bit by bit. All processes of a
+    ``group`` call this together; each computes its share of every batch, and the first one writes and has the log.
+
+    Raises ValueError where a loss or gradient is not finite, with the slices' names (the checkpoint stays as it was),
+    for a batch without equal shares, and for a checkpoint of another configuration; :class:`Stopped` after SIGTERM or
+    an interrupt, when the checkpoint is written.
     """
-    settings = config.optimizer
-    networks = f.networks()
-    networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    device = next(networks.parameters()).device
-    optimizer = torch.optim.Adam(networks.parameters(), settings.learning_rate, settings.betas)
-    warm_up = 0.1 if settings.updates > 10 else 0.05  # torch divides by 0.1 * 10 - 1
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.updates, cycle_momentum=False, pct_start=warm_up
+    settings, compute = config.optimizer, config.compute
+    notes = {"start_sha256": fingerprint(f.networks()), "range": data.range.to_json()}
+    learner = Learner.of(f, config, group)
+    place = learner.restore(out / CHECKPOINT) if resume and (out / CHECKPOINT).exists() else Place()
+    updates = range(place.update + 1, settings.updates + 1)
+    batches = prefetched(data, updates, settings.batch, config.seed, group.rows, compute.workers)
+    log = RunLog.open(out / LOG, METHODS[config.method].terms, place.update) if group.first else None
+    entries = read_log(out / LOG) if log else []
+    with asked_to_stop() as asked, closing(batches), log or nullcontext():
+        finished = saved = monotonic()
+        for update in updates:
+            began = monotonic()
+            scan = next(batches)
+            waited = monotonic() - began
+            terms, norm = learner.update(update, scan)
+            seconds = monotonic() - began
+            if not isfinite(sum(terms.values()) + norm):
+                raise _not_finite(terms, norm, data.names(update, settings.batch, config.seed), update, place)
+            quality = None
+            due = update % settings.validate_every == 0 or update == settings.updates
+            if due:
+                learner.objective.eval()
+                picture = out / "validation" / f"{update:06}.png" if group.first else None
+                quality = validate(f, data.validation, learner.device, group=group, picture=picture)
+            stop = group.any(bool(asked())) and update < settings.updates
+            passed, finished = monotonic() - finished, monotonic()
+            place = Place(update, place.seconds + passed)
+            if log:
+                entry = LogEntry(
+                    update,
+                    terms,
+                    learning_rate=learner.learning_rate(update),
+                    gradient_norm=norm,
+                    samples_per_second=settings.batch / seconds,
+                    seconds=place.seconds,
+                    waiting=waited / seconds,
+                    validation_psnr=quality,
+                )
+                entries.append(entry)
+                log.write(entry)
+                if due:
+                    notes |= {"update": str(update), "validation_psnr": f"{quality:.3f}"}
+                    save_weights(out / WEIGHTS, f, config, notes)
+                    write_losses(out / "losses.png", entries)
+                if due or stop or finished - saved >= compute.checkpoint_seconds:
+                    learner.save(out / CHECKPOINT, place)
+                    saved = finished
+                if report is not None:
+                    report(entry)
+            if stop:
+                message = f"stopped after update {update} of {settings.updates}; --resume goes on"
+                raise Stopped(message, asked() or SIGTERM)
+    return entries
+
+
+def _not_finite(terms: dict[str, float], norm: float, names: tuple[str, ...], update: int, place: Place) -> ValueError:
+    values = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+    kept = f"the checkpoint of update {place.update} or one before it is kept" if place.update else "nothing was saved"
+    return ValueError(
+        f"update {update}: expected a finite loss, got {values} with a gradient of norm {norm:g} for slices "
+        f"{', '.join(names)}; {kept}; try a lower optimizer.learning_rate or optimizer.clip_norm"
     )
-    loss_of = training_loss(config)
-    log: list[Progress] = []
-    losses: list[float] = []
-    start = monotonic()
-    for update, scan in enumerate(_prefetched(data, config), 1):
-        networks.train()
-        loss = loss_of(f, scan.to(device), _seeds(config.seed, update, len(scan.id)))
-        if not bool(loss.isfinite()):
-            raise ValueError(f"update {update}: the loss is {loss.item()} for slices {', '.join(scan.id)}")
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(networks.parameters(), settings.clip_norm)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-        if report is not None:
-            report(losses[-1])
-        if update % settings.validate_every == 0 or update == settings.updates:
-            networks.eval()
-            quality = validate(f, data.validation, device)
-            save_weights(out / WEIGHTS, f, config, validation_psnr=f"{quality:.3f}", update=str(update))
-            log.append(Progress(update, sum(losses) / len(losses), quality, monotonic() - start))
-            _write_log(out / "log.csv", log)
-            losses = []
-    return log
-
-
-@torch.no_grad()
-def validate(f: Callable[..., torch.Tensor], scans: Iterable[Scan], device: torch.device) -> float:
-    """Return the mean magnitude-slice PSNR in dB over scans, with the same smoothing noise every time."""
-    values = []
-    for scan in scans:
-        scan = scan.to(device).normalised()
-        values.append(psnr(f(scan.y, scan.A, _seeds(0, 0, len(scan.id))), scan.truth, "slice"))
-    return float(torch.cat(values).mean())
-
-
-def _seeds(seed: int, update: int, batch: int) -> torch.Tensor:
-    """Return one seed per image of an update."""
-    return derive(torch.arange(batch) + 2**32 * seed, update)
-
-
-def _prefetched(data: TrainingData, config: Config) -> Iterable[Scan]:
-    """Simulate each batch while the last one trains."""
-    settings = config.optimizer
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(data.batch, 1, settings.batch, config.seed)
-        for update in range(1, settings.updates + 1):
-            scan = ahead.result()
-            ahead = pool.submit(data.batch, update + 1, settings.batch, config.seed)
-            yield scan
-
-
-def _write_log(path: Path, log: list[Progress]) -> None:
-    lines = [f"{p.update},{p.loss:.6g},{p.validation_psnr:.3f},{p.seconds:.1f}" for p in log]
-    header = "update,loss,validation_psnr_db,seconds"
-    write_atomically(path, lambda temporary: temporary.write_text("\n".join([header, *lines]) + "\n"))

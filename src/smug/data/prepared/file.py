@@ -87,15 +87,22 @@ def read_slice(path: Path, row: int, expected: Entry) -> Scan:
     with opened(path) as file:
         if file.attrs.get("sha256") != expected.sha256:
             raise ValueError(f"{path}: not the volume that the manifest names; {AGAIN}")
-        kspace, maps, target = (torch.from_numpy(_row(file, name, row)) for name in ("kspace", "maps", "target"))
-        mask = torch.from_numpy(np.asarray(dataset(file, "mask")[()], dtype=bool))
+        coils, matrix = expected.coils, expected.matrix
+        shapes = {"kspace": (coils, *matrix), "maps": (coils, *matrix), "target": matrix}
+        kspace, maps, target = (torch.from_numpy(_row(file, name, row, shape)) for name, shape in shapes.items())
+        mask = dataset(file, "mask")
+        if mask is None or mask.shape != matrix[1:]:
+            raise ValueError(f"{path}: expected 'mask' of {matrix[1]} columns, got none; {AGAIN}")
+        mask = torch.from_numpy(np.asarray(mask[()], dtype=bool))
     return Scan(kspace[None], Sense(mask=mask[None], maps=maps[None]), target[None], (expected.slices[row],))
 
 
-def _row(file: Any, name: str, row: int) -> Any:
+def _row(file: Any, name: str, row: int, shape: tuple[int, ...]) -> Any:
     found = dataset(file, name)
     if found is None or len(found) <= row:
         raise ValueError(f"{file.filename}: expected slice {row} of {name!r}, got none; {AGAIN}")
+    if found.shape[1:] != shape:
+        raise ValueError(f"{file.filename}: expected {name!r} of shape {shape}, got {found.shape[1:]}; {AGAIN}")
     return found[row].astype(np.complex64, copy=False)
 
 

@@ -1,0 +1,129 @@
+"""What a command shows while it goes on."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from statistics import fmean
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from smug.training.log import LogEntry, mean_terms
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WINDOW = 100
+"""Losses, speed and waiting are means over so many updates."""
+
+Report = Callable[[LogEntry], None]
+
+
+@contextmanager
+def progress(description: str, total: int, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show a bar with the remaining time on the error stream, or nothing; yield the function that advances it."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def training_progress(
+    description: str, total: int, done: int, *, earlier: Sequence[LogEntry] = (), quiet: bool = False
+) -> Iterator[Report]:
+    """Show on the error stream how a run goes on; yield the function that is told every update.
+
+    On a terminal it is a bar with the losses below, elsewhere a line per validation, and nothing where ``quiet``.
+    Of ``total`` updates ``done`` were made before: the time left is told by the speed of those made since.
+    ``earlier`` are their entries, for the best validation.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet)
+    show = _live if console.is_interactive else _lines
+    began = monotonic()
+    recent: deque[LogEntry] = deque(maxlen=WINDOW)
+    validations = [entry.validation_psnr for entry in earlier if entry.validation_psnr is not None]
+    with show(console, description, total, done) as shown:
+
+        def report(entry: LogEntry) -> None:
+            recent.append(entry)
+            if entry.validation_psnr is not None:
+                validations.append(entry.validation_psnr)
+            elapsed = monotonic() - began
+            left = elapsed * (total - entry.update) / max(1, entry.update - done)
+            shown(entry, _status(list(recent), validations), _duration(elapsed), _duration(left))
+
+        yield report
+
+
+Show = Callable[[LogEntry, str, str, str], None]
+"""``(entry, status, elapsed, left)``: show these."""
+
+
+@contextmanager
+def _live(console: "Console", description: str, total: int, done: int) -> Iterator[Show]:
+    """A bar, and the status below it."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]} left"),
+    )
+    bar = Progress(*columns, console=console)
+    task = bar.add_task(description, total=total, completed=done, left="-:--:--")
+    with Live(bar, console=console, refresh_per_second=4) as live:
+
+        def show(entry: LogEntry, status: str, elapsed: str, left: str) -> None:
+            bar.update(task, completed=entry.update, left=left)
+            live.update(Group(bar, Text(status)))
+
+        yield show
+
+
+@contextmanager
+def _lines(console: "Console", description: str, total: int, done: int) -> Iterator[Show]:
+    """A line per validation, for files and pipes."""
+
+    def show(entry: LogEntry, status: str, elapsed: str, left: str) -> None:
+        if entry.validation_psnr is not None:
+            line = f"{description}: update {entry.update}/{total}, {status}, {elapsed} elapsed, {left} left"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    yield show
+
+
+def _status(recent: Sequence[LogEntry], validations: Sequence[float]) -> str:
+    parts = [f"{name} {value:.2e}" for name, value in mean_terms(recent).items()]
+    if validations:
+        parts.append(f"validation PSNR {validations[-1]:.2f} dB (best {max(validations):.2f})")
+    parts.append(f"{fmean(entry.samples_per_second for entry in recent):.3g} samples/s")
+    parts.append(f"waiting for data {100 * fmean(entry.waiting for entry in recent):.0f} %")
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

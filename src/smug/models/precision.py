@@ -1,0 +1,50 @@
+"""The precision of the networks' arithmetic. The physics around them, FFTs and solver, keeps its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from smug.models.smoothing import ImageMap
+
+
+def in_precision(function: ImageMap, dtype: torch.dtype) -> ImageMap:
+    """Return a denoiser or encoder whose network computes in ``torch.float32`` or under autocast in ``torch.bfloat16``.
+
+    Images in and out, weights and their gradients keep their dtypes, and so does a network in double precision. A
+    denoiser that adds a correction to its input, as those here do, rounds only the correction. ``torch.float32``
+    returns the function itself. Raises ValueError for other dtypes.
+
+    >>> from smug.models.didn import DIDN
+    >>> denoiser = in_precision(DIDN(channels=8, blocks=1), torch.bfloat16)
+    >>> denoiser(torch.randn(1, 8, 8, dtype=torch.complex64)).dtype
+    torch.complex64
+    """
+    if dtype not in (torch.float32, torch.bfloat16):
+        raise ValueError(f"precision: expected torch.float32 or torch.bfloat16, got {dtype}")
+    if dtype == torch.float32:
+        return function
+    return partial(_autocast, function)  # not a closure: deepcopy copies the networks inside a partial
+
+
+def _autocast(function: ImageMap, x: Tensor) -> Tensor:
+    with torch.autocast(x.device.type, torch.bfloat16):
+        return function(x)
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Allow or forbid TF32 (products of 10-bit mantissas, summed in float32) for convolutions on CUDA, and restore.
+
+    It is torch's setting for the whole process, and on by default. Matrix products have a setting of their own,
+    ``torch.backends.cuda.matmul.allow_tf32``, off by default: leave it so, because the solver multiplies matrices.
+    On other devices nothing changes.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

@@ -1,0 +1,115 @@
+"""One update: gradients of a batch, over parts and processes, and a step of Adam."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from smug.data.scan import Scan
+from smug.distributed import Group
+from smug.models.noise import derive
+from smug.models.reconstructors import NetworkReconstructor
+from smug.training.checkpoint import Place, restore_checkpoint, save_checkpoint
+from smug.training.config import Config
+from smug.training.objective import Objective, parts
+from smug.training.schedule import learning_rate
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """The networks of a run and their optimiser."""
+
+    config: Config
+    group: Group
+    objective: Objective
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+
+    @classmethod
+    def of(cls, f: NetworkReconstructor, config: Config, group: Group) -> Self:
+        """Return the learner of a reconstructor's networks, where they are.
+
+        Raises ValueError for a batch that has no equal shares for processes and parts.
+        """
+        shares, size = group.world * config.compute.accumulate, config.optimizer.batch
+        if size % shares:
+            raise ValueError(
+                f"optimizer.batch: expected a multiple of processes x compute.accumulate = {shares}, got {size}"
+            )
+        networks = f.networks()
+        networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        device = next(networks.parameters()).device
+        objective = Objective(f, config)
+        optimizer = torch.optim.Adam(networks.parameters(), config.optimizer.learning_rate, config.optimizer.betas)
+        # one GPU a process is the current device already: see smug.distributed.joined
+        model = DistributedDataParallel(objective) if group.world > 1 else objective
+        return cls(config, group, objective, model, optimizer, device)
+
+    def update(self, number: int, scan: Scan) -> tuple[dict[str, float], float]:
+        """Take this process's rows of the batch of an update; return the loss terms of all rows and the gradient norm.
+
+        A gradient that is not finite changes nothing; the caller sees it in what is returned.
+        """
+        settings = self.config.optimizer
+        self.objective.train()
+        self.optimizer.zero_grad()
+        seeds = _seeds(self.config.seed, number, settings.batch)[self.group.rows]
+        with _addressed(self.config.seed, number, self.group, self.device):
+            values = [self._backward(*part) for part in self._parts(scan.to(self.device), seeds)]
+        terms = {name: float(self.group.mean(torch.stack([v[name] for v in values]).mean())) for name in values[0]}
+        norm = nn.utils.clip_grad_norm_(self.objective.networks.parameters(), settings.clip_norm or torch.inf)
+        if bool(norm.isfinite()) and torch.tensor(list(terms.values())).isfinite().all():
+            for parameters in self.optimizer.param_groups:
+                parameters["lr"] = self.learning_rate(number)
+            self.optimizer.step()
+        return terms, float(norm)
+
+    def learning_rate(self, number: int) -> float:
+        """Return the learning rate of an update."""
+        settings = self.config.optimizer
+        return learning_rate(settings.schedule, settings.learning_rate, number, settings.updates)
+
+    def save(self, path: Path, place: Place) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(path, self.objective, self.optimizer, self.config, place)
+
+    def restore(self, path: Path) -> Place:
+        """Go back to a checkpoint."""
+        return restore_checkpoint(path, self.objective, self.optimizer, self.config)
+
+    def _parts(self, scan: Scan, seeds: Tensor) -> Iterator[tuple[Scan, Tensor, bool]]:
+        """Yield the parts of a batch, and whether each is the last: processes exchange gradients once an update."""
+        pieces = parts(scan, seeds, self.config.compute.accumulate)
+        for i, (part, own) in enumerate(pieces, 1):
+            yield part, own, i == len(pieces)
+
+    def _backward(self, scan: Scan, seeds: Tensor, last: bool) -> dict[str, Tensor]:
+        alone = isinstance(self.model, DistributedDataParallel) and not last
+        with self.model.no_sync() if alone else nullcontext():  # type: ignore[operator]
+            terms: dict[str, Tensor] = self.model(scan, seeds)
+            loss = torch.stack(list(terms.values())).sum() / self.config.compute.accumulate
+            torch.autograd.backward(loss)
+        return {name: value.detach() for name, value in terms.items()}
+
+
+def _seeds(seed: int, number: int, batch: int) -> Tensor:
+    """Return one seed per image of an update."""
+    return derive(torch.arange(batch) + 2**32 * seed, number)
+
+
+@contextmanager
+def _addressed(seed: int, number: int, group: Group, device: torch.device) -> Iterator[None]:
+    """Let torch's own random numbers, which dropout in somebody's network draws, depend on the update alone."""
+    address = int(derive(torch.tensor(seed), number, group.rank))
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(address)
+        if gpus:
+            torch.cuda.manual_seed(address)
+        yield

@@ -1,0 +1,221 @@
+"""How much memory a training step will take, before it is taken.
+
+The denoiser runs once on torch's ``meta`` device, where tensors have shapes and no memory; images, coil images and
+weights are counted.
+"""
+
+import math
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from smug.models.reconstructors import RSE2E, NetworkReconstructor, WeightedSMUG
+from smug.training.config import Config
+from smug.training.methods import METHODS, build, build_denoiser
+
+COIL_IMAGES = 4
+"""Arrays of the size of all coil images that ``A^H A`` has at a time: coil images, spectrum, masked spectrum, result."""
+
+ATTACK_COIL_IMAGES = 4
+"""Arrays of the size of k-space that an attack has beside the data: perturbations and their gradients."""
+
+VECTORS = 6
+"""Images that the solver has beside its coil images, and that the loss has beside the samples."""
+
+WORTHWHILE = 0.95
+"""Advice brings a step to less than this of its memory."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """The bytes of a training step on one device, at its peak.
+
+    ``data`` is the scan, ``images`` what stays of every unrolling step and sample, ``activations`` what stays of the
+    denoiser's layers for the gradient (of one chunk of samples where they are recomputed), and ``temporaries`` what
+    comes and goes beside them, of the layers or of the solver. The last two are None for a denoiser that does not run
+    without memory; ``reason`` tells why. ``advice`` is the one setting whose change saves most.
+    """
+
+    weights: int
+    gradients: int
+    moments: int
+    data: int
+    images: int
+    activations: int | None
+    temporaries: int | None
+    advice: str = ""
+    reason: str = ""
+
+    @property
+    def step(self) -> int | None:
+        """What a step adds to weights, moments and data; None where it is not known."""
+        if self.activations is None or self.temporaries is None:
+            return None
+        return self.gradients + self.images + self.activations + self.temporaries
+
+    @property
+    def total(self) -> int | None:
+        """All parts; None where they are not known."""
+        return None if self.step is None else self.weights + self.moments + self.data + self.step
+
+
+def estimate(
+    config: Config,
+    denoiser: nn.Module | None = None,
+    *,
+    coils: int | None = None,
+    matrix: tuple[int, int] | None = None,
+    rows: int | None = None,
+) -> MemoryEstimate:
+    """Estimate the memory of a training step from shapes alone; nothing is allocated.
+
+    ``denoiser`` replaces the configured network. ``coils`` and ``matrix`` are those of the data, by default of the
+    configured acquisition; ``rows`` is how many slices of a batch this process takes at a time, by default
+    ``optimizer.batch / compute.accumulate``. Not in it: libraries and their workspaces, compilation, and batches made
+    ahead. Raises ValueError for a network that must be given.
+    """
+    rows = rows or config.optimizer.batch // config.compute.accumulate
+    coils = coils or config.data.acquisition.coils
+    matrix = matrix or (config.data.size, config.data.size)
+    if denoiser is None:
+        with torch.device("meta"):
+            denoiser = build_denoiser(config.network)
+    f = build(config, denoiser)
+
+    def parts(config: Config, rows: int) -> MemoryEstimate:
+        return _parts(config, f, coils, matrix, rows)
+
+    needed = parts(config, rows)
+    return replace(needed, advice=_advice(config, rows, needed.total, lambda *changed: parts(*changed).total))
+
+
+def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[int, int], rows: int) -> MemoryEstimate:
+    terms, recompute = METHODS[config.method].terms, config.compute.recompute
+    image = 8 * math.prod(matrix)
+    noisy = hasattr(f, "smoothing") and config.smoothing.sigma > 0
+    samples = max(config.training_samples, 1) if noisy else 1
+    chunk = min(config.smoothing.chunk or samples, samples)
+    unrolled = "denoising" not in terms
+    denoised = config.steps * samples if unrolled else 1
+
+    kept = config.steps if unrolled else 1  # x of every step
+    if isinstance(f, RSE2E):
+        kept *= samples
+    goals = 0
+    if "stability" in terms:
+        kept += denoised * (1 + recompute + isinstance(f, WeightedSMUG))  # D(x + eta) - goal, x + eta, and D(x + eta)
+        goals = {"denoised-target": 1, "denoised-iterate": config.steps}.get(config.stability_target, 0)
+    images = image * rows * (kept + samples + VECTORS)
+
+    attack = ATTACK_COIL_IMAGES if config.method.startswith("adversarial") else 0
+    perturbed = config.method == "jitter"
+    data = image * rows * (coils * (2 + perturbed + attack) + 1)
+    solved = rows * (chunk if isinstance(f, RSE2E) else 1) if unrolled else 0
+    solver = image * solved * (COIL_IMAGES * coils + VECTORS)
+
+    weights = sum(p.nbytes for p in f.networks().parameters())
+    gradients = weights * min(config.compute.accumulate, 2)  # a graph's are summed apart from those that are there
+    counted = MemoryEstimate(weights, gradients, 2 * weights, data, images, None, None)
+    dtype = torch.bfloat16 if config.compute.precision == "bf16" else None
+    try:
+        trials = [trial(network, (chunk * rows, *matrix), dtype) for network in f.networks().values()]
+    except Exception as error:  # whatever somebody's network raises
+        reason = str(error).partition("\n")[0]
+        return replace(counted, reason=f"the denoiser does not run on torch's meta device: {reason}")
+    if recompute:
+        activations, temporaries = max(trials, key=sum)
+        temporaries = max(temporaries, solver - activations)
+    else:
+        calls = (denoised / chunk + goals / chunk, denoised / chunk)[: len(trials)]
+        activations = round(sum(kept * n for (kept, _), n in zip(trials, calls, strict=True)))
+        temporaries = max(*(passing for _, passing in trials), solver)
+    return replace(counted, activations=activations, temporaries=temporaries)
+
+
+def trial(network: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype | None = None) -> tuple[int, int]:
+    """Return the bytes that a network keeps for the gradient of images of this shape, and those beside them at most.
+
+    With ``dtype`` its parameters are of that type, as autocast makes them, whose copies count as kept.
+    """
+    meta = {name: value.detach().to("meta") for name, value in network.state_dict(keep_vars=True).items()}
+    copies = 0
+    if dtype is not None:
+        meta = {name: value.to(dtype) if value.is_floating_point() else value for name, value in meta.items()}
+    for name, parameter in network.named_parameters():
+        meta[name].requires_grad_(parameter.requires_grad)
+        meta[name].grad = torch.empty_like(meta[name])  # as after the first chunk: gradients are added to others
+        copies += 0 if dtype is None else meta[name].nbytes
+    x = torch.empty(shape, dtype=torch.complex64, device="meta", requires_grad=True)
+    with torch.device("meta"), torch.enable_grad(), LiveBytes() as memory:
+        result: Tensor = functional_call(network, meta, (x,))
+        kept = memory.live - result.untyped_storage().nbytes()
+        torch.autograd.backward(result, torch.empty_like(result))
+    return kept + copies, memory.peak - kept
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of tensors made under it: ``live`` now, ``peak`` at most.
+
+    >>> with LiveBytes() as memory:
+    ...     x = torch.zeros(1000, dtype=torch.float32, device="meta") + 1
+    >>> memory.live, memory.peak
+    (4000, 8000)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self._storages: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run the operation and count the storages that were not among its arguments."""
+        result = func(*args, **(kwargs or {}))
+        known = {storage._cdata for storage in _storages((args, kwargs))}
+        for storage in _storages(result):
+            if storage._cdata not in known and storage._cdata not in self._storages:
+                self._count(storage._cdata, storage)
+        return result
+
+    def _count(self, address: int, storage: torch.UntypedStorage) -> None:
+        size = storage.nbytes()
+        self.live += size
+        self.peak = max(self.peak, self.live)
+
+        def freed(_: Any) -> None:
+            self.live -= size
+            del self._storages[address]
+
+        self._storages[address] = weakref.ref(storage, freed)
+
+
+def _storages(tree: Any) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _advice(config: Config, rows: int, total: int | None, of: Callable[[Config, int], int | None]) -> str:
+    """Return the setting that saves most without changing the result, or else the next one that does change it."""
+    compute, smoothing = config.compute, config.smoothing
+    changes = {
+        "compute.recompute = true": (replace(config, compute=replace(compute, recompute=True)), rows),
+        "smoothing.chunk = 1": (replace(config, smoothing=replace(smoothing, chunk=1)), rows),
+        f"compute.accumulate = {rows * compute.accumulate}": (config, 1),
+    }
+    changes = {advice: change for advice, change in changes.items() if change != (config, rows)}
+    totals = {advice: of(*change) for advice, change in changes.items()}
+    if total is None:
+        return next(iter(changes), "network.channels")
+    best = min(totals, key=lambda advice: totals[advice] or total, default="")
+    if best and (totals[best] or total) < WORTHWHILE * total:
+        return best
+    if compute.precision == "fp32":
+        return 'compute.precision = "bf16"'
+    return "network.channels"
