@@ -1,7 +1,6 @@
 """What every test shares: the device, the seeded generator, the data folder, and their options."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
+from torch.distributed import TCPStore
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,20 +59,20 @@ def data_root() -> Path:
     return root
 
 
-@pytest.fixture
-def ranks(tmp_path: Path) -> Callable[..., list[tuple[int, str, str]]]:
+@pytest.fixture(scope="session")
+def ranks() -> Callable[..., list[tuple[int, str, str]]]:
     """Run ``python *arguments`` once per rank, as torchrun does; return every rank's status, output and errors."""
 
-    def run(*arguments: str, world: int = 2) -> list[tuple[int, str, str]]:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-        group = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        usual = {**os.environ, **group, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    def run(*arguments: str, world: int = 2, cwd: Path | None = None) -> list[tuple[int, str, str]]:
+        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        group = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+        agent = {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+        usual = {**os.environ, **group, **agent, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         processes = [
             subprocess.Popen(
                 [sys.executable, *arguments],
                 env={**usual, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                cwd=tmp_path,
+                cwd=cwd,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -2,6 +2,7 @@ import signal
 
 import pytest
 
+from smug import stopping
 from smug.stopping import asked_to_stop
 
 
@@ -15,7 +16,12 @@ def test_a_signal_is_noted_and_nothing_is_interrupted(signum):
     assert signal.getsignal(signum) is before
 
 
-def test_a_second_signal_interrupts():
+def test_a_second_signal_interrupts_but_not_the_echo_of_the_first(monkeypatch):
+    with asked_to_stop() as asked:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert asked() == signal.SIGINT
+    monkeypatch.setattr(stopping, "ECHO", 0.0)
     with pytest.raises(KeyboardInterrupt), asked_to_stop():
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)

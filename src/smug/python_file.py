@@ -5,6 +5,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 
 def is_function(name: str) -> bool:
     """Tell whether a name means a function in a file."""
@@ -30,3 +32,14 @@ def load_function(name: str, what: str) -> Callable[..., Any]:
         raise ValueError(f"{what}: {path} has no function {attribute!r}")
     result: Callable[..., Any] = function
     return result
+
+
+def load_network(name: str, what: str) -> nn.Module:
+    """Return the network that the function of ``FILE.py:function`` returns.
+
+    Raises like :func:`load_function`, and ValueError where it returns anything else than a module.
+    """
+    network = load_function(name, what)()
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{what}: expected {name} to return a torch module, got {type(network).__name__}")
+    return network

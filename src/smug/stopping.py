@@ -4,8 +4,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+ECHO = 1.0
+"""Seconds within which a second signal is the first again: torchrun repeats what the terminal sent to all."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -28,16 +32,16 @@ def asked_to_stop() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
         return
-    came: list[int] = []
+    came: list[tuple[int, float]] = []
 
     def note(signum: int, frame: object) -> None:
-        if came:
+        came.append((signum, monotonic()))
+        if len(came) > 1 and monotonic() - came[0][1] >= ECHO:
             raise KeyboardInterrupt
-        came.append(signum)
 
     before = {signum: signal.signal(signum, note) for signum in SIGNALS}
     try:
-        yield lambda: came[0] if came else 0
+        yield lambda: came[0][0] if came else 0
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

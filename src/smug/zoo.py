@@ -9,7 +9,7 @@ from torch import nn
 
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.total_variation import TotalVariation
-from smug.python_file import is_function, load_function
+from smug.python_file import is_function, load_function, load_network
 from smug.reconstructor import Reconstructor
 from smug.training.runs import Model, load_weights
 
@@ -35,10 +35,11 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
     """Return a reconstructor ``f(y, A, generator=None)``.
 
     ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``cg-sense:LAM``, ``tv``, ``tv:LAM``
-    or ``zero-filled``, a run folder or a ``.safetensors`` file, or ``FILE.py:function`` for a function of yours with
-    that signature, which is executed. Weights give a :class:`smug.training.runs.Model`, which knows its configuration
-    and training range; ``denoiser`` is the network to fill with them, where it is not one of this library. Raises
-    ValueError for an unknown name or unfit weights, FileNotFoundError for a path that does not exist.
+    or ``zero-filled``, a run folder or a ``.safetensors`` file, ``FILE.py:function`` for a function of yours with
+    that signature, or ``RUN@FILE.py:function`` for a run whose network that function returns; the file is executed.
+    Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range; ``denoiser`` is
+    the network to fill with them, where it is not one of this library. Raises ValueError for an unknown name or unfit
+    weights, FileNotFoundError for a path that does not exist.
     """
     name = str(name_or_path)
     if name in CLASSICAL:
@@ -47,6 +48,9 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
         return _regularised(name)
     if name in SHIPPED:
         return load_weights(shipped(name), denoiser)
+    if "@" in name and is_function(name):
+        path, _, function = name.partition("@")
+        return load_weights(Path(path), load_network(function, "model"))
     if is_function(name):
         return load_function(name, "model")
     if not Path(name).exists():

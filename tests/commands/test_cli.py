@@ -99,7 +99,7 @@ def test_the_seed_of_a_configuration_is_kept(tmp_path):
     argv = ("--config", tmp_path / "run.toml", "--max-steps", 1)
     for out, extra in (("a", ()), ("b", ("--seed", 3))):
         assert run("train", *argv, "--out", tmp_path / out, "--json", tmp_path / f"{out}.json", *extra) == 0
-    seeds = [json.loads((tmp_path / f"{out}.json").read_text())["config"]["seed"] for out in ("a", "b")]
+    seeds = [json.loads((tmp_path / f"{out}.json").read_text())["configuration"]["seed"] for out in ("a", "b")]
     assert seeds == [7, 3]
 
 
@@ -107,7 +107,7 @@ def test_train_then_use_the_run(tmp_path, kspace_file, capsys):
     out = tmp_path / "run"
     argv = ("--config", "tiny", "--method", "smug", "--max-steps", 3, "--out", out, "--json", tmp_path / "t.json")
     assert run("train", *argv) == 0
-    assert json.loads((tmp_path / "t.json").read_text())["log"][-1]["update"] == 3
+    assert json.loads((tmp_path / "t.json").read_text())["updates"] == 3
     assert run("train", *argv) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert run("reconstruct", kspace_file, "--model", out, "--undersample", 2, "--out", tmp_path / "x.h5") == 0

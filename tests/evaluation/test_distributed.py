@@ -1,15 +1,13 @@
-from pathlib import Path
-
 COMMAND = (
     *("-m", "smug", "evaluate", "--data", "phantom", "--size", "32", "--max-slices", "3", "--protocol", "demo"),
-    *("--model", "cg-sense", "--model", "modl", "--out", "out", "--json", "out/rows.json"),
+    *("--model", "zero-filled", "--model", "modl", "--out", "out", "--json", "out/rows.json"),
 )
 
 
 def test_two_processes_write_what_one_does_and_only_the_first_speaks(ranks, tmp_path):
     written = []
     for world in (2, 1):
-        results = ranks(*COMMAND, world=world)
+        results = ranks(*COMMAND, world=world, cwd=tmp_path)
         assert [status for status, _, _ in results] == [0] * world, results
         files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
         written.append((results[0][1], files))
@@ -29,7 +27,9 @@ def test_an_error_of_all_processes_is_told_once(ranks):
 
 
 def test_more_processes_than_slices(ranks, tmp_path):
-    results = ranks(*COMMAND[:6], "32", "--max-slices", "1", "--protocol", "clean", "--model", "zero-filled")
+    results = ranks(
+        *COMMAND[:6], "32", "--max-slices", "1", "--protocol", "clean", "--model", "zero-filled", cwd=tmp_path
+    )
     assert [status for status, _, _ in results] == [0, 0], results
     assert "1 slice" in results[0][1]
-    assert not list(Path(tmp_path).iterdir())
+    assert not list(tmp_path.iterdir())

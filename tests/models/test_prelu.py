@@ -83,3 +83,10 @@ def test_what_is_not_finite_shows(device):
     y.sum().backward()
     assert y.isnan().tolist() == [True, False, False]
     assert inside.grad.isfinite().tolist()[1:] == [True, True]
+
+
+def test_compiled_in_one_graph(x, device):
+    """A break of the graph at every activation would undo what compilation gains."""
+    layer = PReLU().to(device, torch.float64)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(x), layer(x))

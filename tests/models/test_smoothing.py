@@ -2,15 +2,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
-from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal, derive
 from smug.models.smoothing import Smoothing, smooth, unsmoothed
 from smug.models.unrolled import batched
 from smug.training.losses import mean_square
 
-from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser, toy_encoder
+from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, toy_denoiser, toy_encoder
 
 
 @pytest.fixture
@@ -122,7 +120,7 @@ def loss_and_gradients(method, smoothing, problem, device, dtype):
 
 @pytest.mark.parametrize("method", SMOOTHED)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.complex64, 1e-5), (torch.complex128, 1e-10)])
-def test_chunks_checkpoints_and_batches_change_nothing(method, dtype, tolerance, device):
+def test_chunks_and_batches_change_nothing(method, dtype, tolerance, device):
     smoothing = Smoothing(sigma=0.3, num_samples=10)
     both = make_problem(device, dtype)
     one_by_one = [loss_and_gradients(method, smoothing, both[i], device, dtype) for i in range(2)]
@@ -130,51 +128,11 @@ def test_chunks_checkpoints_and_batches_change_nothing(method, dtype, tolerance,
     alone = one_by_one[0]
     mean = sum(losses) / 2, [(a + b) / 2 for a, b in zip(*gradients, strict=True)]
     for chunk in (1, 5, 10):
-        for recompute in (False, True):
-            changed = replace(smoothing, chunk=chunk, recompute=recompute)
-            for problem, expected in ((both[0], alone), (both, mean)):
-                loss, gradient = loss_and_gradients(method, changed, problem, device, dtype)
-                assert abs(loss / expected[0] - 1) < tolerance
-                for a, b in zip(gradient, expected[1], strict=True):
-                    assert (a - b).norm() <= tolerance * b.norm() + tolerance * 1e-2
-
-
-def test_recomputing_keeps_fewer_activations(x, D, problem):
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
-        smooth(D, x, replace(SMOOTHING, recompute=True), problem.seeds)
-    checkpointed = sum(kept)
-    kept.clear()
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
-        smooth(D, x, SMOOTHING, problem.seeds)
-    assert checkpointed < 0.5 * sum(kept)
-
-
-def test_recomputing_repeats_the_dropout_of_a_network(x, problem, device):
-    D = seeded(lambda: as_complex(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Dropout(0.5))), device)
-
-    def gradient(recompute):
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(0)
-            loss = mean_square(smooth(batched(D), x, replace(SMOOTHING, recompute=recompute), problem.seeds).value)
-            return torch.autograd.grad(loss, list(D.parameters()))
-
-    for a, b in zip(gradient(True), gradient(False), strict=True):
-        torch.testing.assert_close(a, b)
-
-
-def test_no_noise_is_drawn_inside_a_checkpoint(x, problem):
-    """The function under the checkpoint sees the same input in the second pass."""
-    seen = []
-
-    def denoise(x):
-        seen.append(x.detach().clone())
-        return x * x.abs()
-
-    y = x.clone().requires_grad_()
-    smooth(denoise, y, replace(SMOOTHING, recompute=True), problem.seeds).value.abs().sum().backward()
-    assert len(seen) == 2
-    assert torch.equal(seen[0], seen[1])
+        for problem, expected in ((both[0], alone), (both, mean)):
+            loss, gradient = loss_and_gradients(method, replace(smoothing, chunk=chunk), problem, device, dtype)
+            assert abs(loss / expected[0] - 1) < tolerance
+            for a, b in zip(gradient, expected[1], strict=True):
+                assert (a - b).norm() <= tolerance * b.norm() + tolerance * 1e-2
 
 
 def test_unsmoothed(x, D):

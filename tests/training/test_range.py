@@ -109,7 +109,7 @@ def stored(tmp_path):
     config = Config(network=NetworkConfig(channels=4, depth=1), data=IMAGES)
 
     def store(**notes: str) -> runs.Model:
-        runs.save_weights(tmp_path / "weights.safetensors", methods.build(config), config, **notes)
+        runs.save_weights(tmp_path / "weights.safetensors", methods.build(config), config, notes)
         return runs.load_weights(tmp_path / "weights.safetensors")
 
     return store

@@ -1,12 +1,24 @@
+import signal
+
 import pytest
 import torch
 
+from smug.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
+from smug.training.checkpoint import CHECKPOINT, fingerprint
+from smug.training.log import read_log
 from smug.training.presets import PRESETS
 from smug.training.reading import merge
 
-TINY = merge(PRESETS["tiny"], {"data": {"size": 32, "count": 4, "validation": 2}, "optimizer": {"updates": 4}})
+TINY = merge(
+    PRESETS["tiny"],
+    {
+        "data": {"size": 32, "count": 4, "validation": 2},
+        "optimizer": {"updates": 4},
+        "compute": {"checkpoint_seconds": 0.0},
+    },
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +30,21 @@ def configured(method, **changes):
     return merge(TINY, {"method": method, **changes})
 
 
-@pytest.mark.parametrize("method", ["pretrain", "modl", "rs-e2e", "smug", "weighted-smug"])
+def trained(config, data, out, **options):
+    f = methods.build(config)
+    return f, trainer.train(f, config, data, out, **options)
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
 def test_every_method_trains_and_its_run_loads(method, data, tmp_path, device):
     config = configured(method, optimizer={"updates": 3, "validate_every": 2})
     f = methods.build(config).to(device)
     before = {name: value.clone() for name, value in f.networks().state_dict().items()}
-    losses = []
-    log = trainer.train(f, config, data, tmp_path / "run", losses.append)
-    assert [entry.update for entry in log] == [2, 3]
-    assert len(losses) == 3
+    reported = []
+    log = trainer.train(f, config, data, tmp_path / "run", report=reported.append)
+    assert [entry.update for entry in log] == [1, 2, 3]
+    assert [entry.validation_psnr is not None for entry in log] == [False, True, True]
+    assert reported == log == read_log(tmp_path / "run" / "log.csv")
     after = f.networks().state_dict()
     assert all(not torch.equal(before[name], after[name]) for name in after if name.endswith("tail.0.weight"))
     model = runs.load_weights(tmp_path / "run")
@@ -35,16 +53,13 @@ def test_every_method_trains_and_its_run_loads(method, data, tmp_path, device):
     assert stored.keys() == after.keys()
     assert all(torch.equal(stored[name].to(device), after[name]) for name in after)
     assert not any(network.training for network in model.reconstructor.networks().values())
-    assert (tmp_path / "run" / "log.csv").read_text().count("\n") == 3
+    pictures = [path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*.png")]
+    assert sorted(pictures) == ["losses.png", "validation/000002.png", "validation/000003.png"]
 
 
 def test_training_is_deterministic(data, tmp_path):
-    weights = []
-    for name in ("a", "b"):
-        f = methods.build(configured("smug"))
-        trainer.train(f, configured("smug"), data, tmp_path / name)
-        weights.append(f.networks().state_dict())
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    one, other = (trained(configured("smug"), data, tmp_path / name)[0] for name in ("a", "b"))
+    assert fingerprint(one.networks()) == fingerprint(other.networks())
 
 
 def test_one_image_is_learned(tmp_path):
@@ -52,40 +67,159 @@ def test_one_image_is_learned(tmp_path):
         "modl",
         data={"count": 1, "acquisition": {"noise": 0.0}},
         optimizer={"updates": 120, "batch": 4, "validate_every": 60, "learning_rate": 3e-3},
+        compute={"checkpoint_seconds": 60.0},
     )
-    losses = []
-    trainer.train(methods.build(config), config, load_training_data(config.data), tmp_path, losses.append)
+    _, log = trained(config, load_training_data(config.data), tmp_path)
+    losses = [entry.loss for entry in log]
     assert sum(losses[-30:]) < 0.8 * sum(losses[:30])
+
+
+class CutError(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("modl", {}),
+        ("weighted-smug", {"compute": {"accumulate": 2, "recompute": True, "precision": "bf16"}}),
+        ("adversarial-smug", {"stability_target": "frozen-denoised-iterate"}),
+    ],
+)
+def test_a_resumed_run_ends_with_the_same_bits(method, changes, data, tmp_path):
+    config = configured(method, **changes)
+    whole, log = trained(config, data, tmp_path / "whole")
+
+    def cut(entry):
+        if entry.update == 2:
+            raise CutError
+
+    with pytest.raises(CutError):
+        trained(config, data, tmp_path / "cut", report=cut)
+    with (tmp_path / "cut" / "log.csv").open("a") as file:
+        file.write("3,0.1,")  # killed while it wrote
+    resumed, entries = trained(config, data, tmp_path / "cut", resume=True)
+    assert fingerprint(resumed.networks()) == fingerprint(whole.networks())
+    assert [(e.update, e.terms, e.gradient_norm) for e in entries] == [
+        (e.update, e.terms, e.gradient_norm) for e in log
+    ]
+    assert read_log(tmp_path / "cut" / "log.csv") == entries
+    again, same = trained(config, data, tmp_path / "cut", resume=True)
+    assert same == entries and fingerprint(again.networks()) == fingerprint(whole.networks())
+
+
+def test_resume_without_a_checkpoint_begins(data, tmp_path):
+    _, log = trained(configured("modl"), data, tmp_path, resume=True)
+    assert [entry.update for entry in log] == [1, 2, 3, 4]
+
+
+class Dropping(torch.nn.Module):
+    """Somebody's network, with random numbers of torch's own and running statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(2, 2, 3, padding=1)
+        self.norm, self.dropout = torch.nn.BatchNorm2d(2), torch.nn.Dropout(0.3)
+
+    def forward(self, x):
+        parts = torch.view_as_real(x).movedim(-1, 1)
+        parts = parts + 0.1 * self.dropout(self.norm(self.layer(parts)))
+        return torch.complex(parts[:, 0], parts[:, 1])
+
+
+def test_a_network_with_dropout_resumes_too(data, tmp_path):
+    config = configured("modl", network={"kind": "file", "file": "mine.py:net"})
+    network = Dropping()
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def run(out, **options):
+        network.load_state_dict(start)
+        f = methods.build(config, network)
+        try:
+            trainer.train(f, config, data, out, **options)
+        except CutError:
+            return None
+        return fingerprint(f.networks())
+
+    def cut(entry):
+        if entry.update == 2:
+            raise CutError
+
+    state = torch.get_rng_state()
+    whole = run(tmp_path / "whole")
+    assert torch.equal(state, torch.get_rng_state())
+    run(tmp_path / "cut", report=cut)
+    torch.rand(7)
+    assert run(tmp_path / "cut", resume=True) == whole
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops(signum, data, tmp_path):
+    config = configured("modl", compute={"checkpoint_seconds": 1e6})
+
+    def ask(entry):
+        if entry.update == 1:
+            signal.raise_signal(signum)
+
+    with pytest.raises(Stopped, match="stopped after update 2 of 4; --resume goes on") as stopped:
+        trained(config, data, tmp_path, report=ask)
+    assert stopped.value.signal == signum
+    seen = []
+    _, log = trained(config, data, tmp_path, resume=True, report=lambda entry: seen.append(entry.update))
+    assert seen == [3, 4] and [entry.update for entry in log] == [1, 2, 3, 4]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_slices(data, tmp_path):
     config = configured("modl", optimizer={"updates": 4, "validate_every": 1})
     f = methods.build(config)
-    first = trainer.train(f, config, data, tmp_path)
-    kept = (tmp_path / runs.WEIGHTS).read_bytes()
-    with torch.no_grad():
-        next(f.networks().parameters()).fill_(torch.nan)
-    with pytest.raises(ValueError, match=r"update 1: the loss is nan for slices phantom-"):
+
+    def spoil(entry):
+        if entry.update == 2:
+            with torch.no_grad():
+                next(f.networks().parameters()).fill_(torch.nan)
+
+    with pytest.raises(ValueError, match=r"update 3: expected a finite loss, got .* for slices phantom-.*update 2"):
+        trainer.train(f, config, data, tmp_path, report=spoil)
+    assert len(read_log(tmp_path / "log.csv")) == 2
+    assert all(value.isfinite().all() for value in runs.load_weights(tmp_path).reconstructor.networks().parameters())
+    _, log = trained(config, data, tmp_path, resume=True)
+    assert log[-1].update == 4
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_weights(data, tmp_path, monkeypatch):
+    config = configured("modl")
+    f = methods.build(config)
+    before = fingerprint(f.networks())
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_: torch.tensor(torch.inf))
+    with pytest.raises(ValueError, match="gradient of norm inf"):
         trainer.train(f, config, data, tmp_path)
-    assert (tmp_path / runs.WEIGHTS).read_bytes() == kept
-    assert first
+    assert fingerprint(f.networks()) == before and not (tmp_path / CHECKPOINT).exists()
 
 
 def test_initialise_copies_the_denoiser(data, tmp_path):
-    config = configured("modl")
-    f = methods.build(config)
-    trainer.train(f, config, data, tmp_path)
+    f, _ = trained(configured("modl"), data, tmp_path)
     g = methods.build(configured("weighted-smug"))
     runs.initialise(g, tmp_path)
     scan = data.validation[0].normalised()
     torch.testing.assert_close(g.denoiser(scan.truth), f.denoiser(scan.truth))
 
 
+def test_initialise_fills_anybodys_network_and_refuses_another(tmp_path):
+    config = configured("modl", network={"kind": "file", "file": "mine.py:net"})
+    f = methods.build(config, Dropping())
+    runs.save_weights(tmp_path / runs.WEIGHTS, f, config)
+    g = methods.build(config, Dropping())
+    runs.initialise(g, tmp_path)
+    assert fingerprint(g.networks()) == fingerprint(f.networks())
+    with pytest.raises(ValueError, match="do not fit"):
+        runs.initialise(methods.build(configured("modl")), tmp_path)
+
+
 @pytest.mark.parametrize("updates", [1, 2, 9, 10, 11])
 def test_short_runs(updates, data, tmp_path):
     config = configured("modl", steps=1, optimizer={"updates": updates, "batch": 1, "validate_every": 100})
-    (entry,) = trainer.train(methods.build(config), config, data, tmp_path)
-    assert entry.update == updates
+    _, log = trained(config, data, tmp_path)
+    assert [entry.update for entry in log if entry.validation_psnr is not None] == [updates]
 
 
 def test_building_leaves_the_global_generators_alone():

@@ -115,27 +115,64 @@ def attack(
 
     Raises ValueError for shapes that do not fit, RuntimeError if a rule leaves the threat.
     """
-    if not y.is_complex() or y.ndim != 4 or target.shape != (y.shape[0], *y.shape[2:]):
-        raise ValueError(
-            "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
-            f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
-        )
     with torch.inference_mode(False), torch.no_grad():
-        y, target = y.detach(), target.detach()
-        seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
-        f = taking_generator(f)
-        problem = Problem(f, y, A, target, threat, radius, objective, seeds, rule.draws, rule.selection_draws)
+        problem = _problem(f, y, A, target, threat, rule, objective, generator)
         delta, selected, gradient_norm = _search(problem, rule)
         problem.check(delta)
         return AttackResult(
             delta=delta,
             objective=problem.value(delta, SCORE),
-            clean_objective=problem.value(torch.zeros_like(y), SCORE),
+            clean_objective=problem.value(torch.zeros_like(problem.y), SCORE),
             selected_objective=selected,
             gradient_norm=gradient_norm,
-            radius=radius,
-            relative_l2=relative_l2(delta, y, A),
+            radius=problem.radius,
+            relative_l2=relative_l2(delta, problem.y, A),
         )
+
+
+def ascend(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    *,
+    rule: Rule[S],
+    objective: Objective = to_target,
+    generator: Seeds = None,
+) -> Tensor:
+    """Return the perturbation at the end of one start, for adversarial training: no reconstruction is spent on scores.
+
+    It is the ``delta`` of :func:`attack` for a rule of one start that keeps the last point.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        problem = _problem(f, y, A, target, threat, rule, objective, generator)
+        state = rule.init(problem.project(rule.start(problem, 0)), 0)
+        for _ in range(rule.steps):
+            state = rule.step(state, problem)
+        problem.check(state.delta)
+        return state.delta
+
+
+def _problem(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    rule: Rule[S],
+    objective: Objective,
+    generator: Seeds,
+) -> Problem:
+    if not y.is_complex() or y.ndim != 4 or target.shape != (y.shape[0], *y.shape[2:]):
+        raise ValueError(
+            "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
+            f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
+        )
+    y, target = y.detach(), target.detach()
+    seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
+    draws, selection_draws = rule.draws, rule.selection_draws
+    return Problem(taking_generator(f), y, A, target, threat, radius, objective, seeds, draws, selection_draws)
 
 
 def _search(problem: Problem, rule: Rule[S]) -> tuple[Tensor, Tensor, Tensor]:

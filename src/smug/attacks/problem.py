@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from smug.attacks.norm import L2, per_slice
-from smug.attacks.objective import Objective
+from smug.attacks.objective import Objective, to_target
 from smug.attacks.threat import Threat
 from smug.models.noise import derive
 from smug.physics.sense import Sense
@@ -95,7 +95,8 @@ class Problem:
             raise RuntimeError(f"attack: the perturbation leaves the threat {self.threat} or the sampled entries")
 
     def _value(self, delta: Tensor, seeds: Tensor) -> Tensor:
-        return self.objective(self.reconstruct(self.y + delta, seeds), self.target, self.clean)
+        clean = self.target if self.objective is to_target else self.clean  # a reconstruction that it has no use for
+        return self.objective(self.reconstruct(self.y + delta, seeds), self.target, clean)
 
     def _gradient(self, delta: Tensor, seeds: Tensor) -> Tensor:
         with torch.enable_grad():

@@ -20,15 +20,15 @@ from smug.models.unet import UNet
 
 @dataclass(frozen=True)
 class DenoiserTiming:
-    """One way to compute a denoiser: its seconds per call, and its rate in 10^9 useful operations per second.
+    """One way to compute a denoiser, "forward" or "forward and backward".
 
-    ``speedup`` is the median time of the textbook over that of this row, for the same work. ``share_of_best`` compares
-    the rate with the best one over the network's own layers (:func:`smug.bench.operations.best_rate`), in the same
-    precision.
+    Seconds are those of a call, the rate is in 10^9 useful operations (FLOPs) per second. ``speedup`` is the median
+    time of the textbook over that of this row, for the same work. ``share_of_best`` compares the rate with the best
+    one over the network's own layers in the same precision, :func:`smug.bench.operations.best_rate`.
     """
 
     name: str
-    work: Literal["forward", "forward and backward"]
+    work: str
     seconds_min: float
     seconds_median: float
     seconds_max: float
@@ -73,14 +73,12 @@ def time_denoiser(
     rows = []
     for work, call, useful in (("forward", _forward, flops), ("forward and backward", _gradient, TRAINING * flops)):
         seconds = time_in_turns({name: partial(call, way, x) for name, (way, _) in ways.items()}, repeats, device)
+        first = median(seconds["textbook, float32"])
         for name, times in seconds.items():
-            middle, first = median(times), median(next(iter(seconds.values())))
-            share = useful / middle / best[ways[name][1]]
-            rows.append(
-                DenoiserTiming(
-                    name, work, min(times), middle, max(times), first / middle, useful / middle / 1e9, share
-                )  # fmt: skip
-            )
+            middle = median(times)
+            rate, best_of_row = useful / middle, best[ways[name][1]]
+            spread = min(times), middle, max(times)
+            rows.append(DenoiserTiming(name, work, *spread, first / middle, rate / 1e9, rate / best_of_row))
     return rows
 
 

@@ -3,11 +3,11 @@
 import ctypes
 import multiprocessing
 import re
-import resource
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,14 +16,12 @@ import torch
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, simulate
-from smug.models.didn import DIDN
-from smug.models.recompute import recomputed
-from smug.models.reconstructors import SMUG
+from smug.distributed import ALONE
 from smug.models.smoothing import Smoothing
 from smug.training.config import ComputeConfig, Config, DataConfig, NetworkConfig, OptimizerConfig
-from smug.training.losses import frozen
+from smug.training.learner import Learner
 from smug.training.memory import estimate
-from smug.training.methods import build, training_loss
+from smug.training.methods import build
 
 
 @dataclass(frozen=True)
@@ -97,23 +95,11 @@ def _peak(config: Config, device: torch.device) -> int:
 
 
 def take_step(config: Config, device: torch.device) -> int:
-    """Take one training step as in the middle of a run, and return the bytes that it took at most."""
-    f = build(config).to(device)
-    networks = f.networks().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(networks.parameters())
-    loss = training_loss(config, frozen(f.denoiser))  # type: ignore[attr-defined]
-    if config.compute.recompute:
-        f = f.replace(**{name: recomputed(network) for name, network in networks.items()})
-
-    def step(scan: Scan) -> None:
-        terms = loss(f, scan, torch.arange(len(scan.id)))
-        torch.autograd.backward(torch.stack([*terms.values()]).sum())
-        optimizer.step()
-        optimizer.zero_grad()
-
-    step(_scan(config, 16).to(device))  # loads libraries and makes Adam's moments
+    """Take a training step as in the middle of a run, and return the bytes that it took at most."""
+    learner = Learner.of(build(config).to(device), config, ALONE)
+    learner.update(1, _scan(config, 16))  # loads libraries, makes Adam's moments
     scan = _scan(config, config.data.size).to(device)
-    return _allocated_by(lambda: step(scan), device)
+    return _allocated_by(lambda: learner.update(2, scan), device)
 
 
 def _scan(config: Config, size: int) -> Scan:
@@ -122,26 +108,27 @@ def _scan(config: Config, size: int) -> Scan:
     return simulate(images, config.data.acquisition, rows, [f"phantom-{row}" for row in rows]).normalised()
 
 
-def _allocated_by(step: Callable[[], None], device: torch.device) -> int:
+def _allocated_by(step: Callable[[], object], device: torch.device) -> int:
     """Return the peak of memory during ``step``, beyond what was allocated before."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         step()
         return torch.cuda.max_memory_allocated(device) - before
-    reset = Path("/proc/self/clear_refs")
-    if reset.exists():
-        reset.write_text("5")
+    with suppress(OSError):  # elsewhere than on Linux, the peak is that since the start of the process
+        Path("/proc/self/clear_refs").write_text("5")
     before = _high_water()
     step()
     return _high_water() - before
 
 
 def _high_water() -> int:
-    """Return the most memory in bytes that this process has had resident, where Linux lets it: since the reset."""
+    """Return the most memory in bytes that this process has had resident since the reset."""
     status = Path("/proc/self/status")
     if status.exists():  # there, ru_maxrss begins with that of the parent
         return 1024 * int(re.findall(r"VmHWM:\s+(\d+)", status.read_text())[0])
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -9,8 +9,6 @@ import tyro
 from smug.commands.common import Common, console
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from smug.training.config import Config
     from smug.training.memory import MemoryEstimate
 
@@ -51,12 +49,13 @@ class Train(Common):
         from smug.commands.progress import training_progress
         from smug.distributed import joined
         from smug.files import write_json
+        from smug.python_file import load_network
         from smug.training import batches, checkpoint, log, memory, methods, reading, runs, summary, trainer
 
         with joined(self.device) as group:
             device, terminal = self.start(), console(quiet=not group.first)
             settings = self.settings()
-            network = self.network()
+            network = None if self.denoiser is None else load_network(self.denoiser, "--denoiser")
             if group.first and not self.resume and (self.out / runs.CONFIG).exists():
                 raise ValueError(f"--out {self.out}: holds a run already; --resume goes on with it")
             f = methods.build(settings, network).to(device)
@@ -73,11 +72,13 @@ class Train(Common):
             if group.first and not (self.out / runs.CONFIG).exists():
                 write_json(self.out / runs.CONFIG, reading.to_dict(settings))
             done = checkpoint.reached(self.out / checkpoint.CHECKPOINT).update if self.resume else 0
+            path = self.out / log.LOG
+            earlier = log.read_log(path) if done and path.exists() else []
             shown = training_progress(
                 f"Training {settings.method}",
                 settings.optimizer.updates,
                 done,
-                earlier=log.read_log(self.out / log.LOG)[:done] if done else (),
+                earlier=[entry for entry in earlier if entry.update <= done],
                 quiet=not group.first,
             )
             with shown as report:
@@ -91,6 +92,7 @@ class Train(Common):
                 document = summary.document(
                     reading.to_dict(settings), entries, seeds=[settings.seed], command=self.command
                 )
+                write_json(self.out / runs.DOCUMENT, document)
                 self.write_json(document)
 
     def settings(self) -> "Config":
@@ -107,22 +109,10 @@ class Train(Common):
             config = replace(config, network=replace(config.network, kind="file", file=self.denoiser))
         return config
 
-    def network(self) -> "nn.Module | None":
-        """Return the network of --denoiser, or None for the configured one."""
-        if self.denoiser is None:
-            return None
-        from torch import nn
-
-        from smug.python_file import load_function
-
-        network = load_function(self.denoiser, "--denoiser")()
-        if not isinstance(network, nn.Module):
-            raise ValueError(f"--denoiser {self.denoiser}: expected a torch module, got {type(network).__name__}")
-        return network
-
 
 def _memory(estimate: "MemoryEstimate") -> str:
     if estimate.total is None:
         return f"Memory: not estimated; {estimate.reason}."
-    advice = f"; to need less: {estimate.advice}" if estimate.advice else ""
-    return f"Memory: about {estimate.total / 2**30:.2g} GiB{advice}."
+    gibibytes = estimate.total / 2**30
+    advice = f"; to need less: {estimate.advice}" if estimate.advice and gibibytes > 1 else ""
+    return f"Memory: about {gibibytes:.2g} GiB{advice}."

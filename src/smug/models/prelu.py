@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class PReLU(nn.PReLU):
     """``max(x, 0) + a min(x, 0)`` with one learned slope ``a``: torch's, but for the rounding of gradients.
 
-    On CPUs torch computes the gradients of PReLU one number at a time, a seventh of the time that it takes to train
-    a DIDN.
+    On CPUs torch computes the gradients of PReLU one number at a time: a tenth of the time of a DIDN's training in
+    float32, a sixth in bfloat16.
     """
 
     def __init__(self) -> None:
@@ -18,6 +18,8 @@ class PReLU(nn.PReLU):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map real features of any shape to the same."""
+        if torch.compiler.is_compiling():  # the compiler fuses torch's own, and cannot trace a jvp
+            return super().forward(x)
         result: Tensor = _PReLU.apply(x, self.weight)  # type: ignore[no-untyped-call]
         return result
 

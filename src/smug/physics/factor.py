@@ -5,6 +5,7 @@ system ``G_y[i, j] = p[(i - j) mod N] sum_c conj(s_c(y, i)) s_c(y, j) + lam delt
 ``p = ifft(ifftshift(mask))``. One coil of modulus 1 is diagonal in k-space for any mask.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,9 @@ from smug.physics.fourier import fft2c, ifft2c
 
 if TYPE_CHECKING:
     from smug.physics.sense import Sense
+
+BLOCK = 2**23
+"""Bytes of the systems that are made and factored at a time: they stay in a processor's cache."""
 
 
 class Factor(Protocol):
@@ -27,16 +31,22 @@ class Factor(Protocol):
 
 @dataclass(frozen=True)
 class RowFactor:
-    """The lower Cholesky factor of every row's system, ``(batch, y, x, x)``."""
+    """The lower Cholesky factors of the rows' systems, ``(batch, rows, x, x)``, in blocks of rows from the top down."""
 
-    cholesky: Tensor
+    blocks: tuple[Tensor, ...]
 
     def solve(self, b: Tensor) -> Tensor:
         """Return x with ``(A^H A + lam) x = b``, by two triangular solves; gradients flow through both."""
         columns = b.reshape(-1, *b.shape[-3:]).permute(1, 2, 3, 0)
-        half = torch.linalg.solve_triangular(self.cholesky, columns, upper=False)
-        x: Tensor = torch.linalg.solve_triangular(self.cholesky.mH, half, upper=True)
+        rows = torch.split(columns, [L.shape[1] for L in self.blocks], dim=1)
+        x = torch.cat([_solve_block(L, c) for L, c in zip(self.blocks, rows, strict=True)], dim=1)
         return x.permute(3, 0, 1, 2).reshape(*b.shape[:-3], *x.shape[:3])
+
+
+def _solve_block(L: Tensor, columns: Tensor) -> Tensor:
+    half = torch.linalg.solve_triangular(L, columns, upper=False)
+    x: Tensor = torch.linalg.solve_triangular(L.mH, half, upper=True)
+    return x
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,8 @@ def factor(A: "Sense", lam: float | Tensor) -> Factor:
     if not bool((lam > 0).all()):
         raise ValueError(f"lam: expected a positive number, as A^H A alone is singular; got {lam.tolist()}")
     if A.is_line_mask and A.maps.shape[1:] != (1, 1, 1):
-        return RowFactor(torch.linalg.cholesky(_rows(A) + lam[..., None, None, None] * _identity(A)))
+        shift = lam[..., None, None, None] * torch.eye(A.mask.shape[-1], dtype=A.maps.dtype, device=A.maps.device)
+        return RowFactor(tuple(torch.linalg.cholesky(block) for block in _row_systems(A, shift)))
     _check_unit_coil(A)
     mask = A.mask[:, None, :] if A.is_line_mask else A.mask
     return DiagonalFactor(A.maps[:, 0], mask + lam[..., None, None])
@@ -74,23 +85,22 @@ def spectrum(A: "Sense") -> Tensor:
     height is unknown, so each eigenvalue stands once per line. Raises ValueError like :func:`factor`.
     """
     if A.is_line_mask and A.maps.shape[1:] != (1, 1, 1):
-        values: Tensor = torch.linalg.eigvalsh(_rows(A)).flatten(1).sort(-1).values.clamp_min(0)
-        return values
+        zero = torch.zeros(1, 1, 1, 1, dtype=A.maps.dtype, device=A.maps.device)
+        values = torch.cat([torch.linalg.eigvalsh(block).flatten(1) for block in _row_systems(A, zero)], dim=1)
+        return values.sort(-1).values.clamp_min(0)
     _check_unit_coil(A)
     return A.mask.flatten(1).to(A.maps.real.dtype).sort(-1).values
 
 
-def _rows(A: "Sense") -> Tensor:
+def _row_systems(A: "Sense", shift: Tensor) -> Iterator[Tensor]:
+    """Yield ``G_y + shift`` of some rows at a time, from the top down, ``(batch, rows, x, x)``."""
     width = A.mask.shape[-1]
     spread: Tensor = torch.fft.ifft(torch.fft.ifftshift(A.mask, dim=-1).to(A.maps.dtype))
     index = torch.arange(width, device=A.mask.device)
-    toeplitz = spread[:, (index[:, None] - index[None, :]) % width]
-    correlation = torch.einsum("bcyi,bcyj->byij", A.maps.conj(), A.maps)
-    return toeplitz[:, None] * correlation
-
-
-def _identity(A: "Sense") -> Tensor:
-    return torch.eye(A.mask.shape[-1], dtype=A.maps.dtype, device=A.maps.device)
+    toeplitz = spread[:, None, (index[:, None] - index[None, :]) % width]
+    rows = max(1, BLOCK // (A.batch * width**2 * A.maps.itemsize))
+    for maps in torch.split(A.maps.transpose(1, 2), rows, dim=1):
+        yield torch.addcmul(shift, toeplitz, maps.mH @ maps)
 
 
 def _check_unit_coil(A: "Sense") -> None:

@@ -73,7 +73,7 @@ def restore_checkpoint(path: Path, modules: nn.Module, optimizer: Optimizer, con
 
 
 def reached(path: Path) -> Place:
-    """Return how far the run of a checkpoint is; the start where there is no file. Raises ValueError for another file."""
+    """Return how far the run of a checkpoint is: nowhere if there is none; raises ValueError for another file."""
     return _described(path, read_metadata(path))[1] if path.exists() else Place()
 
 

@@ -27,7 +27,7 @@ MAX_DEPTH = 16
 class NetworkConfig:
     """The denoiser: "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, or "file": your own.
 
-    ``file`` is the ``FILE.py:function`` whose call returns it: a module that maps complex ``(batch, y, x)`` to the same.
+    ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
     """
 
     kind: Literal["unet", "didn", "file"] = "unet"

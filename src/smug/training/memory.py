@@ -1,29 +1,24 @@
 """How much memory a training step will take, before it is taken.
 
-The denoiser runs once on torch's ``meta`` device, where tensors have shapes and no memory; images, coil images and
-weights are counted.
+The networks run once without memory (:mod:`smug.training.trial`); images, coil images and weights are counted.
 """
 
 import math
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch import nn
 
 from smug.models.reconstructors import RSE2E, NetworkReconstructor, WeightedSMUG
 from smug.training.config import Config
 from smug.training.methods import METHODS, build, build_denoiser
+from smug.training.trial import trial
 
 COIL_IMAGES = 4
-"""Arrays of the size of all coil images that ``A^H A`` has at a time: coil images, spectrum, masked spectrum, result."""
+"""Arrays of all coils that ``A^H A`` has at a time: coil images, their spectrum, the masked one, and the result."""
 
-ATTACK_COIL_IMAGES = 4
+ATTACK = 4
 """Arrays of the size of k-space that an attack has beside the data: perturbations and their gradients."""
 
 VECTORS = 6
@@ -96,109 +91,78 @@ def estimate(
     return replace(needed, advice=_advice(config, rows, needed.total, lambda *changed: parts(*changed).total))
 
 
-def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[int, int], rows: int) -> MemoryEstimate:
-    terms, recompute = METHODS[config.method].terms, config.compute.recompute
-    image = 8 * math.prod(matrix)
+@dataclass(frozen=True)
+class _Counts:
+    """Numbers of images for every slice of the batch."""
+
+    samples: int
+    """Averaged."""
+    chunk: int
+    """Of these, computed at a time."""
+    denoised: int
+    """Through the denoiser."""
+    goals: int
+    """Through it once more, without noise, for what the stability pulls towards."""
+    kept: int
+    """Kept by autograd, apart from what the networks' layers keep."""
+    solved: int
+    """In the solver at a time."""
+
+
+def _counts(config: Config, f: NetworkReconstructor) -> _Counts:
+    terms, steps = METHODS[config.method].terms, config.steps
+    if "denoising" in terms:
+        return _Counts(samples=1, chunk=1, denoised=1, goals=0, kept=1, solved=0)
     noisy = hasattr(f, "smoothing") and config.smoothing.sigma > 0
     samples = max(config.training_samples, 1) if noisy else 1
     chunk = min(config.smoothing.chunk or samples, samples)
-    unrolled = "denoising" not in terms
-    denoised = config.steps * samples if unrolled else 1
-
-    kept = config.steps if unrolled else 1  # x of every step
-    if isinstance(f, RSE2E):
-        kept *= samples
-    goals = 0
+    if isinstance(f, RSE2E):  # every sample is unrolled, and keeps x of every step
+        return _Counts(samples, chunk, steps * samples, goals=0, kept=steps * samples, solved=chunk)
+    goals, kept = 0, steps
     if "stability" in terms:
-        kept += denoised * (1 + recompute + isinstance(f, WeightedSMUG))  # D(x + eta) - goal, x + eta, and D(x + eta)
-        goals = {"denoised-target": 1, "denoised-iterate": config.steps}.get(config.stability_target, 0)
-    images = image * rows * (kept + samples + VECTORS)
+        goals = {"denoised-target": 1, "denoised-iterate": steps}.get(config.stability_target, 0)
+        # D(x + eta) - D(t); for the second run x + eta; for the weights' gradient D(x + eta)
+        kept += steps * samples * (1 + config.compute.recompute + isinstance(f, WeightedSMUG))
+    return _Counts(samples, chunk, steps * samples, goals, kept, solved=1)
 
-    attack = ATTACK_COIL_IMAGES if config.method.startswith("adversarial") else 0
-    perturbed = config.method == "jitter"
-    data = image * rows * (coils * (2 + perturbed + attack) + 1)
-    solved = rows * (chunk if isinstance(f, RSE2E) else 1) if unrolled else 0
-    solver = image * solved * (COIL_IMAGES * coils + VECTORS)
 
-    weights = sum(p.nbytes for p in f.networks().parameters())
-    gradients = weights * min(config.compute.accumulate, 2)  # a graph's are summed apart from those that are there
-    counted = MemoryEstimate(weights, gradients, 2 * weights, data, images, None, None)
-    dtype = torch.bfloat16 if config.compute.precision == "bf16" else None
+def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[int, int], rows: int) -> MemoryEstimate:
+    compute, n, networks = config.compute, _counts(config, f), f.networks()
+    image = 8 * math.prod(matrix)
+    perturbed = {"jitter": 1, "adversarial": ATTACK, "adversarial-smug": ATTACK}.get(config.method, 0)
+    weights = sum(parameter.nbytes for parameter in networks.parameters())
+    start = networks["denoiser"] if config.stability_target.startswith("frozen") else nn.Module()
+    counted = MemoryEstimate(
+        weights=weights + sum(parameter.nbytes for parameter in start.parameters()),
+        gradients=weights * min(compute.accumulate, 2),  # a part's are summed up before those of others are added
+        moments=2 * weights,
+        data=image * rows * (compute.accumulate * (2 * coils + 1) + perturbed * coils),
+        images=image * rows * (n.kept + n.samples + VECTORS),
+        activations=None,
+        temporaries=None,
+    )
+    dtype = torch.bfloat16 if compute.precision == "bf16" else None
     try:
-        trials = [trial(network, (chunk * rows, *matrix), dtype) for network in f.networks().values()]
+        trials = [_tried(network, (n.chunk * rows, *matrix), dtype) for network in networks.values()]
     except Exception as error:  # whatever somebody's network raises
         reason = str(error).partition("\n")[0]
         return replace(counted, reason=f"the denoiser does not run on torch's meta device: {reason}")
-    if recompute:
+    solver = image * rows * n.solved * (COIL_IMAGES * coils + VECTORS)
+    if compute.recompute:
         activations, temporaries = max(trials, key=sum)
-        temporaries = max(temporaries, solver - activations)
-    else:
-        calls = (denoised / chunk + goals / chunk, denoised / chunk)[: len(trials)]
-        activations = round(sum(kept * n for (kept, _), n in zip(trials, calls, strict=True)))
-        temporaries = max(*(passing for _, passing in trials), solver)
-    return replace(counted, activations=activations, temporaries=temporaries)
+        return replace(counted, activations=activations, temporaries=max(temporaries, solver - activations))
+    calls = [(n.denoised + n.goals) / n.chunk, n.denoised / n.chunk]  # of the denoiser, and of the encoder
+    activations = round(sum(kept * count for (kept, _), count in zip(trials, calls, strict=False)))
+    return replace(counted, activations=activations, temporaries=max(solver, *(passing for _, passing in trials)))
 
 
-def trial(network: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype | None = None) -> tuple[int, int]:
-    """Return the bytes that a network keeps for the gradient of images of this shape, and those beside them at most.
-
-    With ``dtype`` its parameters are of that type, as autocast makes them, whose copies count as kept.
-    """
-    meta = {name: value.detach().to("meta") for name, value in network.state_dict(keep_vars=True).items()}
-    copies = 0
-    if dtype is not None:
-        meta = {name: value.to(dtype) if value.is_floating_point() else value for name, value in meta.items()}
-    for name, parameter in network.named_parameters():
-        meta[name].requires_grad_(parameter.requires_grad)
-        meta[name].grad = torch.empty_like(meta[name])  # as after the first chunk: gradients are added to others
-        copies += 0 if dtype is None else meta[name].nbytes
-    x = torch.empty(shape, dtype=torch.complex64, device="meta", requires_grad=True)
-    with torch.device("meta"), torch.enable_grad(), LiveBytes() as memory:
-        result: Tensor = functional_call(network, meta, (x,))
-        kept = memory.live - result.untyped_storage().nbytes()
-        torch.autograd.backward(result, torch.empty_like(result))
-    return kept + copies, memory.peak - kept
-
-
-class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of tensors made under it: ``live`` now, ``peak`` at most.
-
-    >>> with LiveBytes() as memory:
-    ...     x = torch.zeros(1000, dtype=torch.float32, device="meta") + 1
-    >>> memory.live, memory.peak
-    (4000, 8000)
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.live = self.peak = 0
-        self._storages: dict[int, weakref.ref[torch.UntypedStorage]] = {}
-
-    def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run the operation and count the storages that were not among its arguments."""
-        result = func(*args, **(kwargs or {}))
-        known = {storage._cdata for storage in _storages((args, kwargs))}
-        for storage in _storages(result):
-            if storage._cdata not in known and storage._cdata not in self._storages:
-                self._count(storage._cdata, storage)
-        return result
-
-    def _count(self, address: int, storage: torch.UntypedStorage) -> None:
-        size = storage.nbytes()
-        self.live += size
-        self.peak = max(self.peak, self.live)
-
-        def freed(_: Any) -> None:
-            self.live -= size
-            del self._storages[address]
-
-        self._storages[address] = weakref.ref(storage, freed)
-
-
-def _storages(tree: Any) -> list[torch.UntypedStorage]:
-    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+def _tried(network: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype | None) -> tuple[int, int]:
+    try:
+        return trial(network, shape, dtype)
+    except Exception:
+        if dtype is None:
+            raise
+        return trial(network, shape)  # at most: somebody's network need not cast its input to its parameters' type
 
 
 def _advice(config: Config, rows: int, total: int | None, of: Callable[[Config, int], int | None]) -> str:
@@ -207,15 +171,15 @@ def _advice(config: Config, rows: int, total: int | None, of: Callable[[Config, 
     changes = {
         "compute.recompute = true": (replace(config, compute=replace(compute, recompute=True)), rows),
         "smoothing.chunk = 1": (replace(config, smoothing=replace(smoothing, chunk=1)), rows),
-        f"compute.accumulate = {rows * compute.accumulate}": (config, 1),
     }
-    changes = {advice: change for advice, change in changes.items() if change != (config, rows)}
-    totals = {advice: of(*change) for advice, change in changes.items()}
+    changes = {advice: change for advice, change in changes.items() if change[0] != config}
+    if rows > 1:
+        single = replace(compute, accumulate=config.optimizer.batch)
+        changes[f"compute.accumulate = {rows * compute.accumulate}"] = replace(config, compute=single), 1
     if total is None:
         return next(iter(changes), "network.channels")
-    best = min(totals, key=lambda advice: totals[advice] or total, default="")
-    if best and (totals[best] or total) < WORTHWHILE * total:
+    totals = {advice: of(*change) or total for advice, change in changes.items()}
+    best = min(totals, key=totals.__getitem__, default="")
+    if best and totals[best] < WORTHWHILE * total:
         return best
-    if compute.precision == "fp32":
-        return 'compute.precision = "bf16"'
-    return "network.channels"
+    return 'compute.precision = "bf16"' if compute.precision == "fp32" else "network.channels"

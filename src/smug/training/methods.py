@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from smug.attacks import PGD
-from smug.attacks import start as starts
+from smug.attacks.driver import ascend
 from smug.data.scan import Scan
-from smug.evaluation.conditions import Perturb, attacked, noisy
+from smug.evaluation.conditions import Perturb, noisy
 from smug.models.didn import DIDN
 from smug.models.noise import derive
 from smug.models.normalised import normalised
@@ -18,6 +19,7 @@ from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, 
 from smug.models.smoothing import ImageMap
 from smug.models.unet import UNet
 from smug.models.weighting import WeightEncoder
+from smug.reconstructor import Reconstructor
 from smug.training import losses
 from smug.training.config import Config, NetworkConfig
 
@@ -48,7 +50,9 @@ class TrainingMethod:
 def build_denoiser(network: NetworkConfig) -> nn.Module:
     """Return a new network of this library, the identity at first; raises ValueError for kind "file"."""
     if network.kind == "file":
-        raise ValueError(f"network {network.file}: your own network must be given: --denoiser {network.file}")
+        raise ValueError(
+            f"a network of your own: train it with --denoiser {network.file}, use it as RUN@{network.file}"
+        )
     return {"unet": UNet, "didn": DIDN}[network.kind](network.channels, network.depth)
 
 
@@ -100,8 +104,12 @@ def _jitter(config: Config) -> Perturb:
 
 def _attack(config: Config) -> Perturb:
     p = config.perturbation
-    rule = PGD(p.steps, step_size=p.step_size, start=starts.uniform, keep="last")
-    return attacked(p.threat, rule, "PGD").perturb
+    rule = PGD(p.steps, step_size=p.step_size, keep="last")
+
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:
+        return scan.y + ascend(f, scan.y, scan.A, scan.truth, p.threat, rule=rule, generator=seeds)
+
+    return perturb
 
 
 def _pretraining(config: Config, start: ImageMap) -> Loss:
@@ -117,9 +125,9 @@ def _stable(config: Config, start: ImageMap) -> Loss:
     weight = config.reconstruction_weight
 
     def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
-        assert isinstance(f, Unrolled)
-        target = TARGETS[config.stability_target](f.denoiser, start)
-        stability, x = losses.stable_reconstruction(f, scan, seeds, towards=target)
+        unrolled = cast(Unrolled, f)
+        target = TARGETS[config.stability_target](unrolled.denoiser, start)
+        stability, x = losses.stable_reconstruction(unrolled, scan, seeds, towards=target)
         return {"stability": stability, "reconstruction": weight * losses.mean_square(x - scan.truth)}
 
     return terms
@@ -152,4 +160,4 @@ METHODS: dict[str, TrainingMethod] = {
     "weighted-smug": _STABLE(_weighted_smug),
     "adversarial-smug": _STABLE(_smug, perturb=_attack),
 }
-"""Equation (6); MoDL as it is, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks."""
+"""Equation (6); MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks."""

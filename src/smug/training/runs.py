@@ -23,6 +23,7 @@ from smug.training.reading import from_dict, to_dict
 SCHEMA = "smug-weights-1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+DOCUMENT = "run.json"
 
 
 @dataclass(frozen=True, eq=False)

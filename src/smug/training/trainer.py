@@ -93,6 +93,7 @@ def train(
                 if report is not None:
                     report(entry)
             if stop:
+                group.barrier()  # the checkpoint is written: torchrun ends all processes as soon as one has left
                 message = f"stopped after update {update} of {settings.updates}; --resume goes on"
                 raise Stopped(message, asked() or SIGTERM)
     return entries

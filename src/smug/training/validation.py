@@ -12,10 +12,7 @@ from smug.distributed import ALONE, Group
 from smug.evaluation.metrics import psnr
 from smug.models.noise import derive
 from smug.reconstructor import Reconstructor
-from smug.training.pictures import write_validation
-
-PICTURED = 4
-"""How many slices are drawn."""
+from smug.training.pictures import MOST, write_validation
 
 
 @torch.no_grad()
@@ -35,7 +32,7 @@ def validate(
     drawn: list[tuple[Scan, Tensor]] = []
     for scan, image in _reconstructed(f, list(scans)[group.rows], device):
         values.extend(psnr(image, scan.truth, "slice").tolist())
-        if len(drawn) < PICTURED:
+        if len(drawn) < MOST:
             drawn.append((scan, image))
     if picture is not None:
         write_validation(picture, [scan for scan, _ in drawn], [image for _, image in drawn])
