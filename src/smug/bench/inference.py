@@ -5,7 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from statistics import fmean, median
+from statistics import median
 from typing import Literal
 
 import torch
@@ -145,23 +145,21 @@ def _ways(samples: int, compiled: bool) -> list[_Way]:
     return [*ways, *(replace(way, compiled=True) for way in fast)] if compiled else ways
 
 
-def monte_carlo_errors(
-    ways: list[_Way], size: int, samples: int, seed: int, device: torch.device
-) -> dict[str, float]:
+def monte_carlo_errors(ways: list[_Way], size: int, samples: int, seed: int, device: torch.device) -> dict[str, float]:
     """Return the error of every way by its name: see :class:`InferenceTiming`."""
     model = load_weights(shipped("smug"))
     f, config = model.reconstructor, model.config
     acquisition = config.data.acquisition
     setting = _setting(f.networks()["denoiser"], size, acquisition, config.steps, seed, device, config.smoothing.sigma)
     reference = _reconstruction(setting, _Way(2 * math.ceil(samples / 2), "antithetic"))(seed)
-    distances = {
-        way.name: [
-            torch.linalg.vector_norm(_reconstruction(setting, way)(seed + 1 + i) - reference) for i in range(ERROR_SEEDS)
-        ]
-        for way in ways
-    }
-    norm = float(torch.linalg.vector_norm(reference))
-    return {name: fmean(map(float, each)) / norm for name, each in distances.items()}
+
+    def error(way: _Way) -> float:
+        reconstruct = _reconstruction(setting, way)
+        images = torch.stack([reconstruct(seed + 1 + i) for i in range(ERROR_SEEDS)])
+        distances = torch.linalg.vector_norm(images - reference, dim=(-2, -1))
+        return float(distances.mean() / torch.linalg.vector_norm(reference))
+
+    return {way.name: error(way) for way in ways}
 
 
 def _setting(
