@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train every method from one warm start on the SIAT brain images: recipes/methods.sh RUNS [PROCESSES].
-# SMUG_DATA names the folder of the image sets. It goes on where it was stopped; about three hours on two idle cores,
-# one thread for each of two processes. Then: python recipes/methods.py RUNS
+# SMUG_DATA names the folder of the image sets. It goes on where it was stopped; about an hour and a half on two
+# idle cores, one thread for each of two processes. Then: python recipes/methods.py RUNS
 set -euo pipefail
 runs="$1"
 train() { smug train --config recipes/methods.toml --resume --out "$runs/$1" --threads 1 "${@:2}"; }
@@ -18,11 +18,11 @@ export runs
     for method in modl smug jitter adversarial rs-e2e weighted-smug; do
       echo "$method-$seed --method $method --seed $seed"
     done
-    # as many denoiser calls as SMUG with 2 samples: 11 an update against 5
+    # the same budget of denoiser calls for all of these: 11 an update for SMUG with 2 samples, 5 for MoDL
     echo "modl-longer-$seed --method modl --seed $seed --set optimizer.updates=440"
-    echo "smug-iid10-$seed --method smug --seed $seed --set training_samples=10"
     echo "smug-antithetic2-$seed --method smug --seed $seed --set smoothing.noise=antithetic"
-    echo "smug-0-$seed --method smug --seed $seed --set training_samples=0"
+    echo "smug-iid10-$seed --method smug --seed $seed --set training_samples=10 --set optimizer.updates=43"
+    echo "smug-none-$seed --method smug --seed $seed --set training_samples=0 --set optimizer.updates=367"
   done
   echo "adversarial-smug-0 --method adversarial-smug"
   for weight in 30 100 1000; do

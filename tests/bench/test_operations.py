@@ -65,8 +65,10 @@ def test_the_network_is_left_as_it_is():
 
 
 def test_the_best_rate_divides_by_the_sum_of_the_shortest_times(monkeypatch):
-    times = {"network.first": [3.0, 2.0], "network.last": [4.0, 5.0]}
-    monkeypatch.setattr(operations, "time_in_turns", lambda methods, repeats, device: {k: times[k] for k in methods})
+    times = [[3.0, 2.0], [4.0, 5.0]]
+    monkeypatch.setattr(
+        operations, "time_in_turns", lambda methods, repeats, device: dict(zip(methods, times, strict=True))
+    )
     network = as_complex(Small())
     assert best_rate(network, (1, 5, 8)) == forward_flops(network, (1, 5, 8)) / (2 * 2.0 + 4.0)
 
@@ -76,14 +78,14 @@ def test_layers_are_timed_as_the_network_computes_them(monkeypatch, dtype, devic
     seen = []
 
     def time(methods, repeats, device):
-        ((name, layer),) = methods.items()
-        y = layer()
-        seen.append((name, y.dtype, y.is_contiguous(memory_format=torch.channels_last), y.device.type))
-        return {name: [1.0]}
+        for layer in methods.values():
+            y = layer()
+            seen.append((y.shape, y.dtype, y.is_contiguous(memory_format=torch.channels_last), y.device.type))
+        return {name: [1.0] for name in methods}
 
     monkeypatch.setattr(operations, "time_in_turns", time)
     best_rate(as_complex(Small()).to(device), (2, 5, 8), dtype)
-    assert seen == [(f"network.{name}", dtype, True, device.type) for name in ("first", "last")]
+    assert seen == [((2, 2, 5, 8), dtype, True, device.type)] * 2
 
 
 def test_methods_take_turns_after_a_warm_up(monkeypatch):

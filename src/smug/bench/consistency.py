@@ -15,7 +15,6 @@ from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
 from smug.models.noise import complex_normal
 from smug.physics.consistency import solve
-from smug.physics.factor import Factor
 from smug.physics.sense import Sense
 
 LAM = 1.0
@@ -50,16 +49,16 @@ class ConsistencyTiming:
 
 @dataclass(frozen=True)
 class _Path:
-    """How to solve; operations, and reads and writes of coil images between transforms, of one application of A^H A.
+    """How to solve, and what one application of A^H A takes, of which there are ``extra`` besides the iterations.
 
-    ``applications`` are those besides the iterations. A factorisation has its operations as ``fixed``.
+    ``flop`` are its operations, ``passes`` its reads and writes of all coil images between the transforms. Where
+    nothing iterates, ``flop`` are all operations, and passes are not counted.
     """
 
     solve: Callable[[], tuple[Tensor, int | None]]
-    transforms: float = 0
-    passes: int = 0
-    applications: int = 0
-    fixed: float = 0
+    flop: float
+    passes: int | None = None
+    extra: int = 0
 
 
 @torch.no_grad()
@@ -82,58 +81,65 @@ def time_consistency(
         raise ValueError("consistency: expected coils, size and right-hand sides >= 1")
     device = torch.device(device)
     scan = simulate(head_phantom(seed, size)[None], Acquisition(coils=coils), [seed], ["phantom"]).to(device)
-    fft_rate, copy_rate = _rates(scan.A, size, repeats)
+    rates = _rates(scan.A, repeats)
     rows = []
     for count in right_hand_sides:
         noise = complex_normal(torch.arange(count)[:, None] + seed, (size, size), device=device)
         b = scan.A.H(scan.y) + LAM * (scan.truth + 0.01 * noise)
-        paths = _paths(scan.A, b)
-        seconds = time_in_turns({name: path.solve for name, path in paths.items()}, repeats, device)
-        for name, times in seconds.items():
-            path, middle = paths[name], median(times)
-            x, iterations = path.solve()
-            applied = count * (path.applications + (iterations or 0))
-            flop = applied * path.transforms + path.fixed
-            moved = applied * path.passes * scan.A.maps.nbytes
-            rows.append(
-                ConsistencyTiming(
-                    name,
-                    count,
-                    min(times),
-                    middle,
-                    max(times),
-                    median(seconds["textbook"]) / middle,
-                    iterations,
-                    _residual(scan.A, x, b),
-                    flop / 1e9,
-                    moved / 1e9 if path.passes else None,
-                    flop / fft_rate / middle if path.passes else None,
-                    moved / copy_rate / middle if path.passes else None,
-                )
-            )
+        rows += _timed(_paths(scan.A, b), scan.A, b, rates, repeats)
     return rows
 
 
-def _paths(A: Sense, b: Tensor) -> Mapping[str, _Path]:
-    """Return the paths by name; the counts of passes are those of the code that they run."""
+def _timed(
+    paths: Mapping[str, _Path], A: Sense, b: Tensor, rates: tuple[float, float], repeats: int
+) -> list[ConsistencyTiming]:
+    count, results = b.shape[0], {}
+
+    def call(name: str) -> None:
+        results[name] = paths[name].solve()
+
+    seconds = time_in_turns({name: partial(call, name) for name in paths}, repeats, b.device)
+    rows = []
+    for name, path in paths.items():
+        (x, iterations), times = results[name], seconds[name]
+        middle = median(times)
+        applied = 1 if iterations is None else count * (iterations + path.extra)
+        flop, moved = applied * path.flop, applied * (path.passes or 0) * A.maps.nbytes
+        rows.append(
+            ConsistencyTiming(
+                name,
+                count,
+                min(times),
+                middle,
+                max(times),
+                median(seconds["textbook"]) / middle,
+                iterations,
+                _residual(A, x, b),
+                flop / 1e9,
+                moved / 1e9 if path.passes else None,
+                flop / rates[0] / middle if path.passes else None,
+                moved / rates[1] / middle if path.passes else None,
+            )
+        )
+    return rows
+
+
+def _paths(A: Sense, b: Tensor) -> dict[str, _Path]:
+    """Return the paths by name; the passes are counted in the code that each runs."""
     coils, height, width = A.maps.shape[1:]
-    pixels, count = height * width, b.shape[0]
-    plane = 2 * coils * _transform(pixels) * 1.0
-    lines = 2 * coils * height * _transform(width)
+    plane, lines = 2 * coils * _transform(height * width), 2 * coils * height * _transform(width)
+    solving = height * 8 * width**2 * b.shape[0]
     factoring = height * (8 * coils * width**2 + 4 / 3 * width**3)
-    solving = height * 8 * width**2 * count
     factored = A.factor(LAM)
-    paths = {
-        "textbook": _Path(lambda: textbook_solve(b, A.maps, A.mask, LAM, tolerance=TOLERANCE), plane, 38),
-        "textbook, one by one": _Path(lambda: _one_by_one(A, b), plane, 38),
+    paths = {"textbook": _Path(lambda: textbook_solve(b, A.maps, A.mask, LAM, tolerance=TOLERANCE), plane, 34)}
+    if b.shape[0] > 1:
+        paths["textbook, one by one"] = _Path(lambda: _one_by_one(A, b), plane, 34)
+    return paths | {
         "textbook, complex numbers": _Path(lambda: _complex(A, b), plane, 20),
-        "smug.solve": _Path(lambda: _solve(A, b), lines, 10, applications=1),
-        "A.factor and solve": _Path(lambda: (A.factor(LAM).solve(b), None), fixed=factoring + solving),
-        "factored before": _Path(partial(_factored, factored, b), fixed=solving),
+        "smug.solve": _Path(lambda: _solve(A, b), lines, 10, extra=1),
+        "A.factor and solve": _Path(lambda: (A.factor(LAM).solve(b), None), factoring + solving),
+        "factored before": _Path(lambda: (factored.solve(b), None), solving),
     }
-    if count == 1:
-        del paths["textbook, one by one"]
-    return paths
 
 
 def _one_by_one(A: Sense, b: Tensor) -> tuple[Tensor, int]:
@@ -156,10 +162,6 @@ def _solve(A: Sense, b: Tensor) -> tuple[Tensor, int]:
     return solution.value, int(solution.iterations.max())
 
 
-def _factored(factor: Factor, b: Tensor) -> tuple[Tensor, None]:
-    return factor.solve(b), None
-
-
 def _residual(A: Sense, x: Tensor, b: Tensor) -> float:
     x, b = x.to(torch.complex128), b.to(torch.complex128)
     A = Sense(A.mask, A.maps.to(torch.complex128))
@@ -167,7 +169,7 @@ def _residual(A: Sense, x: Tensor, b: Tensor) -> float:
     return float((errors / torch.linalg.vector_norm(b, dim=(-2, -1))).max())
 
 
-def _rates(A: Sense, size: int, repeats: int) -> tuple[float, float]:
+def _rates(A: Sense, repeats: int) -> tuple[float, float]:
     """Return operations per second of transforms along x, and bytes per second of a copy of the coil images."""
     images, other = A.maps.clone(), torch.empty_like(A.maps)
     calls: Mapping[str, Callable[[], object]] = {
@@ -175,7 +177,8 @@ def _rates(A: Sense, size: int, repeats: int) -> tuple[float, float]:
         "copy": lambda: other.copy_(images),
     }
     seconds = {name: min(times) for name, times in time_in_turns(calls, 3 * repeats, A.mask.device).items()}
-    return images[..., 0].numel() * _transform(size) / seconds["transform"], 2 * images.nbytes / seconds["copy"]
+    flop = images[..., 0].numel() * _transform(images.shape[-1])
+    return flop / seconds["transform"], 2 * images.nbytes / seconds["copy"]
 
 
 def _transform(points: int) -> float:

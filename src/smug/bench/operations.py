@@ -59,13 +59,15 @@ def best_rate(
     over the sum of the shortest times, in channels_last and ``dtype``, on the device of the network.
     """
     device = next(network.parameters()).device
-    seconds = 0.0
-    for (name, seen), count in convolutions(network, shape).items():
+    counts = convolutions(network, shape)
+    calls = {}
+    for name, seen in counts:
         layer = deepcopy(network.get_submodule(name)).to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         x = torch.randn(seen, generator=torch.Generator().manual_seed(0)).to(device, dtype)
-        x = x.contiguous(memory_format=torch.channels_last)
-        seconds += count * min(time_in_turns({name: partial(layer, x)}, repeats, device)[name])
-    return forward_flops(network, shape) / seconds
+        calls[str((name, seen))] = partial(layer, x.contiguous(memory_format=torch.channels_last))
+    seconds = time_in_turns(calls, repeats, device)
+    total = sum(count * min(seconds[str(which)]) for which, count in counts.items())
+    return forward_flops(network, shape) / total
 
 
 def time_in_turns(

@@ -69,8 +69,6 @@ class Train(Common):
             terminal.print(_memory(memory.estimate(settings, network, rows=rows)))
             terminal.print(f"Loading {', '.join(settings.data.sources)}.")
             data = batches.load_training_data(settings.data, self.data_root)
-            if group.first and not (self.out / runs.CONFIG).exists():
-                write_json(self.out / runs.CONFIG, reading.to_dict(settings))
             done = checkpoint.reached(self.out / checkpoint.CHECKPOINT).update if self.resume else 0
             path = self.out / log.LOG
             earlier = log.read_log(path) if done and path.exists() else []

@@ -8,6 +8,7 @@ from signal import SIGTERM
 from time import monotonic
 
 from smug.distributed import ALONE, Group
+from smug.files import write_json
 from smug.models.reconstructors import NetworkReconstructor
 from smug.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
@@ -18,7 +19,8 @@ from smug.training.log import LOG, LogEntry, RunLog, read_log
 from smug.training.methods import METHODS
 from smug.training.pictures import write_losses
 from smug.training.prefetch import prefetched
-from smug.training.runs import WEIGHTS, save_weights
+from smug.training.reading import to_dict
+from smug.training.runs import CONFIG, WEIGHTS, save_weights
 from smug.training.validation import validate
 
 
@@ -34,19 +36,24 @@ def train(
 ) -> list[LogEntry]:
     """Train the networks of ``f`` in place and return the log, which ``report`` receives row by row.
 
-    Batches, masks and all noise are functions of (seed, update). The folder ``out`` gets a log, a checkpoint, and at
-    every validation the weights (not selected by it) and pictures. ``resume`` goes on from the checkpoint in ``out``,
-    where there is one: on the same processor and threads to the same weights, bit by bit. All processes of a
-    ``group`` call this together; each computes its share of every batch, and the first one writes and has the log.
+    Batches, masks and all noise are functions of (seed, update). The folder ``out`` gets the configuration, a log, a
+    checkpoint, and at every validation the weights (not selected by it) and pictures. ``resume`` goes on from the
+    checkpoint in ``out``, where there is one: on the same processor and threads to the same weights, bit by bit. All
+    processes of a ``group`` call this together; each computes its share of every batch, and the first one writes and
+    has the log.
 
     Raises ValueError where a loss or gradient is not finite, with the slices' names (the checkpoint stays as it was),
-    for a batch without equal shares, and for a checkpoint of another configuration; :class:`Stopped` after SIGTERM or
-    an interrupt, when the checkpoint is written.
+    for a batch without equal shares, and for a checkpoint of another configuration or that only some processes see;
+    :class:`Stopped` after SIGTERM or an interrupt, when the checkpoint is written.
     """
     settings, compute = config.optimizer, config.compute
     notes = {"start_sha256": fingerprint(f.networks()), "range": data.range.to_json()}
     learner = Learner.of(f, config, group)
     place = learner.restore(out / CHECKPOINT) if resume and (out / CHECKPOINT).exists() else Place()
+    if len(set(group.gathered([place.update]))) > 1:
+        raise ValueError(f"{out}: expected a folder that all processes see, as only some of them find its checkpoint")
+    if group.first and not (out / CONFIG).exists():
+        write_json(out / CONFIG, to_dict(config))
     updates = range(place.update + 1, settings.updates + 1)
     batches = prefetched(data, updates, settings.batch, config.seed, group.rows, compute.workers)
     log = RunLog.open(out / LOG, METHODS[config.method].terms, place.update) if group.first else None
