@@ -1,7 +1,9 @@
 """Every reader of files that others made, and a small good file of each format."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -10,6 +12,9 @@ import torch
 from smug.data.phantom import head_phantom
 from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
+
+if TYPE_CHECKING:
+    from smug.training.config import Config
 
 SIZE, COILS = 32, 3
 
@@ -78,6 +83,25 @@ def read_config(path: Path) -> None:
     load_config(str(path))
 
 
+def read_checkpoint(path: Path) -> None:
+    """Go back to a checkpoint."""
+    from smug.distributed import ALONE
+    from smug.training.learner import Learner
+    from smug.training.methods import build
+    from smug.training.presets import PRESETS
+
+    Learner.of(build(PRESETS["tiny"]), PRESETS["tiny"], ALONE).restore(path)
+
+
+def read_run_log(path: Path) -> None:
+    """Read a log and append to it."""
+    from smug.training.log import RunLog, read_log
+
+    entries = read_log(path)
+    with RunLog.open(path, tuple(entries[0].terms) if entries else (), after=1):
+        pass
+
+
 READERS: Mapping[str, Callable[[Path], None]] = {
     "fastmri": read_kspace,
     "ismrmrd": read_kspace,
@@ -88,6 +112,8 @@ READERS: Mapping[str, Callable[[Path], None]] = {
     "images": read_image_file,
     "weights": read_weights,
     "config": read_config,
+    "checkpoint": read_checkpoint,
+    "log": read_run_log,
 }
 """Readers by the name of the format."""
 
@@ -165,9 +191,25 @@ def _write_images(folder: Path, magnitudes: np.ndarray, images: np.ndarray) -> N
 
 
 def _write_weights(folder: Path) -> None:
-    from smug.training.presets import PRESETS
     from smug.training.methods import build
+    from smug.training.presets import PRESETS
+    from smug.training.reading import to_dict
     from smug.training.runs import save_weights
 
     save_weights(folder / "weights" / "model.safetensors", build(PRESETS["tiny"]), PRESETS["tiny"])
     (folder / "config" / "run.toml").write_text(CONFIG)
+    (folder / "config" / "config.json").write_text(json.dumps(to_dict(PRESETS["tiny"])))
+    _write_run(folder, PRESETS["tiny"])
+
+
+def _write_run(folder: Path, config: "Config") -> None:
+    from smug.distributed import ALONE
+    from smug.training.checkpoint import Place
+    from smug.training.learner import Learner
+    from smug.training.log import LogEntry, RunLog
+    from smug.training.methods import build
+
+    Learner.of(build(config), config, ALONE).save(folder / "checkpoint" / "checkpoint.safetensors", Place(1, 2.0))
+    with RunLog.open(folder / "log" / "log.csv", ("reconstruction",)) as log:
+        for update in (1, 2, 3):
+            log.write(LogEntry(update, {"reconstruction": 0.5}, 1e-3, 1.0, 10.0, float(update), 0.0))

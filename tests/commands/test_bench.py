@@ -1,0 +1,105 @@
+import json
+from dataclasses import dataclass
+from typing import get_args
+
+import pytest
+import torch
+
+from smug.cli import main
+from smug.commands import bench
+from smug.commands.bench import MEASUREMENTS, Measurement, What, processor
+
+
+def run(*argv):
+    return main(["bench", *map(str, argv)])
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    seconds_min: float
+    seconds_median: float
+    seconds_max: float
+    peak_ratio: float
+    iterations: int | None
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Measurements that record their options and return two rows."""
+    calls = {}
+
+    def measurement(what):
+        def function(**options):
+            calls[what] = options
+            return [Row("a long name " * 6, 0.00123, 0.00234, 0.00345, 1.5, None), Row("b", 1, 2, 3, 2.5, 7)]
+
+        return Measurement(function, MEASUREMENTS[what].options)
+
+    monkeypatch.setattr(bench, "MEASUREMENTS", {what: measurement(what) for what in MEASUREMENTS})
+    return calls
+
+
+def test_everything_that_can_be_measured_has_a_name():
+    assert (*MEASUREMENTS, "all") == get_args(What)
+
+
+def test_only_what_is_given_is_passed_on(recorded, tmp_path):
+    assert run("inference", "--size", 64, "--compile", "--json", tmp_path / "i.json") == 0
+    device = torch.device("cpu")
+    assert recorded == {"inference": {"size": 64, "compile": True, "seed": 0, "device": device}}
+    assert run("prepare", "--workers", 1, 3) == 0
+    assert recorded["prepare"] == {"workers": (1, 3)}
+
+
+def test_all_passes_each_what_it_takes(recorded, tmp_path, capsys):
+    assert run("--coils", 3, "--channels", 8, "--seed", 5, "--json", tmp_path / "all.json") == 0
+    assert list(recorded) == list(MEASUREMENTS)
+    assert recorded["maps"] == {"coils": 3, "seed": 5}
+    assert recorded["denoiser"] == {"channels": 8, "device": torch.device("cpu")}
+    document = json.loads((tmp_path / "all.json").read_text())
+    assert [row["bench"] for row in document["rows"]] == [what for what in MEASUREMENTS for _ in range(2)]
+    assert document["peak_ratio"] == 2.5
+    assert document["threads"] == torch.get_num_threads()
+    assert document["torch"] == torch.__version__
+    assert document["processor"] == processor(torch.device("cpu")) != ""
+
+
+def test_tables_fit_and_numbers_are_whole(recorded, capsys):
+    assert run("memory") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert "0.00234 (0.00123-0.00345)" in "\n".join(lines)
+    assert "None" not in "\n".join(lines)
+
+
+def test_results_say_what_was_measured(tmp_path):
+    assert run("consistency", "--coils", 2, "--size", 16, "--repeats", 1, "--json", tmp_path / "c.json") == 0
+    document = json.loads((tmp_path / "c.json").read_text())
+    assert (document["schema"], document["what"]) == ("smug-bench-2", "consistency")
+    assert "peak_ratio" not in document
+    assert {"bench", "path", "speedup", "residual"} < document["rows"][0].keys()
+
+
+def test_measurements_accept_their_options(tmp_path):
+    small = {"coils": 2, "size": 16, "repeats": 1, "channels": 8, "blocks": 1, "steps": 1, "samples": 2}
+    for what in ("denoiser", "inference", "training", "memory"):
+        taken = [
+            word for name, value in small.items() if name in MEASUREMENTS[what].options for word in (f"--{name}", value)
+        ]
+        assert run(what, *taken, "--json", tmp_path / f"{what}.json") == 0
+    assert json.loads((tmp_path / "memory.json").read_text())["peak_ratio"] > 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("maps", "--samples", 3), "bench maps: takes no --samples"),
+        (("memory", "--compile"), "bench memory: takes no --compile"),
+        (("maps", "--size", 0), "--size: expected at least 1, got 0"),
+        (("prepare", "--workers", 1, 0), "--workers: expected at least 1"),
+    ],
+)
+def test_mistakes_end_in_one_line(argv, message, capsys):
+    assert run(*argv) == 2
+    assert message in capsys.readouterr().err
