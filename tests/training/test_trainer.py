@@ -178,7 +178,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_slices(data, tmp_
             with torch.no_grad():
                 next(f.networks().parameters()).fill_(torch.nan)
 
-    with pytest.raises(ValueError, match=r"update 3: expected a finite loss, got .* for slices phantom-.*update 2"):
+    with pytest.raises(ValueError, match=r"update 3: expected a finite loss, got .* for slices phantom-.*checkpoint"):
         trainer.train(f, config, data, tmp_path, report=spoil)
     assert len(read_log(tmp_path / "log.csv")) == 2
     assert all(value.isfinite().all() for value in runs.load_weights(tmp_path).reconstructor.networks().parameters())

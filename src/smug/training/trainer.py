@@ -8,19 +8,15 @@ from signal import SIGTERM
 from time import monotonic
 
 from smug.distributed import ALONE, Group
-from smug.files import write_json
 from smug.models.reconstructors import NetworkReconstructor
 from smug.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
 from smug.training.checkpoint import CHECKPOINT, Place, fingerprint
 from smug.training.config import Config
 from smug.training.learner import Learner
-from smug.training.log import LOG, LogEntry, RunLog, read_log
-from smug.training.methods import METHODS
-from smug.training.pictures import write_losses
+from smug.training.log import LogEntry
 from smug.training.prefetch import prefetched
-from smug.training.reading import to_dict
-from smug.training.runs import CONFIG, WEIGHTS, save_weights
+from smug.training.records import Records
 from smug.training.validation import validate
 
 
@@ -46,20 +42,17 @@ def train(
     for a batch without equal shares, and for a checkpoint of another configuration or that only some processes see;
     :class:`Stopped` after SIGTERM or an interrupt, when the checkpoint is written.
     """
-    settings, compute = config.optimizer, config.compute
+    settings = config.optimizer
     notes = {"start_sha256": fingerprint(f.networks()), "range": data.range.to_json()}
     learner = Learner.of(f, config, group)
     place = learner.restore(out / CHECKPOINT) if resume and (out / CHECKPOINT).exists() else Place()
     if len(set(group.gathered([place.update]))) > 1:
         raise ValueError(f"{out}: expected a folder that all processes see, as only some of them find its checkpoint")
-    if group.first and not (out / CONFIG).exists():
-        write_json(out / CONFIG, to_dict(config))
     updates = range(place.update + 1, settings.updates + 1)
-    batches = prefetched(data, updates, settings.batch, config.seed, group.rows, compute.workers)
-    log = RunLog.open(out / LOG, METHODS[config.method].terms, place.update) if group.first else None
-    entries = read_log(out / LOG) if log else []
-    with asked_to_stop() as asked, closing(batches), log or nullcontext():
-        finished = saved = monotonic()
+    batches = prefetched(data, updates, settings.batch, config.seed, group.rows, config.compute.workers)
+    records = Records(out, learner, f, notes, place) if group.first else None
+    with asked_to_stop() as asked, closing(batches), records or nullcontext():
+        finished = monotonic()
         for update in updates:
             began = monotonic()
             scan = next(batches)
@@ -67,49 +60,40 @@ def train(
             terms, norm = learner.update(update, scan)
             seconds = monotonic() - began
             if not isfinite(sum(terms.values()) + norm):
-                raise _not_finite(terms, norm, data.names(update, settings.batch, config.seed), update, place)
+                raise _not_finite(terms, norm, data.names(update, settings.batch, config.seed), update)
             quality = None
-            due = update % settings.validate_every == 0 or update == settings.updates
-            if due:
+            if update % settings.validate_every == 0 or update == settings.updates:
                 learner.objective.eval()
                 picture = out / "validation" / f"{update:06}.png" if group.first else None
                 quality = validate(f, data.validation, learner.device, group=group, picture=picture)
-            stop = group.any(bool(asked())) and update < settings.updates
             passed, finished = monotonic() - finished, monotonic()
             place = Place(update, place.seconds + passed)
-            if log:
-                entry = LogEntry(
-                    update,
-                    terms,
-                    learning_rate=learner.learning_rate(update),
-                    gradient_norm=norm,
-                    samples_per_second=settings.batch / seconds,
-                    seconds=place.seconds,
-                    waiting=waited / seconds,
-                    validation_psnr=quality,
-                )
-                entries.append(entry)
-                log.write(entry)
-                if due:
-                    notes |= {"update": str(update), "validation_psnr": f"{quality:.3f}"}
-                    save_weights(out / WEIGHTS, f, config, notes)
-                    write_losses(out / "losses.png", entries)
-                if due or stop or finished - saved >= compute.checkpoint_seconds:
-                    learner.save(out / CHECKPOINT, place)
-                    saved = finished
+            entry = LogEntry(
+                update,
+                terms,
+                learning_rate=learner.learning_rate(update),
+                gradient_norm=norm,
+                samples_per_second=settings.batch / seconds,
+                seconds=place.seconds,
+                waiting=waited / seconds,
+                validation_psnr=quality,
+            )
+            stop = group.any(bool(asked())) and update < settings.updates
+            if records:
+                records.write(entry, save=stop)
                 if report is not None:
                     report(entry)
             if stop:
                 group.barrier()  # the checkpoint is written: torchrun ends all processes as soon as one has left
                 message = f"stopped after update {update} of {settings.updates}; --resume goes on"
                 raise Stopped(message, asked() or SIGTERM)
-    return entries
+    return records.entries if records else []
 
 
-def _not_finite(terms: dict[str, float], norm: float, names: tuple[str, ...], update: int, place: Place) -> ValueError:
+def _not_finite(terms: dict[str, float], norm: float, names: tuple[str, ...], update: int) -> ValueError:
     values = ", ".join(f"{name} {value:g}" for name, value in terms.items())
-    kept = f"the checkpoint of update {place.update} or one before it is kept" if place.update else "nothing was saved"
     return ValueError(
         f"update {update}: expected a finite loss, got {values} with a gradient of norm {norm:g} for slices "
-        f"{', '.join(names)}; {kept}; try a lower optimizer.learning_rate or optimizer.clip_norm"
+        f"{', '.join(names)}; the last checkpoint and weights stay as they are; try a lower optimizer.learning_rate or "
+        "optimizer.clip_norm"
     )
