@@ -1,6 +1,8 @@
 import json
 from dataclasses import dataclass
+from importlib import import_module
 from typing import get_args
+from unittest.mock import create_autospec
 
 import pytest
 import torch
@@ -81,14 +83,24 @@ def test_results_say_what_was_measured(tmp_path):
     assert {"bench", "path", "speedup", "residual"} < document["rows"][0].keys()
 
 
-def test_measurements_accept_their_options(tmp_path):
-    small = {"coils": 2, "size": 16, "repeats": 1, "channels": 8, "blocks": 1, "steps": 1, "samples": 2}
-    for what in ("denoiser", "inference", "training", "memory"):
-        taken = [
-            word for name, value in small.items() if name in MEASUREMENTS[what].options for word in (f"--{name}", value)
-        ]
-        assert run(what, *taken, "--json", tmp_path / f"{what}.json") == 0
-    assert json.loads((tmp_path / "memory.json").read_text())["peak_ratio"] > 0
+FUNCTIONS = {
+    "maps": "time_maps",
+    "prepare": "prepare_throughput",
+    "memory": "measure_memory",
+    "consistency": "time_consistency",
+    "denoiser": "time_denoiser",
+    "inference": "time_inference",
+    "training": "time_training",
+}
+
+
+@pytest.mark.parametrize("what", MEASUREMENTS)
+def test_options_fit_the_functions(what, monkeypatch):
+    module = import_module(f"smug.bench.{what}")
+    function = create_autospec(getattr(module, FUNCTIONS[what]))  # refuses arguments that the function does not take
+    monkeypatch.setattr(module, FUNCTIONS[what], function)
+    MEASUREMENTS[what].run(**dict.fromkeys(MEASUREMENTS[what].options, 1))
+    assert len(function.call_args.kwargs) == len(MEASUREMENTS[what].options)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,15 @@ def test_each_slice_alone_and_with_leading_axes(A, image, randn):
             assert together.iterations[k, i] == alone.iterations[0]
 
 
+def test_the_right_hand_side_is_kept_and_may_be_a_conjugate(A, image):
+    before = image.clone()
+    expected = solve(A, image.conj().resolve_conj(), 0.3)
+    torch.testing.assert_close(solve(A, image.conj(), 0.3).value, expected.value)
+    assert torch.equal(image, before)
+    expanded = solve(A, image.expand(3, *image.shape), 0.3)
+    torch.testing.assert_close(expanded.value[2], solve(A, image, 0.3).value)
+
+
 def test_reported_residual_is_true(A, image):
     solution = solve(A, image, 0.3, tolerance=1e-4)
     error = image - A.gram(solution.value) - 0.3 * solution.value

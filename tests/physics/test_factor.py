@@ -3,6 +3,7 @@ import torch
 from torch.autograd import gradcheck
 
 from smug.physics.consistency import solve
+from smug.physics.factor import spectrum
 from smug.physics.sense import Sense
 
 from .conftest import OPERATORS, image_shape, random_maps, random_mask
@@ -17,6 +18,17 @@ def test_factor_equals_conjugate_gradients(name, lam, device, randn):
     b = randn(3, *image_shape(A))
     expected = solve(A, b, lam, tolerance=1e-12, max_iterations=1000).value
     torch.testing.assert_close(A.factor(lam).solve(b), expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_blocks_of_rows_do_not_change_the_solution(rows, device, randn, monkeypatch):
+    A = OPERATORS["lines"]().to(device)
+    b, lam = randn(2, 6, 9), torch.tensor([0.5, 2.0], dtype=torch.float64, device=device)
+    expected, eigenvalues = A.factor(lam).solve(b), spectrum(A)
+    monkeypatch.setattr("smug.physics.factor.BLOCK", rows * A.batch * 9**2 * 16)
+    assert len(A.factor(lam).blocks) == -(-6 // rows)
+    torch.testing.assert_close(A.factor(lam).solve(b), expected)
+    torch.testing.assert_close(spectrum(A), eigenvalues)
 
 
 def test_one_lam_per_slice(device, randn):

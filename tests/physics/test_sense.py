@@ -30,6 +30,14 @@ def test_gram_is_adjoint_times_operator(A, image):
     torch.testing.assert_close(A.gram(image), A.H(A(image)))
 
 
+@pytest.mark.parametrize("images", [0.5, 1, 2, 1000])
+def test_gram_does_not_depend_on_how_much_is_made_at_a_time(images, A, image, randn, monkeypatch):
+    several = randn(3, *image.shape)
+    expected = A.H(A(several))
+    monkeypatch.setattr("smug.physics.sense.WORKING_SET", {several.device.type: int(images * image.nbytes)})
+    torch.testing.assert_close(A.gram(several), expected)
+
+
 def test_adjoint_masks_its_input(A, image, randn):
     kspace = randn(*A(image).shape)
     torch.testing.assert_close(A.H(kspace), A.H(A.sampled * kspace))

@@ -62,7 +62,8 @@ class _Way:
     def name(self) -> str:
         """What the row is called."""
         parts = ("textbook" if self.textbook else "smug", str(self.dtype).removeprefix("torch."))
-        return ", ".join((*parts, *["recomputed"] * self.recompute, f"{self.samples} samples"))
+        samples = f"{self.samples} sample{'s' * (self.samples > 1)}"
+        return ", ".join((*parts, *["recomputed"] * self.recompute, samples))
 
 
 def time_training(
