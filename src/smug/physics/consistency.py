@@ -48,7 +48,7 @@ class _Solve(torch.autograd.Function):
 
     For a gradient g of the loss with respect to x, w = P g gives
     dL/db = w, dL/dlam = -Re<w, x>, dL/ds_c = -(conj(w) N s_c x + conj(x) N s_c w) with N = F^H M F.
-    All are differentiable operations, so second derivatives follow.
+    All are differentiable operations, so second derivatives follow. ``maps`` are those of A, told apart for autograd.
     """
 
     @staticmethod
