@@ -1,12 +1,13 @@
-"""Score the runs of recipes/methods.sh and print their tables: python recipes/methods.py RUNS [SPLIT [SLICES]].
+"""Score the runs of recipes/methods.sh: python recipes/methods.py RUNS [val|test [SLICES]].
 
-Rows are kept in RUNS/SPLIT, so that it goes on where it was stopped. SPLIT is "val" (for choices) or "test".
-Smoothed reconstructors average one antithetic pair, which is nearer to the expectation than ten independent samples.
+Prints their table and draws clean against attacked PSNR, in RUNS/SPLIT, where the rows are kept too, so that it goes on
+where it was stopped. "val" is for choices. Smoothed reconstructors average one antithetic pair, which is nearer to the
+expectation than ten independent samples.
 """
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
@@ -17,6 +18,7 @@ from smug.attacks.pgd import PAPER
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import attacked, clean, noisy
 from smug.evaluation.datasets import simulated_set
+from smug.evaluation.figure import write_figure
 from smug.evaluation.protocol import evaluate
 from smug.files import write_json
 
@@ -26,6 +28,13 @@ CONDITIONS = (
     attacked(smug.Threat(0.02), PAPER, "PGD"),
     attacked(smug.Threat(0.05), PAPER, "PGD"),
 )
+NAMES = [condition.name for condition in CONDITIONS]
+REFERENCE = "modl"
+SWEEP = "-weight"
+"""What is in the names of runs that are for choices, and so are not scored on test slices."""
+
+Levels = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""The mean PSNR by method, seed and condition."""
 
 
 def scored(run: Path, kept: Path, split: str, slices: int) -> list[dict[str, Any]]:
@@ -36,42 +45,88 @@ def scored(run: Path, kept: Path, split: str, slices: int) -> list[dict[str, Any
             model = model.replace(noise="antithetic", num_samples=2)
         scans = simulated_set("siat", split, 128, Acquisition(), count=slices).scans
         rows = [asdict(row) for row in evaluate({run.name: model}, CONDITIONS, scans)]
-        write_json(kept, {"schema": "smug-rows-1", "seconds": seconds(run), "rows": rows})
-    rows: list[dict[str, Any]] = json.loads(kept.read_text())["rows"]
+        write_json(kept, {"schema": "smug-rows-1", "rows": rows})
+    kept_rows: list[dict[str, Any]] = json.loads(kept.read_text())["rows"]
+    return kept_rows
+
+
+def levels(runs: Path, split: str, slices: int) -> Levels:
+    """Score all finished runs."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for run in sorted(path.parent for path in runs.glob("*-[0-9]/run.json")):
+        method, _, seed = run.name.rpartition("-")
+        if split == "test" and SWEEP in method:
+            continue
+        rows = scored(run, runs / split / f"{run.name}.json", split, slices)
+        means = {name: fmean(row["psnr"] for row in rows if row["condition"] == name) for name in NAMES}
+        found.setdefault(method, {})[seed] = means
+    return found
+
+
+def gains(table: Levels, method: str, condition: str) -> list[float]:
+    """Return the differences to MoDL of the same seed."""
+    reference = table[REFERENCE]
+    return [values[condition] - reference[seed][condition] for seed, values in table[method].items()]
+
+
+def spread(values: list[float]) -> float:
+    """Return the standard deviation over training seeds, 0 for one."""
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def lines(table: Levels) -> list[str]:
+    """Return the table in markdown."""
+    rows = ["| method | seeds | " + " | ".join(NAMES) + " |", "| --- | ---: |" + " ---: |" * len(NAMES)]
+    for method, seeds in table.items():
+        cells = []
+        for name in NAMES:
+            level = fmean(values[name] for values in seeds.values())
+            gain = gains(table, method, name)
+            told = f" ({fmean(gain):+.2f} ±{spread(gain):.2f})" if len(gain) > 1 else f" ({gain[0]:+.2f})"
+            cells.append(f"{level:.2f}" + (told if method != REFERENCE else ""))
+        rows.append(f"| {method} | {len(seeds)} | " + " | ".join(cells) + " |")
     return rows
 
 
-def seconds(run: Path) -> float:
-    """Return what a run's training took."""
-    return float(json.loads((run / "run.json").read_text())["timing"]["seconds"])
+def draw(table: Levels, path: Path, split: str, slices: int) -> None:
+    """Draw what is lost on clean data against what is gained under attack."""
+    from matplotlib.figure import Figure
 
-
-def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the mean PSNR under every condition."""
-    rows = list(rows)
-    return {c.name: fmean(row["psnr"] for row in rows if row["condition"] == c.name) for c in CONDITIONS}
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    axis = figure.add_subplot()
+    axis.axvline(-0.1, color="0.6", linestyle="--", linewidth=1, label="0.1 dB below MoDL")
+    for method in table:
+        x, y = (gains(table, method, name) for name in (NAMES[0], NAMES[-1]))
+        sweep = SWEEP in method
+        axis.errorbar(
+            fmean(x),
+            fmean(y),
+            spread(y),
+            spread(x),
+            marker="s" if sweep else "o",
+            color="0.5" if sweep else "C0",
+            capsize=2,
+        )
+        axis.annotate(method, (fmean(x), fmean(y)), (4, 4), textcoords="offset points", fontsize=8)
+    axis.set_xlabel("clean PSNR minus that of MoDL (dB)")
+    axis.set_ylabel(f"PSNR under {NAMES[-1]} minus that of MoDL (dB)")
+    axis.set_title(f"{slices} slices of one subject (SIAT {split}); bars: SD over training seeds", fontsize=10)
+    axis.legend(loc="lower left")
+    axis.grid(alpha=0.3)
+    write_figure(path, figure)
 
 
 def main() -> None:
-    """Print, for every method, the PSNR and its difference to MoDL of the same seed."""
-    runs, split, slices = Path(sys.argv[1]), *(sys.argv[2:] + ["test", "6"][len(sys.argv) - 2 :])
-    finished = sorted(path.parent for path in runs.glob("*/run.json") if path.parent.name not in ("start", "warm"))
-    table: dict[str, dict[str, dict[str, float]]] = {}
-    for run in finished:
-        method, _, seed = run.name.rpartition("-")
-        table.setdefault(method, {})[seed] = means(scored(run, runs / split / f"{run.name}.json", split, int(slices)))
-    print(f"Mean PSNR in dB of {slices} slices of one subject (SIAT {split}); difference to MoDL of the same seed,")
-    print("mean over training seeds, and its standard deviation over them.\n")
-    print("| method | seeds | " + " | ".join(c.name for c in CONDITIONS) + " |")
-    print("| --- | ---: |" + " ---: |" * len(CONDITIONS))
-    for method, seeds in table.items():
-        cells = []
-        for condition in (c.name for c in CONDITIONS):
-            level = fmean(values[condition] for values in seeds.values())
-            paired = [values[condition] - table["modl"][seed][condition] for seed, values in seeds.items()]
-            spread = f" ±{stdev(paired):.2f}" if len(paired) > 1 else ""
-            cells.append(f"{level:.2f}" if method == "modl" else f"{level:.2f} ({fmean(paired):+.2f}{spread})")
-        print(f"| {method} | {len(seeds)} | " + " | ".join(cells) + " |")
+    """Score, print and draw."""
+    runs, split, count = Path(sys.argv[1]), *[*sys.argv[2:], *("test", "6")[len(sys.argv) - 2 :]]
+    slices = int(count)
+    table = levels(runs, split, slices)
+    print(
+        f"Mean PSNR in dB of {slices} slices of one subject (SIAT {split}); in brackets the difference to MoDL of the"
+    )
+    print("same seed, its mean and standard deviation over training seeds.\n")
+    print("\n".join(lines(table)))
+    draw(table, runs / split / "tradeoff.png", split, slices)
 
 
 main()

@@ -13,8 +13,8 @@ MAPS_TOLERANCE = 1e-3
 """How far ``sum_c |s_c|^2`` may exceed 1 (single precision, interpolated maps)."""
 
 WORKING_SET = {"cpu": 2**21, "cuda": 2**26}
-"""Bytes of coil images that ``A^H A`` makes at a time, by device: on a processor they stay in its cache, which is several
-times faster for many images; a graphics card wants few and large steps."""
+"""Bytes of coil images that ``A^H A`` makes at a time, by device: on a processor they stay in its cache, which is
+several times faster for many images; a graphics card wants few and large steps."""
 
 
 class Sense:
