@@ -21,6 +21,7 @@ from smug.models.recompute import recomputed
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import ImageMap, Smoothing
 from smug.training import losses
+from smug.training.trial import trial
 
 SIGMA = 0.01
 """The smoothing noise, per real and imaginary part."""
@@ -66,6 +67,10 @@ class _Way:
         return ", ".join((*parts, *["recomputed"] * self.recompute, samples))
 
 
+STORED = 2**33
+"""Activations of so many bytes are kept without being asked for."""
+
+
 def time_training(
     size: int = 128,
     coils: int = 4,
@@ -78,21 +83,23 @@ def time_training(
     fewer: int | None = None,
     batch: int = 2,
     repeats: int = 3,
-    stored: bool = True,
+    stored: bool | None = None,
     device: torch.device | str = "cpu",
 ) -> list[TrainingTiming]:
     """Time training steps, from the scan to Adam's update, in each precision and with recomputation; they take turns.
 
     ``fewer`` adds rows with so many samples. Recomputation is one sample at a time; ``stored = False`` leaves out
-    what keeps all activations, the textbook too, where memory does not hold them: those of the paper's size (320, 12
-    coils, 8 steps, 10 samples, batch 2) take 72 GB. Threads are those of the environment. Raises ValueError for a size
-    that is no multiple of 8, or counts below 1.
+    what keeps all activations, the textbook too; by default so where they take more than 8 GiB: those of the paper's
+    size (320, 12 coils, 8 steps, 10 samples, batch 2) take 72 GB. Threads are those of the environment. Raises
+    ValueError for a size that is no multiple of 8, or counts below 1.
     """
     if size < 8 or size % 8 or min(coils, channels, depth, steps, samples, batch, 1 if fewer is None else fewer) < 1:
         raise ValueError(f"training: expected a size in multiples of 8 and counts >= 1, got size {size}")
     device = torch.device(device)
     denoiser = random_network(network, channels, depth).to(device)
     scan = _scan(size, coils, batch).to(device)
+    if stored is None:
+        stored = batch * (steps * samples + 1) * trial(denoiser, (1, size, size))[0] <= STORED
     ways = {way.name: way for way in _ways(samples, fewer, stored)}
     calls = {name: _training_step(denoiser, scan, way, steps) for name, way in ways.items()}
     seconds = time_in_turns(calls, repeats, device)

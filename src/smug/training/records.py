@@ -34,7 +34,7 @@ class Records:
         self._saved = monotonic()
 
     def write(self, entry: LogEntry, *, save: bool) -> None:
-        """Add an entry; with weights and pictures if it was validated, and a checkpoint then, in time, or to ``save``."""
+        """Add an entry; with weights and pictures if it was validated, and a checkpoint then, when due, or at will."""
         self.entries.append(entry)
         self._log.write(entry)
         self.place = Place(entry.update, entry.seconds)
