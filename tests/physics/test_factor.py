@@ -31,6 +31,12 @@ def test_blocks_of_rows_do_not_change_the_solution(rows, device, randn, monkeypa
     torch.testing.assert_close(spectrum(A), eigenvalues)
 
 
+def test_one_row_serves_all_rows(device, randn):
+    A = OPERATORS["lines"]().to(device)
+    b = randn(2, 1, 9)
+    torch.testing.assert_close(A.factor(0.5).solve(b), A.factor(0.5).solve(b.expand(2, 6, 9)))
+
+
 def test_one_lam_per_slice(device, randn):
     A = OPERATORS["lines"]().to(device)
     lam = torch.tensor([0.5, 2.0], dtype=torch.float64, device=device)

@@ -142,7 +142,7 @@ def test_a_signal_to_both_saves_one_checkpoint_and_is_told_once(runs):
     _, results, stopped = runs
     assert [status for status, _, _ in results] == [1, 1]
     assert sorted(errors for _, _, errors in results) == ["", "stopped after update 3 of 4; --resume goes on\n"]
-    assert stopped.keys() == {"checkpoint.safetensors", "log.csv"}
+    assert stopped.keys() == {"checkpoint.safetensors", "config.json", "log.csv"}
     assert stopped["log.csv"].count(b"\n") == 4
 
 
