@@ -83,7 +83,7 @@ def test_mistakes_end_in_one_line(argv, message, source, tmp_path, capsys):
     ("number", "status", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
 )
 def test_signals_leave_nothing_half_written(number, status, word, tmp_path):
-    for seed in range(3):
+    for seed in range(8):
         write_volume(tmp_path / "source" / f"volume{seed}.h5", 64, 2, (32, 40), seed=seed)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "smug", "prepare", tmp_path / "source", out, "--workers", "1"]
