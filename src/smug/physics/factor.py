@@ -39,7 +39,7 @@ class RowFactor:
         """Return x with ``(A^H A + lam) x = b``, by two triangular solves; gradients flow through both."""
         heights = [L.shape[1] for L in self.blocks]
         columns = b.reshape(-1, *b.shape[-3:]).permute(1, 2, 3, 0)
-        rows = columns.expand(-1, sum(heights), -1, -1).split(heights, dim=1)  # one row of b serves all
+        rows = torch.split(columns.expand(-1, sum(heights), -1, -1), heights, dim=1)  # one row of b serves all
         x = torch.cat([_solve_block(L, c) for L, c in zip(self.blocks, rows, strict=True)], dim=1)
         return x.permute(3, 0, 1, 2).reshape(*b.shape[:-3], *x.shape[:3])
 
