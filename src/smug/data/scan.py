@@ -43,11 +43,11 @@ class Scan:
         target = None if self.target is None else self.target.to(device)
         return replace(self, y=self.y.to(device), A=self.A.to(device), target=target)
 
-    def __getitem__(self, index: int) -> Self:
-        """Return one slice as a batch of 1."""
-        if not -len(self.id) <= index < len(self.id):
+    def __getitem__(self, index: int | slice) -> Self:
+        """Return some slices of the batch; an integer gives a batch of 1."""
+        if isinstance(index, int) and not -len(self.id) <= index < len(self.id):
             raise IndexError(f"scan of {len(self.id)} slices: got index {index}")
-        rows = slice(index, index + 1 or None)
+        rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         target = None if self.target is None else self.target[rows]
         return replace(self, y=self.y[rows], A=self.A[index], target=target, id=self.id[rows])
 

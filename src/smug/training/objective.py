@@ -1,7 +1,6 @@
 """The loss of a run as a module, as DistributedDataParallel wants it."""
 
 from copy import deepcopy
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -56,8 +55,4 @@ def parts(scan: Scan, seeds: Tensor, count: int) -> list[tuple[Scan, Tensor]]:
     """Split a scan and its seeds into equal parts, to be computed one after another."""
     size = len(scan.id) // count
     rows = [slice(start, start + size) for start in range(0, len(scan.id), size)]
-    return [(_taken(scan, row), seeds[row]) for row in rows] if count > 1 else [(scan, seeds)]
-
-
-def _taken(scan: Scan, rows: slice) -> Scan:
-    return replace(scan, y=scan.y[rows], A=scan.A[rows], target=scan.truth[rows], id=scan.id[rows])
+    return [(scan[row], seeds[row]) for row in rows]

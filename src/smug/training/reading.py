@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from smug.training.config import Config
 from smug.training.presets import PRESETS
@@ -37,13 +37,15 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
 def merge(config: T, changes: Mapping[str, Any], where: str = "") -> T:
     """Return the configuration with some values replaced; tables replace values inside the nested dataclass."""
     known = {field.name: getattr(config, field.name) for field in fields(config)}  # type: ignore[arg-type]
+    types = get_type_hints(type(config))
     values: dict[str, Any] = {}
     for key, value in changes.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
             raise ValueError(f"configuration: unknown key {where + key!r}{hint}")
-        values[key] = _converted(known[key], value, where + key)
+        may_be_open = type(None) in get_args(types[key])
+        values[key] = None if value is None and may_be_open else _converted(known[key], value, where + key)
     return replace(config, **values)  # type: ignore[type-var]
 
 
@@ -141,10 +143,8 @@ def _converted(old: Any, new: Any, where: str) -> Any:
         return tuple(new)
     if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
         return float(new)
-    if old is None and new is not None and not isinstance(new, int | float):  # values that may be left open
+    if old is None and not isinstance(new, int | float):  # what may be left open are numbers
         raise ValueError(f"configuration: {where}: expected a number, got {new!r}")
-    if old is not None and new is None and where.rpartition(".")[2] in ("chunk", "noise_sigma"):
-        return None
     if old is not None and type(new) is not type(old):
         raise ValueError(f"configuration: {where}: expected {type(old).__name__}, got {new!r}")
     return new

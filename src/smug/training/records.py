@@ -26,7 +26,7 @@ class Records:
     def __init__(
         self, out: Path, learner: Learner, f: NetworkReconstructor, notes: dict[str, str], place: Place
     ) -> None:
-        self.out, self.learner, self.f, self.notes, self.place = out, learner, f, notes, place
+        self.out, self.learner, self.f, self.notes = out, learner, f, notes
         if not (out / CONFIG).exists():
             write_json(out / CONFIG, to_dict(learner.config))
         self._log = RunLog.open(out / LOG, METHODS[learner.config.method].terms, place.update)
@@ -37,14 +37,13 @@ class Records:
         """Add an entry; with weights and pictures if it was validated, and a checkpoint then, when due, or at will."""
         self.entries.append(entry)
         self._log.write(entry)
-        self.place = Place(entry.update, entry.seconds)
         if entry.validation_psnr is not None:
             notes = {"update": str(entry.update), "validation_psnr": f"{entry.validation_psnr:.3f}", **self.notes}
             save_weights(self.out / WEIGHTS, self.f, self.learner.config, notes)
             write_losses(self.out / "losses.png", self.entries)
             save = True
         if save or monotonic() - self._saved >= self.learner.config.compute.checkpoint_seconds:
-            self.learner.save(self.out / CHECKPOINT, self.place)
+            self.learner.save(self.out / CHECKPOINT, Place(entry.update, entry.seconds))
             self._saved = monotonic()
 
     def __enter__(self) -> Self:

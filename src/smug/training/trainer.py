@@ -1,12 +1,13 @@
 """The training loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from math import isfinite
 from pathlib import Path
 from signal import SIGTERM
 from time import monotonic
 
+from smug.data.scan import Scan
 from smug.distributed import ALONE, Group
 from smug.models.reconstructors import NetworkReconstructor
 from smug.stopping import Stopped, asked_to_stop
@@ -52,42 +53,56 @@ def train(
     batches = prefetched(data, updates, settings.batch, config.seed, group.rows, config.compute.workers)
     records = Records(out, learner, f, notes, place) if group.first else None
     with asked_to_stop() as asked, closing(batches), records or nullcontext():
-        finished = monotonic()
-        for update in updates:
-            began = monotonic()
-            scan = next(batches)
-            waited = monotonic() - began
-            terms, norm = learner.update(update, scan)
-            seconds = monotonic() - began
-            if not isfinite(sum(terms.values()) + norm):
-                raise _not_finite(terms, norm, data.names(update, settings.batch, config.seed), update)
-            quality = None
-            if update % settings.validate_every == 0 or update == settings.updates:
-                learner.objective.eval()
-                picture = out / "validation" / f"{update:06}.png" if group.first else None
-                quality = validate(f, data.validation, learner.device, group=group, picture=picture)
-            passed, finished = monotonic() - finished, monotonic()
-            place = Place(update, place.seconds + passed)
-            entry = LogEntry(
-                update,
-                terms,
-                learning_rate=learner.learning_rate(update),
-                gradient_norm=norm,
-                samples_per_second=settings.batch / seconds,
-                seconds=place.seconds,
-                waiting=waited / seconds,
-                validation_psnr=quality,
-            )
-            stop = group.any(bool(asked())) and update < settings.updates
+        for entry in _updated(learner, f, data, zip(updates, batches, strict=True), place, out):
+            stop = group.any(bool(asked())) and entry.update < settings.updates
             if records:
                 records.write(entry, save=stop)
                 if report is not None:
                     report(entry)
             if stop:
                 group.barrier()  # the checkpoint is written: torchrun ends all processes as soon as one has left
-                message = f"stopped after update {update} of {settings.updates}; --resume goes on"
+                message = f"stopped after update {entry.update} of {settings.updates}; --resume goes on"
                 raise Stopped(message, asked() or SIGTERM)
     return records.entries if records else []
+
+
+def _updated(
+    learner: Learner,
+    f: NetworkReconstructor,
+    data: TrainingData,
+    batches: Iterator[tuple[int, Scan]],
+    place: Place,
+    out: Path,
+) -> Iterator[LogEntry]:
+    """Take one update after another, validate where it is due, and yield what each was like."""
+    config, settings, group = learner.config, learner.config.optimizer, learner.group
+    elapsed = place.seconds
+    while True:
+        began = monotonic()
+        batch = next(batches, None)
+        if batch is None:
+            return
+        waited, (update, scan) = monotonic() - began, batch
+        terms, norm = learner.update(update, scan)
+        seconds = monotonic() - began
+        if not isfinite(sum(terms.values()) + norm):
+            raise _not_finite(terms, norm, data.names(update, settings.batch, config.seed), update)
+        quality = None
+        if update % settings.validate_every == 0 or update == settings.updates:
+            learner.objective.eval()
+            picture = out / "validation" / f"{update:06}.png" if group.first else None
+            quality = validate(f, data.validation, learner.device, group=group, picture=picture)
+        elapsed += monotonic() - began
+        yield LogEntry(
+            update,
+            terms,
+            learning_rate=learner.learning_rate(update),
+            gradient_norm=norm,
+            samples_per_second=settings.batch / seconds,
+            seconds=elapsed,
+            waiting=waited / seconds,
+            validation_psnr=quality,
+        )
 
 
 def _not_finite(terms: dict[str, float], norm: float, names: tuple[str, ...], update: int) -> ValueError:
