@@ -107,7 +107,10 @@ def draw(table: Levels, path: Path, split: str, slices: int) -> None:
             color="0.5" if sweep else "C0",
             capsize=2,
         )
-        axis.annotate(method, (fmean(x), fmean(y)), (4, 4), textcoords="offset points", fontsize=8)
+        left = fmean(x) > -0.15 and not sweep
+        offset, side = ((-6, 5), "right") if left else ((6, -9), "left")
+        axis.annotate(method, (fmean(x), fmean(y)), offset, textcoords="offset points", fontsize=7, ha=side)
+    axis.margins(x=0.12)
     axis.set_xlabel("clean PSNR minus that of MoDL (dB)")
     axis.set_ylabel(f"PSNR under {NAMES[-1]} minus that of MoDL (dB)")
     axis.set_title(f"{slices} slices of one subject (SIAT {split}); bars: SD over training seeds", fontsize=10)
