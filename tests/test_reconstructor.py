@@ -3,7 +3,7 @@ import torch
 from smug.attacks import Threat, attack
 from smug.attacks.pgd import PAPER
 from smug.data.simulate import Acquisition
-from smug.evaluation.conditions import PROTOCOLS
+from smug.evaluation.protocols import PROTOCOLS
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.protocol import evaluate
 from smug.models.classical import CGSense
@@ -20,7 +20,7 @@ def test_a_function_of_measurements_and_operator_is_attacked_and_scored():
     (scan,) = simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1).scans
     result = attack(adjoint, scan.y, scan.A, scan.truth, Threat(0.02), rule=PAPER)
     assert bool((result.objective > result.clean_objective).all())
-    assert len(evaluate({"adjoint": adjoint}, PROTOCOLS["clean"], [scan])) == 1
+    assert len(evaluate({"adjoint": adjoint}, PROTOCOLS["clean"].conditions, [scan])) == 1
 
 
 def test_functions_that_take_a_generator_are_left_alone():

@@ -6,9 +6,10 @@ import torch
 from smug.attacks import relative_l2
 from smug.data.simulate import Acquisition
 from smug.evaluation.comparison import compare
-from smug.evaluation.conditions import PROTOCOLS, clean, noisy
+from smug.evaluation.conditions import clean, noisy
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.protocol import evaluate
+from smug.evaluation.protocols import PROTOCOLS
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import SMUG
 
@@ -23,7 +24,7 @@ def test_set():
 def test_one_row_per_model_condition_and_slice(test_set):
     kept, ticks = [], []
     models = {"cg": CGSense(), "zero": ZeroFilled()}
-    rows = evaluate(models, PROTOCOLS["demo"], test_set.scans, keep=kept.append, advance=ticks.append)
+    rows = evaluate(models, PROTOCOLS["demo"].conditions, test_set.scans, keep=kept.append, advance=ticks.append)
     assert len(rows) == len(kept) == len(ticks) == 2 * 3 * 3
     assert len({(row.model, row.condition, row.slice) for row in rows}) == len(rows)
     assert all(math.isfinite(row.psnr) and 0 < row.ssim <= 1 for row in rows)
@@ -31,18 +32,18 @@ def test_one_row_per_model_condition_and_slice(test_set):
 
 def test_rows_do_not_depend_on_order_or_company(test_set):
     f = SMUG(lambda x: 0.9 * x, steps=2)
-    together = evaluate({"zero": ZeroFilled(), "f": f}, PROTOCOLS["demo"], test_set.scans)
-    alone = evaluate({"f": f}, tuple(reversed(PROTOCOLS["demo"])), test_set.scans[1:2])
+    together = evaluate({"zero": ZeroFilled(), "f": f}, PROTOCOLS["demo"].conditions, test_set.scans)
+    alone = evaluate({"f": f}, tuple(reversed(PROTOCOLS["demo"].conditions)), test_set.scans[1:2])
     assert {row for row in together if row.model == "f" and row.slice == test_set.scans[1].id[0]} == set(alone)
-    other = evaluate({"f": f}, PROTOCOLS["demo"], test_set.scans[1:2], seed=1)
+    other = evaluate({"f": f}, PROTOCOLS["demo"].conditions, test_set.scans[1:2], seed=1)
     assert set(other) != set(alone)
 
 
 def test_conditions_do_what_they_say(test_set):
     scan = test_set.scans[0]
     seeds = torch.tensor([5])
-    assert clean().perturb(ZeroFilled(), scan, seeds) is scan.y
-    noise = noisy(0.02).perturb(ZeroFilled(), scan, seeds) - scan.y
+    assert clean().perturb(ZeroFilled(), scan, seeds).scan is scan
+    noise = noisy(0.02).perturb(ZeroFilled(), scan, seeds).scan.y - scan.y
     sampled = scan.A.sampled.expand_as(noise)
     assert not noise[~sampled].any()
     expected = 0.02 * scan.truth.abs().max()
@@ -52,16 +53,16 @@ def test_conditions_do_what_they_say(test_set):
 def test_the_demo_compares_noise_and_attack_of_the_same_size(test_set):
     scan = test_set.scans[0]
     sizes = [
-        float(relative_l2(c.perturb(CGSense(), scan, torch.tensor([1])) - scan.y, scan.y, scan.A))
-        for c in PROTOCOLS["demo"][1:]
+        float(relative_l2(c.perturb(CGSense(), scan, torch.tensor([1])).scan.y - scan.y, scan.y, scan.A))
+        for c in PROTOCOLS["demo"].conditions[1:]
     ]
     assert sizes == pytest.approx([0.05, 0.05], rel=1e-4)
 
 
 def test_attacks_hurt_more_than_noise_of_the_same_size(test_set):
-    rows = evaluate({"cg": CGSense()}, PROTOCOLS["demo"], test_set.scans)
+    rows = evaluate({"cg": CGSense()}, PROTOCOLS["demo"].conditions, test_set.scans)
     psnr = {name: sum(r.psnr for r in rows if r.condition == name) for name in {r.condition for r in rows}}
-    names = [condition.name for condition in PROTOCOLS["demo"]]
+    names = [condition.name for condition in PROTOCOLS["demo"].conditions]
     assert psnr[names[0]] > psnr[names[1]] > psnr[names[2]]
 
 

@@ -25,19 +25,20 @@ class Demo(Common):
         """Reconstruct, print the table, write the report."""
         from smug.data.simulate import Acquisition
         from smug.evaluation.comparison import compare
-        from smug.evaluation.conditions import PROTOCOLS
         from smug.evaluation.datasets import named_models, simulated_set
+        from smug.evaluation.protocols import PROTOCOLS
         from smug.zoo import SHIPPED
 
         device = self.start()
         if self.slices < 1:
             raise ValueError(f"--slices: expected at least 1, got {self.slices}")
-        acquisition, conditions = Acquisition(), PROTOCOLS["demo"]
+        acquisition, protocol = Acquisition(), PROTOCOLS["demo"]
         models = named_models(("cg-sense", *SHIPPED), "phantom", 128, acquisition)
         test = simulated_set("phantom", "test", 128, acquisition, count=self.slices)
-        with progress("Reconstructing and attacking", len(test.scans) * len(models) * len(conditions)) as advance:
+        cells = len(test.scans) * len(models) * len(protocol.conditions)
+        with progress("Reconstructing and attacking", cells) as advance:
             result = compare(
-                models, conditions, test, seed=self.seed, device=device, command=self.command, advance=advance
+                models, protocol, test, seed=self.seed, device=device, command=self.command, advance=advance
             )
         result.write(self.out, title=TITLE)
         console().print(result.table(TITLE))

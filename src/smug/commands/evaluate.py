@@ -37,6 +37,8 @@ class Evaluate(Common):
     """Receiver noise per part, where the image's maximum is 1."""
     out: Path | None = None
     """Folder for a report, a figure and a markdown table."""
+    store: Path | None = None
+    """Folder that keeps every row, so that a run goes on where it was stopped, and nothing is scored twice."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
@@ -50,8 +52,9 @@ class Evaluate(Common):
     def _evaluate(self, group: "Group") -> None:
         from smug.data.simulate import Acquisition
         from smug.evaluation.comparison import compare
-        from smug.evaluation.conditions import PROTOCOLS
         from smug.evaluation.datasets import load_set, named_models
+        from smug.evaluation.protocols import PROTOCOLS
+        from smug.evaluation.store import RowStore
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
 
@@ -69,22 +72,23 @@ class Evaluate(Common):
         place = (self.data, self.size, acquisition, self.data_root)
         models = named_models(self.model, *place)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        conditions, screen = PROTOCOLS[self.protocol], console(quiet=not group.first)
+        protocol, screen = PROTOCOLS[self.protocol], console(quiet=not group.first)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):
                 screen.print(f"[yellow]Warning:[/] {name}: {warning}")
         share = "Evaluating" if group.world == 1 else f"Evaluating, share of process 1 of {group.world}"
-        cells = len(test.scans[group.rows]) * len(models) * len(conditions)
+        cells = len(test.scans[group.rows]) * len(models) * len(protocol.conditions)
         with progress(share, cells, quiet=not group.first) as advance:
             result = compare(
                 models,
-                conditions,
+                protocol,
                 test,
                 seed=self.seed,
                 device=device,
                 command=self.command,
                 group=group,
+                store=None if self.store is None else RowStore(self.store),
                 advance=advance,
             )
         if not group.first:

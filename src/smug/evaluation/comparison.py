@@ -1,7 +1,7 @@
 """One comparison from test set to report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from smug.distributed import ALONE, Group
-from smug.evaluation.conditions import Condition
 from smug.evaluation.datasets import TestSet, settings_of
-from smug.evaluation.protocol import Outcome, Row, evaluate
+from smug.evaluation.protocol import evaluate
+from smug.evaluation.protocols import Protocol
+from smug.evaluation.row import Outcome, Row
+from smug.evaluation.store import RowStore
 from smug.evaluation.summary import markdown, summarise, table, to_json
 from smug.files import write_text
 from smug.reconstructor import Reconstructor, moved
@@ -54,38 +56,53 @@ class Comparison:
 
 def compare(
     models: Mapping[str, Reconstructor],
-    conditions: Sequence[Condition],
+    protocol: Protocol,
     test: TestSet,
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
     command: str = "",
     group: Group = ALONE,
+    store: RowStore | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Comparison:
     """Score models x conditions x slices on a device; see :func:`smug.evaluation.protocol.evaluate`.
 
     Every rank of the ``group`` scores its share of the slices, for which ``advance`` is called, and gets the whole
-    comparison. ``command`` is kept as the way to repeat it.
+    comparison. Cells that the ``store`` holds are read from it. ``command`` is kept as the way to repeat it.
     """
     moved_models = {name: moved(f, device) for name, f in models.items()}
     rows: list[list[Row]] = []
     pictures: list[Tensor] = []  # of a slice: its reconstructions, then its target (cell + 1, y, x)
     for scan in test.scans[group.rows]:
         kept: list[Outcome] = []
-        rows.append(evaluate(moved_models, conditions, [scan.to(device)], seed=seed, keep=kept.append, advance=advance))
-        if len(pictures) < len(range(PICTURED_SLICES)[group.rows]):
-            pictures.append(torch.stack([*(outcome.image for outcome in kept), kept[0].target]))
-    rows = [[Row(**row) for row in cells] for cells in group.gathered([[asdict(row) for row in r] for r in rows])]
+        rows.append(
+            evaluate(
+                moved_models,
+                protocol.conditions,
+                [scan.to(device)],
+                seed=seed,
+                draws=protocol.draws,
+                subjects=test.subjects,
+                store=store,
+                keep=kept.append if len(pictures) < len(range(PICTURED_SLICES)[group.rows]) else None,
+                advance=advance,
+            )
+        )
+        if kept:
+            pictures.append(torch.stack([*(outcome.image for outcome in kept), *(outcome.target for outcome in kept)]))
+    rows = [
+        [Row.from_json(row) for row in cells] for cells in group.gathered([[row.to_json() for row in r] for r in rows])
+    ]
     outcomes = [
-        Outcome(row, image, images[-1])
+        Outcome(row, image, target)
         for cells, images in zip(rows, group.gathered_tensors(pictures), strict=False)
-        for row, image in zip(cells, images[:-1], strict=True)
+        for row, image, target in zip(cells, images[: len(cells)], images[len(cells) :], strict=True)
     ]
     every = [row for cells in rows for row in cells]
     document = to_json(
         every,
-        conditions,
+        protocol.conditions,
         configuration=settings_of(models),
         seeds=[seed],
         data=test.description,

@@ -1,80 +1,114 @@
-"""What a reconstructor is tested under: clean data, random noise, attacks."""
+"""What a reconstructor is tested under: clean data, random noise, attacks, shifts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from smug.attacks import PGD, Rule, Threat, attack, relative_l2, to_target
-from smug.attacks.pgd import PAPER
+from smug.attacks import Rule, Threat, attack, to_target
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive
 from smug.reconstructor import Reconstructor
+from smug.shifts import SHIFTS, Shift, lesion
 
-Perturb = Callable[[Reconstructor, Scan, Tensor], Tensor]
-"""``(reconstructor, scan, seeds) -> k-space (batch, coil, y, x)``; one seed per slice."""
+
+@dataclass(frozen=True, eq=False)
+class Perturbed:
+    """What became of a scan, and how; one entry per slice.
+
+    ``attack`` names the attack that won, ``optimism`` is by how many dB its objective was higher on the draws
+    that it was selected on than on fresh ones, real ``(batch,)``, ``flags`` are warnings; ``feature`` is what was inserted into the target,
+    complex ``(batch, y, x)``.
+    """
+
+    scan: Scan
+    attack: Sequence[str] = ()
+    optimism: Tensor | None = None
+    flags: Sequence[tuple[str, ...]] = ()
+    feature: Tensor | None = None
+
+
+Perturb = Callable[[Reconstructor, Scan, Tensor], Perturbed]
+"""``(reconstructor, scan, seeds)`` to what became of the scan; one seed per slice."""
+
+
+def unchanged(f: Reconstructor) -> Reconstructor:
+    """Return the reconstructor as it is."""
+    return f
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A named way to perturb the measurements; what it does stands in ``description``."""
+    """A named way to perturb the measurements, the reconstructor's settings, or both.
+
+    ``change`` comes first: what is perturbed is the scan of the changed reconstructor. ``description`` is for people;
+    ``recipe`` holds everything that the result depends on, and with the name is the address of stored rows.
+    """
 
     name: str
     description: str
     perturb: Perturb
+    recipe: str
+    change: Callable[[Reconstructor], Reconstructor] = unchanged
 
 
 def clean() -> Condition:
     """Return the condition that changes nothing."""
-    return Condition("clean", "the measurements as they are", lambda f, scan, seeds: scan.y)
+    return Condition("clean", "the measurements as they are", lambda f, scan, seeds: Perturbed(scan), "clean")
 
 
 def noisy(level: float) -> Condition:
     """Return white Gaussian noise on the sampled entries, ``level * max|t|`` per real and imaginary part."""
 
-    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
         sigma = level * scan.truth.abs().amax((-2, -1))[:, None, None, None]
         noise = complex_normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
-        return scan.y + scan.A.sampled * sigma * noise
+        return Perturbed(replace(scan, y=scan.y + scan.A.sampled * sigma * noise))
 
-    return Condition(f"noise {level:g}", f"Gaussian noise, {level:g} of the image's maximum per part", perturb)
+    description = f"Gaussian noise, {level:g} of the image's maximum per part"
+    return Condition(f"noise {level:g}", description, perturb, f"noisy({level!r})")
 
 
 def noisy_relative(size: float) -> Condition:
     """Return white Gaussian noise on the sampled entries, of l2 norm ``size * ||y||``: random, where PGD is not."""
+    return shifted(SHIFTS["noise"], size, f"noise {100 * size:g}%")
 
-    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:
-        noise = scan.A.sampled * complex_normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
-        return scan.y + size * noise / relative_l2(noise, scan.y, scan.A)[:, None, None, None]
 
-    return Condition(f"noise {size:.0%}", f"Gaussian noise of l2 norm {size:.0%} of the measurements'", perturb)
+def shifted(shift: Shift, severity: Any, name: str = "") -> Condition:
+    """Return a shift of the scan at a severity; see :mod:`smug.shifts`."""
+
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
+        feature = lesion(scan, severity, seeds) if shift.name == "lesion" else None
+        return Perturbed(shift.apply(scan, severity, seeds), feature=feature)
+
+    name = name or f"{shift.name} {severity}"
+    return Condition(
+        name, f"{shift.description}: {severity} {shift.unit}", perturb, f"shifted({shift.name}, {severity!r})"
+    )
+
+
+def with_setting(
+    name: str, change: Callable[[Reconstructor, Any], Reconstructor], value: Any, base: Condition
+) -> Condition:
+    """Return a condition of a reconstructor with another setting, ``change(f, value)``; see :mod:`smug.shifts.model`."""
+    return replace(
+        base,
+        name=f"{name} {value:g}" if base.name == "clean" else f"{name} {value:g}, {base.name}",
+        description=f"{name} {value:g}: {base.description}",
+        recipe=f"{name}={value!r}, {base.recipe}",
+        change=lambda f: change(f, value),
+    )
 
 
 def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
     """Return a worst-case perturbation of the squared error, made for each reconstructor from its own gradients."""
 
-    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
         result = attack(f, scan.y, scan.A, scan.truth, threat, rule=rule, objective=to_target, generator=seeds)
-        return scan.y + result.delta
+        optimism = 10 * torch.log10(result.selected_objective / result.objective)
+        return Perturbed(replace(scan, y=scan.y + result.delta), (name,) * len(scan.id), optimism)
 
-    return Condition(f"{name} {threat.norm} {threat.value:g}", f"{name}: {rule.steps} steps, {threat}", perturb)
-
-
-PROTOCOLS: dict[str, tuple[Condition, ...]] = {
-    "clean": (clean(),),
-    "paper": (
-        clean(),
-        noisy(0.01),
-        noisy(0.02),
-        attacked(Threat(0.02, "linf", "image-max"), PAPER, "PGD"),
-        attacked(Threat(0.05, "linf", "image-max"), PAPER, "PGD"),
-    ),
-    "demo": (
-        clean(),
-        noisy_relative(0.05),
-        attacked(Threat(0.05, "l2", "kspace-l2"), PGD(steps=10), "PGD"),
-    ),
-}
-"""``clean``: no perturbation. ``paper``: the paper's columns with the authors' attack, at both of its sizes. ``demo``:
-random noise and an attack of the same l2 norm."""
+    description = f"{name}: {rule.steps} steps, {threat}"
+    return Condition(f"{name} {threat.norm} {threat.value:g}", description, perturb, f"attacked({threat!r}, {rule!r})")

@@ -1,44 +1,21 @@
 """One product: models x conditions x slices."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from smug.attacks import relative_l2
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
-from smug.evaluation.conditions import Condition
-from smug.evaluation.metrics import nmse, psnr, ssim
+from smug.evaluation.conditions import Condition, Perturbed
+from smug.evaluation.measures import denoiser_calls, drawn, effects, qualities
+from smug.evaluation.row import Outcome, Row
+from smug.evaluation.store import RowStore
 from smug.reconstructor import Reconstructor, taking_generator
-
-
-@dataclass(frozen=True)
-class Row:
-    """One slice under one condition.
-
-    Magnitude-slice PSNR (dB), SSIM and NMSE, the authors' complex PSNR, and the l2 norm of the perturbation relative
-    to that of the measurements.
-    """
-
-    model: str
-    condition: str
-    slice: str
-    psnr: float
-    ssim: float
-    nmse: float
-    psnr_complex: float
-    relative_l2: float
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """A row, and the reconstruction ``(y, x)`` and target that it was computed from."""
-
-    row: Row
-    image: Tensor
-    target: Tensor
 
 
 def evaluate(
@@ -47,49 +24,87 @@ def evaluate(
     scans: Iterable[Scan],
     *,
     seed: int = 0,
+    draws: int = 1,
+    subjects: Mapping[str, str] | None = None,
+    store: RowStore | None = None,
     keep: Callable[[Outcome], None] | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> list[Row]:
     """Score every model under every condition on every scan; return one row per slice.
 
     Noise and attacks are seeded by the slice's name and ``seed``, so they do not depend on order or on what else is
-    scored; the smoothing noise that scores an attack was not seen by it. ``keep`` receives images too, ``advance(1)``
-    is called after each cell.
+    scored; the smoothing noise that scores an attack, of ``draws`` draws, was not seen by it. ``subjects`` tells whom a
+    slice shows. Rows that the ``store`` holds are not computed again, new ones go there. ``keep`` receives images too,
+    ``advance(1)`` is called after each cell.
     """
     conditions = tuple(conditions)
     if len({condition.name for condition in conditions}) < len(conditions):
         raise ValueError(f"conditions: expected different names, got {', '.join(c.name for c in conditions)}")
+    if draws < 1:
+        raise ValueError(f"draws: expected at least 1, got {draws}")
     rows = []
     for scan in scans:
         for name, f in models.items():
+            cells = _Cells(f, scan, seed, draws)
             for condition in conditions:
-                for outcome in _cell(name, f, condition, scan, seed):
-                    rows.append(outcome.row)
+                address = None if store is None else store.address(f, condition, scan, seed, draws)
+                outcomes = None if store is None or address is None else store.read(address, images=keep is not None)
+                if outcomes is None:
+                    outcomes = cells.outcomes(condition)
+                    if store is not None and address is not None:
+                        store.write(address, outcomes, images=keep is not None)
+                for outcome in outcomes:
+                    subject = (subjects or {}).get(outcome.row.slice, "")
+                    row = replace(outcome.row, model=name, condition=condition.name, subject=subject)
+                    rows.append(row)
                     if keep is not None:
-                        keep(outcome)
+                        keep(replace(outcome, row=row))
                 if advance is not None:
                     advance(1)
     return rows
 
 
-def _cell(name: str, f: Reconstructor, condition: Condition, scan: Scan, seed: int) -> list[Outcome]:
-    f = taking_generator(f)
-    made, scored = (_seeds(scan, f"{purpose}:{seed}") for purpose in ("made", "scored"))
-    y = condition.perturb(f, scan, made)
-    with torch.no_grad():
-        image = f(y, scan.A, generator=scored)
-    t = scan.truth
-    columns = (
-        psnr(image, t),
-        ssim(image, t),
-        nmse(image, t),
-        psnr(image, t, "complex"),
-        relative_l2(y - scan.y, scan.y, scan.A),
-    )
-    values = zip(*(column.tolist() for column in columns), strict=True)
-    return [
-        Outcome(Row(name, condition.name, scan.id[i], *numbers), image[i], t[i]) for i, numbers in enumerate(values)
-    ]
+class _Cells:
+    """A model on a scan: its reconstructions of the clean measurements are made once for all conditions."""
+
+    def __init__(self, f: Reconstructor, scan: Scan, seed: int, draws: int) -> None:
+        self.scan = scan
+        self.made = _seeds(scan, f"made:{seed}")
+        self.scored = [_seeds(scan, f"scored:{seed}" if n == 0 else f"scored:{seed}:{n}") for n in range(draws)]
+        self.changed = cache(lambda change: taking_generator(change(f)))
+        self.clean = cache(lambda change: drawn(self.changed(change), scan.y, scan.A, self.scored))
+
+    def outcomes(self, condition: Condition) -> list[Outcome]:
+        """Score a condition; one outcome per slice."""
+        f, clean = self.changed(condition.change), self.clean(condition.change)
+        made = condition.perturb(f, self.scan, self.made)
+        after = made.scan
+        images = clean if after is self.scan else drawn(f, after.y, after.A, self.scored[: len(clean)])
+        columns = {**qualities(images, after.truth), **effects(f, self.scan, made, clean, images)}
+        calls = denoiser_calls(f)
+        rows = [
+            Row("", condition.name, name, denoiser_calls=calls, **_found(columns, made, i))
+            for i, name in enumerate(self.scan.id)
+        ]
+        return [Outcome(row, images[0, i], after.truth[i]) for i, row in enumerate(rows)]
+
+
+def _found(columns: Mapping[str, Tensor], made: Perturbed, i: int) -> dict[str, Any]:
+    """What was measured on a slice, and what an attack said about it."""
+    found: dict[str, Any] = {key: _number(column[i]) for key, column in columns.items()}
+    if made.attack:
+        found["attack"] = made.attack[i]
+    if made.optimism is not None:
+        found["optimism"] = float(made.optimism[i])
+    if made.flags:
+        found["flags"] = tuple(made.flags[i])
+    return found
+
+
+def _number(value: Tensor) -> float:
+    """Return a number; NaN is always the same one, so that rows can be compared."""
+    number = float(value)
+    return math.nan if math.isnan(number) else number
 
 
 def _seeds(scan: Scan, purpose: str) -> Tensor:

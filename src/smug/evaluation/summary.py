@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from smug.evaluation.conditions import Condition
-from smug.evaluation.protocol import Row
+from smug.evaluation.row import Row
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,7 +47,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Summary:
-    """One model under one condition, over ``n`` slices, with the metrics of :class:`smug.evaluation.protocol.Row`.
+    """One model under one condition, over ``n`` slices, with the metrics of :class:`smug.evaluation.row.Row`.
 
     ``relative_l2`` is a mean; ``psnr_difference`` is mean PSNR minus that of the reference model, in dB, or NaN where
     the reference was not tested.
@@ -196,7 +196,7 @@ def to_json(
         "subjects": _distinct(subjects),
         "metrics": METRICS,
         "conditions": [{"name": c.name, "description": c.description} for c in conditions],
-        "rows": [asdict(row) for row in rows],
+        "rows": [row.to_json() for row in rows],
         "reference": reference or (rows[0].model if rows else None),
         "summaries": [asdict(summary) for summary in summarise(rows, reference)],
     }

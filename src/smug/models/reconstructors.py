@@ -46,6 +46,13 @@ class NetworkReconstructor:
         parts = {name: getattr(self, name) for name in sorted(_field_names(self))}
         return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
 
+    @property
+    def denoiser_calls(self) -> int:
+        """How often the denoiser is called for one image: a sample of the smoothing is a call."""
+        steps: int = self.steps  # type: ignore[attr-defined]
+        smoothing = getattr(self, "smoothing", None)
+        return steps * (smoothing.calls if smoothing else 1)
+
     def to(self, device: torch.device | str) -> Self:
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
         self.networks().to(device)

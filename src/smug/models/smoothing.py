@@ -46,6 +46,11 @@ class Smoothing:
         if self.chunk is not None and self.chunk < 1:
             raise ValueError(f"chunk: expected at least one sample, got {self.chunk}")
 
+    @property
+    def calls(self) -> int:
+        """How often the smoothed function is called."""
+        return self.num_samples if self.sigma and self.num_samples else 1
+
 
 @dataclass(frozen=True)
 class Smoothed:

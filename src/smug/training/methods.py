@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from smug.attacks import PGD
 from smug.attacks.driver import ascend
 from smug.data.scan import Scan
-from smug.evaluation.conditions import Perturb, noisy
+from smug.evaluation.conditions import Perturb, Perturbed, noisy
 from smug.models.didn import DIDN
 from smug.models.noise import derive
 from smug.models.normalised import normalised
@@ -76,7 +76,7 @@ def training_loss(config: Config, start: ImageMap) -> Loss:
         if hasattr(f, "smoothing"):
             f = f.replace(num_samples=config.training_samples)
         if perturb is not None:  # of measurements in any unit, so that the scale is theirs too
-            scan = replace(scan, y=perturb(normalised(f), scan, derive(seeds, PERTURBATION))).normalised()
+            scan = perturb(normalised(f), scan, derive(seeds, PERTURBATION)).scan.normalised()
         return loss(f, scan, seeds)
 
     return terms
@@ -106,8 +106,9 @@ def _attack(config: Config) -> Perturb:
     p = config.perturbation
     rule = PGD(p.steps, step_size=p.step_size, keep="last")
 
-    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Tensor:
-        return scan.y + ascend(f, scan.y, scan.A, scan.truth, p.threat, rule=rule, generator=seeds)
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
+        delta = ascend(f, scan.y, scan.A, scan.truth, p.threat, rule=rule, generator=seeds)
+        return Perturbed(replace(scan, y=scan.y + delta))
 
     return perturb
 

@@ -1,0 +1,102 @@
+"""What is measured on a perturbed reconstruction, beside its quality: gains, and the identity-denoiser reference.
+
+Everything is per slice, real ``(batch,)``.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from smug.attacks import relative_l2
+from smug.data.scan import Scan
+from smug.evaluation.conditions import Perturbed
+from smug.evaluation.metrics import nmse, psnr, ssim
+from smug.models.reconstructors import MoDL
+from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor
+from smug.shifts import lesion, spurious
+
+LESION = 0.1
+"""The contrast of the lesion that false features are compared with, as a share of the image's maximum."""
+
+STEPS, LAM = 8, 1.0
+"""The loop of the identity reference for reconstructors that have none: the paper's."""
+
+
+@torch.no_grad()
+def drawn(f: Reconstructor, y: Tensor, A: Sense, seeds: Sequence[Tensor]) -> Tensor:
+    """Return reconstructions for several draws of the reconstructor's noise, ``(draw, batch, y, x)``.
+
+    One draw is enough, and returned, where the second is equal to the first: nothing is random.
+    """
+    images = [f(y, A, generator=seeds[0])]
+    for draw in seeds[1:]:
+        images.append(f(y, A, generator=draw))
+        if len(images) == 2 and torch.equal(*images):
+            return images[0][None]
+    return torch.stack(images)
+
+
+def qualities(images: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Return the metrics of ``(draw, batch, y, x)`` as means over draws, and the spread of PSNR over them."""
+    values = torch.stack([psnr(image, target) for image in images])
+    return {
+        "psnr": values.mean(0),
+        "ssim": torch.stack([ssim(image, target) for image in images]).mean(0),
+        "nmse": torch.stack([nmse(image, target) for image in images]).mean(0),
+        "psnr_complex": torch.stack([psnr(image, target, "complex") for image in images]).mean(0),
+        "psnr_sd": values.std(0) if len(images) > 1 else torch.zeros_like(values[0]),
+    }
+
+
+@torch.no_grad()
+def effects(f: Reconstructor, scan: Scan, made: Perturbed, clean: Tensor, images: Tensor) -> dict[str, Tensor]:
+    """Return what the perturbation of a scan did to its reconstructions, ``clean`` and then ``images``.
+
+    Where the condition has another operator or target, there is no perturbation to relate to; nor where d is zero.
+    """
+    after, nothing = made.scan, torch.full((len(scan.id),), math.nan, dtype=torch.float64)
+    if after.A is not scan.A:
+        return {"relative_l2": nothing}
+    d, A = after.y - scan.y, scan.A
+    size, moved = norm(d), torch.stack([norm(x - x0) for x, x0 in zip(images, clean, strict=True)]).mean(0)
+    found = {"relative_l2": relative_l2(d, scan.y, A).double()}
+    if made.feature is not None:
+        v = made.feature
+        shown = ((images - clean).mean(0) * v.conj()).real.flatten(1).sum(1)
+        found["feature"] = shown.double() / norm(v).square()
+    if not bool(d.any()):
+        return found
+    loop, mark = identity_loop(f), lesion(scan, LESION, torch.zeros(len(scan.id), dtype=torch.int64))
+    return found | {
+        "spurious": spurious(
+            images.mean(0), clean.mean(0) + (0 if made.feature is None else made.feature), mark
+        ).double(),
+        "range_fraction": norm(A.H(d)) / size,
+        "gain": moved / size,
+        "robustness_error": moved / torch.stack([norm(x) for x in clean]).mean(0),
+        "identity_psnr": psnr(loop(after.y, A), after.truth),
+        "identity_gain": norm(loop(d, A)) / size,
+    }
+
+
+def identity_loop(f: Reconstructor) -> MoDL:
+    """Return the loop of ``f`` with the identity for a denoiser: what the physics alone makes of a perturbation.
+
+    It is linear, so that it needs no scale. Reconstructors without a loop are compared with the paper's.
+    """
+    inner = getattr(f, "reconstructor", f)
+    return MoDL(lambda x: x, getattr(inner, "steps", STEPS), getattr(inner, "lam", LAM))
+
+
+def denoiser_calls(f: Reconstructor) -> float:
+    """Return how often a denoiser is called for an image; NaN where ``f`` does not tell."""
+    return float(getattr(getattr(f, "reconstructor", f), "denoiser_calls", math.nan))
+
+
+def norm(values: Tensor) -> Tensor:
+    """Return the l2 norm of every slice, in double precision."""
+    length: Tensor = torch.linalg.vector_norm(torch.view_as_real(values.resolve_conj()).flatten(1).double(), dim=1)
+    return length

@@ -1,0 +1,119 @@
+"""One store for all rows: cache, resumption and sharding at once.
+
+A cell's address is the hash of all that its rows depend on: the reconstructor's weights and settings, the condition,
+the scan, the seed, and the number of draws. Whoever computes a cell writes it, whole or not at all, so that processes
+may share a folder.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from smug.data.scan import Scan
+from smug.evaluation.conditions import Condition
+from smug.evaluation.row import Outcome, Row
+from smug.files import write_atomically, write_json
+from smug.physics.scale import measurement_scale
+from smug.reconstructor import Reconstructor
+
+SCHEMA = "smug-rows-2"
+"""Changes whenever the meaning of a row does."""
+
+
+@dataclass(frozen=True)
+class RowStore:
+    """A folder of rows: one JSON file per cell, and its images beside it where they were wanted."""
+
+    folder: Path
+
+    def address(self, f: Reconstructor, condition: Condition, scan: Scan, seed: int, draws: int) -> str | None:
+        """Return where the rows of a cell are; None for a reconstructor that cannot be told from others."""
+        print_of_f = fingerprint(f)
+        if print_of_f is None:
+            return None
+        cell = [SCHEMA, print_of_f, condition.name, condition.recipe, scan_digest(scan), seed, draws]
+        return hashlib.sha256(json.dumps(cell).encode()).hexdigest()
+
+    def read(self, address: str, *, images: bool) -> list[Outcome] | None:
+        """Return the outcomes at an address, or None; with ``images`` only if they are there too.
+
+        Without, an outcome's image and target are empty. A file that cannot be read counts as absent.
+        """
+        try:
+            rows = [Row.from_json(values) for values in json.loads(self._path(address, ".json").read_text())["rows"]]
+            tensors = load(self._path(address, ".safetensors").read_bytes()) if images else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError, SafetensorError):
+            return None
+        if tensors is None:
+            return [Outcome(row, Tensor(), Tensor()) for row in rows]
+        return [Outcome(row, x, t) for row, x, t in zip(rows, tensors["image"], tensors["target"], strict=True)]
+
+    def write(self, address: str, outcomes: Sequence[Outcome], *, images: bool) -> None:
+        """Keep the outcomes of a cell; images first, so that what is read is whole."""
+        if images:
+            tensors = {
+                "image": torch.stack([outcome.image for outcome in outcomes]).cpu(),
+                "target": torch.stack([outcome.target for outcome in outcomes]).cpu(),
+            }
+            content = save(tensors)
+            write_atomically(self._path(address, ".safetensors"), lambda path: path.write_bytes(content))
+        rows = [outcome.row.to_json() for outcome in outcomes]
+        write_json(self._path(address, ".json"), {"schema": SCHEMA, "rows": rows})
+
+    def _path(self, address: str, suffix: str) -> Path:
+        return self.folder / address[:2] / f"{address}{suffix}"
+
+
+def fingerprint(f: Reconstructor) -> str | None:
+    """Return what tells a reconstructor from all others: its kind, its settings, and the hash of its weights.
+
+    None for functions, whose code may change unseen, unless they have a ``fingerprint`` of their own.
+    """
+    own = getattr(f, "fingerprint", None)
+    if isinstance(own, str):
+        return own
+    if not is_dataclass(f):
+        return None
+    parts = {field.name: _part(getattr(f, field.name)) for field in fields(f) if field.name not in DESCRIPTIVE}
+    if None in parts.values():
+        return None
+    return f"{type(f).__qualname__}({', '.join(f'{name}={text}' for name, text in parts.items())})"
+
+
+DESCRIPTIVE = ("name", "config", "metadata")
+"""Fields of models that say where the weights come from."""
+
+
+def _part(value: Any) -> str | None:
+    """Return the text of a setting or the hash of a network; None for what could be anything."""
+    if isinstance(value, nn.Module):
+        return _digest(repr(value).encode(), *value.state_dict().values())
+    if isinstance(value, Tensor):
+        return repr(value.tolist())
+    if value is measurement_scale:
+        return "measurement_scale"
+    if is_dataclass(value) and not isinstance(value, type):
+        return fingerprint(cast(Reconstructor, value))
+    return None if callable(value) else repr(value)
+
+
+def scan_digest(scan: Scan) -> str:
+    """Return the hash of a scan: its measurements, mask, maps, target and names."""
+    return _digest(repr(scan.id).encode(), scan.y, scan.A.mask, scan.A.maps, scan.truth)
+
+
+def _digest(text: bytes, *tensors: Tensor) -> str:
+    total = hashlib.sha256(text)
+    for tensor in tensors:
+        values = tensor.detach().resolve_conj().cpu().contiguous()
+        total.update(f"{values.dtype}{tuple(values.shape)}".encode())
+        total.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,145 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from smug import zoo
+from smug.data.simulate import Acquisition
+from smug.evaluation.conditions import Condition, Perturbed, clean, noisy
+from smug.evaluation.datasets import simulated_set
+from smug.evaluation.protocol import evaluate
+from smug.evaluation.row import Row
+from smug.evaluation.store import RowStore, fingerprint
+from smug.models.classical import CGSense, ZeroFilled
+from smug.models.normalised import normalised
+from smug.models.reconstructors import SMUG, MoDL
+from smug.models.smoothing import Smoothing
+from smug.models.unet import UNet
+
+
+@pytest.fixture(scope="module")
+def scans():
+    return simulated_set("phantom", "test", 32, Acquisition(coils=2), count=2).scans
+
+
+class Counting:
+    """A condition that counts how often it is applied."""
+
+    def __init__(self, recipe="counted"):
+        self.calls = 0
+        self.condition = Condition("counted", "", self, recipe)
+
+    def __call__(self, f, scan, seeds):
+        self.calls += 1
+        return Perturbed(scan)
+
+
+def test_nothing_is_scored_twice(scans, tmp_path):
+    counted, store = Counting(), RowStore(tmp_path)
+    first = evaluate({"cg": CGSense()}, [counted.condition], scans, store=store)
+    assert counted.calls == 2
+    again = evaluate({"another name": CGSense()}, [counted.condition], scans, store=store)
+    assert counted.calls == 2
+    assert [dataclasses.replace(row, model="cg") for row in again] == first
+    without = evaluate({"cg": CGSense()}, [counted.condition], scans)
+    assert without == first
+
+
+def test_a_stopped_evaluation_goes_on_where_it_was(scans, tmp_path):
+    counted, store = Counting(), RowStore(tmp_path)
+    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
+    evaluate({"cg": CGSense()}, [counted.condition], scans, store=store)
+    assert counted.calls == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"lam": 0.02}, {"seed": 1}, {"draws": 2}, {"recipe": "other"}, {"scan": 1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_whatever_the_rows_depend_on_is_in_the_address(scans, tmp_path, changes):
+    def address(lam=0.01, seed=0, draws=1, recipe="counted", scan=0):
+        return RowStore(tmp_path).address(CGSense(lam), Counting(recipe).condition, scans[scan], seed, draws)
+
+    assert address() == address()
+    assert address(**changes) != address()
+
+
+def test_images_are_kept_where_they_are_wanted(scans, tmp_path):
+    counted, store = Counting(), RowStore(tmp_path)
+    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
+    kept = []
+    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store, keep=kept.append)
+    assert counted.calls == 2  # there were no images
+    read = []
+    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store, keep=read.append)
+    assert counted.calls == 2
+    assert torch.equal(read[0].image, kept[0].image)
+    assert torch.equal(read[0].target, kept[0].target)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"rows": [{"model": 1}]}', b"\xff\xfe"], ids=repr)
+def test_a_damaged_row_is_scored_again(scans, tmp_path, damage):
+    counted, store = Counting(), RowStore(tmp_path)
+    rows = evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
+    (path,) = tmp_path.rglob("*.json")
+    path.write_bytes(damage)
+    assert evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store) == rows
+    assert counted.calls == 2
+
+
+def test_fingerprints_tell_weights_and_settings_apart():
+    torch.manual_seed(0)
+    network, other = UNet(channels=4), UNet(channels=4)
+    with torch.no_grad():
+        next(other.parameters()).add_(1e-3)
+    models = [
+        MoDL(network),
+        MoDL(other),
+        MoDL(network, steps=4),
+        MoDL(network, lam=torch.tensor(0.5)),
+        SMUG(network),
+        SMUG(network, Smoothing(num_samples=0)),
+        normalised(MoDL(network)),
+        CGSense(),
+        ZeroFilled(),
+    ]
+    prints = [fingerprint(f) for f in models]
+    assert None not in prints
+    assert len(set(prints)) == len(prints)
+    assert fingerprint(MoDL(network)) == prints[0]
+
+
+def test_shipped_models_are_told_apart():
+    prints = {fingerprint(zoo.load(name)) for name in zoo.SHIPPED}
+    assert None not in prints
+    assert len(prints) == len(zoo.SHIPPED)
+
+
+def test_what_could_be_anything_is_not_stored(scans, tmp_path):
+    assert fingerprint(lambda y, A: A.H(y)) is None
+    assert fingerprint(MoDL(lambda x: x)) is None
+    assert fingerprint(normalised(lambda y, A, generator=None: A.H(y))) is None
+    evaluate({"mine": lambda y, A: A.H(y)}, [clean()], scans, store=RowStore(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+    def mine(y, A):
+        return A.H(y)
+
+    mine.fingerprint = "version 1"
+    evaluate({"mine": mine}, [clean()], scans, store=RowStore(tmp_path))
+    assert len(list(tmp_path.rglob("*.json"))) == 2
+
+
+def test_rows_survive_json():
+    row = Row("m", "c", "s", 1.0, 0.5, 0.1, math.inf, 0.0, attack="PGD", flags=("zero-gradient",), subject="anna")
+    read = Row.from_json(row.to_json())
+    assert math.isnan(read.psnr_complex)
+    assert dataclasses.replace(read, psnr_complex=math.inf) == row
+
+
+def test_noise_is_stored_by_its_level(scans, tmp_path):
+    store = RowStore(tmp_path)
+    rows = evaluate({"cg": CGSense()}, [noisy(0.01), noisy(0.02)], scans[:1], store=store)
+    assert evaluate({"cg": CGSense()}, [noisy(0.02)], scans[:1], store=store) == rows[1:]
