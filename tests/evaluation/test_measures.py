@@ -132,3 +132,12 @@ def test_the_identity_loop_takes_steps_and_lam_of_its_reconstructor():
     f = MoDL(lambda x: x, steps=3, lam=0.2)
     assert (identity_loop(normalised(f)).steps, identity_loop(f).lam) == (3, 0.2)
     assert identity_loop(CGSense()).steps == 8
+
+
+def test_models_without_a_setting_have_no_row_where_it_changes(scan):
+    from smug.evaluation.conditions import clean, with_setting
+    from smug.shifts.model import steps
+
+    conditions = [clean(), with_setting("steps", steps, 3, clean())]
+    rows = evaluate({"cg": CGSense(), "f": MoDL(lambda x: x)}, conditions, [scan])
+    assert [(row.model, row.condition) for row in rows] == [("cg", "clean"), ("f", "clean"), ("f", "steps 3")]

@@ -18,9 +18,9 @@ from smug.shifts import SHIFTS, Shift, lesion
 class Perturbed:
     """What became of a scan, and how; one entry per slice.
 
-    ``attack`` names the attack that won, ``optimism`` is by how many dB its objective was higher on the draws
-    that it was selected on than on fresh ones, real ``(batch,)``, ``flags`` are warnings; ``feature`` is what was inserted into the target,
-    complex ``(batch, y, x)``.
+    ``attack`` names the attack that won, ``optimism`` is by how many dB its objective was higher on the draws that it
+    was selected on than on fresh ones, real ``(batch,)``, ``flags`` are warnings; ``feature`` is what was inserted into
+    the target, complex ``(batch, y, x)``.
     """
 
     scan: Scan
@@ -92,7 +92,10 @@ def shifted(shift: Shift, severity: Any, name: str = "") -> Condition:
 def with_setting(
     name: str, change: Callable[[Reconstructor, Any], Reconstructor], value: Any, base: Condition
 ) -> Condition:
-    """Return a condition of a reconstructor with another setting, ``change(f, value)``; see :mod:`smug.shifts.model`."""
+    """Return a condition of a reconstructor with another setting, ``change(f, value)``: see :mod:`smug.shifts.model`.
+
+    Where the base is an attack, it is made for the changed reconstructor.
+    """
     return replace(
         base,
         name=f"{name} {value:g}" if base.name == "clean" else f"{name} {value:g}, {base.name}",

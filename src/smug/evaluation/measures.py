@@ -69,11 +69,10 @@ def effects(f: Reconstructor, scan: Scan, made: Perturbed, clean: Tensor, images
         found["feature"] = shown.double() / norm(v).square()
     if not bool(d.any()):
         return found
-    loop, mark = identity_loop(f), lesion(scan, LESION, torch.zeros(len(scan.id), dtype=torch.int64))
+    loop, inserted = identity_loop(f), 0 if made.feature is None else made.feature
+    mark = lesion(scan, LESION, torch.zeros(len(scan.id), dtype=torch.int64))
     return found | {
-        "spurious": spurious(
-            images.mean(0), clean.mean(0) + (0 if made.feature is None else made.feature), mark
-        ).double(),
+        "spurious": spurious(images.mean(0), clean.mean(0) + inserted, mark).double(),
         "range_fraction": norm(A.H(d)) / size,
         "gain": moved / size,
         "robustness_error": moved / torch.stack([norm(x) for x in clean]).mean(0),

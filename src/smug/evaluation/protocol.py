@@ -16,6 +16,7 @@ from smug.evaluation.measures import denoiser_calls, drawn, effects, qualities
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.shifts.model import Inapplicable
 
 
 def evaluate(
@@ -32,6 +33,8 @@ def evaluate(
 ) -> list[Row]:
     """Score every model under every condition on every scan; return one row per slice.
 
+    A condition that changes a setting which a model does not have gives no row for it.
+
     Noise and attacks are seeded by the slice's name and ``seed``, so they do not depend on order or on what else is
     scored; the smoothing noise that scores an attack, of ``draws`` draws, was not seen by it. ``subjects`` tells whom a
     slice shows. Rows that the ``store`` holds are not computed again, new ones go there. ``keep`` receives images too,
@@ -45,15 +48,9 @@ def evaluate(
     rows = []
     for scan in scans:
         for name, f in models.items():
-            cells = _Cells(f, scan, seed, draws)
+            cells = _Cells(f, scan, seed, draws, store, images=keep is not None)
             for condition in conditions:
-                address = None if store is None else store.address(f, condition, scan, seed, draws)
-                outcomes = None if store is None or address is None else store.read(address, images=keep is not None)
-                if outcomes is None:
-                    outcomes = cells.outcomes(condition)
-                    if store is not None and address is not None:
-                        store.write(address, outcomes, images=keep is not None)
-                for outcome in outcomes:
+                for outcome in cells.outcomes(condition):
                     subject = (subjects or {}).get(outcome.row.slice, "")
                     row = replace(outcome.row, model=name, condition=condition.name, subject=subject)
                     rows.append(row)
@@ -67,15 +64,33 @@ def evaluate(
 class _Cells:
     """A model on a scan: its reconstructions of the clean measurements are made once for all conditions."""
 
-    def __init__(self, f: Reconstructor, scan: Scan, seed: int, draws: int) -> None:
-        self.scan = scan
+    def __init__(
+        self, f: Reconstructor, scan: Scan, seed: int, draws: int, store: RowStore | None, *, images: bool
+    ) -> None:
+        self.scan, self.store, self.images = scan, store, images
         self.made = _seeds(scan, f"made:{seed}")
         self.scored = [_seeds(scan, f"scored:{seed}" if n == 0 else f"scored:{seed}:{n}") for n in range(draws)]
         self.changed = cache(lambda change: taking_generator(change(f)))
         self.clean = cache(lambda change: drawn(self.changed(change), scan.y, scan.A, self.scored))
+        self.address = lambda condition: None if store is None else store.address(f, condition, scan, seed, draws)
 
     def outcomes(self, condition: Condition) -> list[Outcome]:
-        """Score a condition; one outcome per slice."""
+        """Return one outcome per slice, from the store or anew; none if the model has not what the condition sets."""
+        try:
+            self.changed(condition.change)
+        except Inapplicable:
+            return []
+        address = self.address(condition)
+        if self.store is None or address is None:
+            return self.scored_anew(condition)
+        outcomes = self.store.read(address, images=self.images)
+        if outcomes is None:
+            outcomes = self.scored_anew(condition)
+            self.store.write(address, outcomes, images=self.images)
+        return outcomes
+
+    def scored_anew(self, condition: Condition) -> list[Outcome]:
+        """Score a condition."""
         f, clean = self.changed(condition.change), self.clean(condition.change)
         made = condition.perturb(f, self.scan, self.made)
         after = made.scan
