@@ -1,0 +1,65 @@
+"""smug reproduce."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from smug.commands.common import Common, console
+
+Name = Literal[
+    "all",
+    "table1",
+    "table2",
+    "fig1",
+    "fig5",
+    "fig6",
+    "fig7",
+    "fig8",
+    "fig9",
+    "fig10",
+    "fig11",
+    "fig12",
+    "fig13",
+]
+
+
+@dataclass(frozen=True)
+class Reproduce(Common):
+    """Make a table or a figure of the paper, from training to PNG, PDF, CSV and JSON.
+
+    Models are trained and cells are scored once in --out, whatever exhibit asks for them: the same command goes on where
+    it was stopped.
+    """
+
+    exhibit: Annotated[tuple[Name, ...], tyro.conf.Positional]
+    """table1, table2, fig1, fig5 to fig13, or all; several may be named."""
+    config: Literal["tiny", "small", "paper"] = "small"
+    """tiny: phantoms, minutes, no result; small: two cores and a night; paper: fastMRI and GPUs."""
+    out: Path = Path("reproduced")
+    """Folder of the exhibits, and below it of the runs and rows."""
+    data: Path | None = None
+    """For paper: a folder with the prepared sets brain and knee."""
+    data_root: Path | None = None
+    """Folder of the image sets; by default the environment's SMUG_DATA."""
+
+    def run(self) -> None:
+        """Make the exhibits."""
+        from smug.paper.exhibits import EXHIBITS
+        from smug.paper.scale import SCALES, at
+        from smug.paper.workshop import Workshop
+
+        device, screen = self.start(), console()
+        scale = SCALES[self.config] if self.data is None else at(SCALES[self.config], self.data)
+        names = list(EXHIBITS) if "all" in self.exhibit else list(dict.fromkeys(self.exhibit))
+        workshop = Workshop(
+            scale, self.out, self.data_root, device, seed=self.seed, command=self.command, told=screen.print
+        )
+        for name in names:
+            exhibit = EXHIBITS[name]
+            screen.print(f"{exhibit.title}, {scale.name}" + (f" ({scale.stamp})" if scale.stamp else ""))
+            result = exhibit.write(workshop, self.out)
+            if result.text:
+                screen.print(result.text, markup=False, soft_wrap=True)
+            screen.print(f"{name} is in {self.out}.")

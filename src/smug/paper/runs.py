@@ -1,0 +1,70 @@
+"""The training runs that the exhibits need, and how they are made: each once, from one warm start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smug.paper.scale import Scale
+from smug.training.config import Config
+
+METHODS: Mapping[str, Mapping[str, Any]] = {
+    "modl": {"method": "modl"},
+    "modl-longer": {"method": "modl"},
+    "rs-e2e": {"method": "rs-e2e"},
+    "smug": {"method": "smug"},
+    "weighted-smug": {"method": "weighted-smug"},
+    "jitter": {"method": "jitter"},
+    "adversarial": {"method": "adversarial"},
+    "smug-target": {"method": "smug", "stability_target": "target"},
+    "smug-denoised-iterate": {"method": "smug", "stability_target": "denoised-iterate"},
+    "smug-frozen-denoised-target": {"method": "smug", "stability_target": "frozen-denoised-target"},
+    "smug-frozen-denoised-iterate": {"method": "smug", "stability_target": "frozen-denoised-iterate"},
+}
+"""What is trained, by the name in tables and figures: the values that the scale's configuration gets."""
+
+LONGER = 11 / 5
+"""The updates of ``modl-longer`` over those of all others: the denoiser calls of SMUG with two samples over MoDL's."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model: a method on an anatomy at an acceleration, from a seed."""
+
+    anatomy: str
+    acceleration: float
+    method: str
+    seed: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The run's folder below that of all runs."""
+        return f"{self.anatomy}-{self.acceleration:g}x/{self.method}-{self.seed}"
+
+    @property
+    def parent(self) -> "Run | None":
+        """The run whose weights this one starts from."""
+        match self.method:
+            case "start":
+                return None
+            case "warm":
+                return replace(self, method="start", seed=0)
+            case _:
+                return replace(self, method="warm", seed=0)
+
+    def config(self, scale: Scale) -> Config:
+        """Return the run's configuration."""
+        data = replace(
+            scale.config.data,
+            sources=(scale.anatomy(self.anatomy).source,),
+            acquisition=scale.acquisition(self.acceleration),
+        )
+        config = replace(scale.config, data=data, seed=self.seed)
+        match self.method:
+            case "start":
+                return replace(config, method="modl", steps=1, optimizer=scale.start)
+            case "warm":
+                return replace(config, method="modl", optimizer=scale.warm)
+            case "modl-longer":
+                updates = round(LONGER * config.optimizer.updates)
+                config = replace(config, optimizer=replace(config.optimizer, updates=updates))
+        return replace(config, **METHODS[self.method])

@@ -1,0 +1,132 @@
+"""Where models are trained and cells are scored, each once, whatever asks for them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+
+from smug.evaluation.datasets import TestSet, load_set, tuned_for
+from smug.evaluation.protocol import evaluate
+from smug.evaluation.row import Outcome
+from smug.evaluation.store import RowStore
+from smug.files import write_json
+from smug.paper.cells import CLASSICAL, Block, Found, Seen
+from smug.paper.runs import Run
+from smug.paper.scale import Scale
+from smug.reconstructor import Reconstructor, moved
+from smug.training import batches, reading, summary, trainer
+from smug.training.config import DataConfig
+from smug.training.log import LogEntry
+from smug.training.methods import build
+from smug.training.runs import DOCUMENT, Model, initialise, load_weights
+from smug.zoo import CLASSICAL as UNTRAINED
+from smug.zoo import REGULARISED
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """A folder of runs and rows at a scale.
+
+    ``told`` hears what is going on; ``seed`` is that of masks' noise and attacks, the training seeds are the scale's.
+    """
+
+    scale: Scale
+    out: Path
+    root: Path | None = None
+    device: torch.device | str = "cpu"
+    seed: int = 0
+    command: str = ""
+    told: Told = lambda text: None
+
+    def model(self, run: Run) -> Model:
+        """Return a trained model: from its folder, or after training it, from where that was stopped.
+
+        Raises ValueError for a folder that holds a run of another configuration.
+        """
+        folder, config = self.out / "runs" / run.folder, run.config(self.scale)
+        if (folder / DOCUMENT).exists():
+            model = load_weights(folder)
+            if reading.digest(model.config) != reading.digest(config):
+                raise ValueError(f"{folder}: holds a run of another configuration; name another --out")
+            return model
+        f = build(config).to(self.device)
+        if run.parent is not None:
+            self.model(run.parent)
+            initialise(f, self.out / "runs" / run.parent.folder)
+
+        def report(entry: LogEntry) -> None:
+            if entry.validation_psnr is not None:
+                quality = f"validation PSNR {entry.validation_psnr:.2f} dB"
+                self.told(f"training {run.folder}: update {entry.update}/{config.optimizer.updates}, {quality}")
+
+        self.told(f"training {run.folder}")
+        entries = trainer.train(f, config, self._data(config.data), folder, resume=True, report=report)
+        document = summary.document(reading.to_dict(config), entries, seeds=[run.seed], command=self.command)
+        write_json(folder / DOCUMENT, document)
+        return load_weights(folder)
+
+    def test(self, anatomy: str, acceleration: float, split: str = "test", count: int | None = None) -> TestSet:
+        """Return scans of an anatomy, at most ``count`` or as many as the scale has."""
+        source, size = self.scale.anatomy(anatomy).source, self.scale.config.data.size
+        acquisition = self.scale.acquisition(acceleration)
+        return load_set(source, split, size, acquisition, count=count or self.scale.slices, root=self.root)
+
+    def models(self, block: Block) -> Iterator[tuple[str, int, Reconstructor]]:
+        """Yield the reconstructors of a block: name, training seed, and the reconstructor."""
+        for method in block.methods:
+            if method in CLASSICAL:
+                yield method, 0, self._classical(method, block)
+                continue
+            for seed in self.scale.seeds:
+                yield method, seed, self.sampled(self.model(Run(block.anatomy, block.acceleration, method, seed)))
+
+    def sampled(self, model: Model) -> Model:
+        """Return a model with the samples that the scale tests with; one without smoothing as it is."""
+        if not hasattr(model.reconstructor, "smoothing"):
+            return model
+        return model.replace(noise=self.scale.noise, num_samples=self.scale.num_samples)
+
+    def found(self, blocks: Sequence[Block]) -> list[Found]:
+        """Score the cells of some blocks."""
+        return [seen.found for block in blocks for seen in self.seen(block)]
+
+    def seen(self, block: Block) -> Iterator[Seen]:
+        """Score the cells of a block; images are empty but for the first ``block.images`` slices."""
+        test = self.test(block.anatomy, block.acceleration)
+        for method, seed, f in self.models(block):
+            self.told(f"scoring {block.anatomy} {block.acceleration:g}x {method}-{seed}: {len(test.scans)} slices")
+            for number, scan in enumerate(test.scans):
+                kept: list[Outcome] = []
+                rows = evaluate(
+                    {method: moved(f, self.device)},
+                    block.conditions,
+                    [scan.to(self.device)],
+                    seed=self.seed,
+                    subjects=test.subjects,
+                    store=self.store,
+                    keep=kept.append if number < block.images else None,
+                )
+                for outcome in kept or [Outcome(row, torch.empty(0), torch.empty(0)) for row in rows]:
+                    found = Found(block.anatomy, block.acceleration, method, seed, outcome.row)
+                    yield Seen(found, outcome.image.cpu(), outcome.target.cpu())
+
+    @cached_property
+    def store(self) -> RowStore:
+        """The one store of all rows."""
+        return RowStore(self.out / "rows")
+
+    def _classical(self, method: str, block: Block) -> Reconstructor:
+        if method not in REGULARISED:
+            return UNTRAINED[method]()
+        source, size = self.scale.anatomy(block.anatomy).source, self.scale.config.data.size
+        return tuned_for(REGULARISED[method], source, size, self.scale.acquisition(block.acceleration), self.root)
+
+    @cached_property
+    def _data(self) -> Callable[[DataConfig], batches.TrainingData]:
+        return lru_cache(maxsize=1)(lambda config: batches.load_training_data(config, self.root))
+
+
