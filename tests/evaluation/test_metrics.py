@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import convolve
 from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
 
-from smug.evaluation.metrics import nmse, psnr, ssim
+from smug.evaluation.metrics import hfen, nmse, psnr, ssim
 
 METRICS = [psnr, ssim, nmse]
 CASES = [
@@ -149,3 +150,28 @@ def test_ssim_refuses_complex_and_images_below_its_window(generator):
         ssim(x, target, "complex")
     with pytest.raises(ValueError, match="7 x 7"):
         ssim(x[:, :6], target[:, :6])
+
+
+def laplacian_of_gaussian() -> np.ndarray:
+    """The filter of MATLAB's fspecial("log", 15, 1.5), which HFEN was introduced with."""
+    y, x = np.mgrid[-7:8, -7:8].astype(float)
+    gaussian = np.exp(-(x**2 + y**2) / (2 * 1.5**2))
+    kernel = gaussian / gaussian.sum() * (x**2 + y**2 - 2 * 1.5**2) / 1.5**4
+    return kernel - kernel.sum() / kernel.size
+
+
+def test_hfen_agrees_with_scipy(generator, device):
+    x, target = (torch.randn(2, 24, 20, generator=generator, dtype=torch.complex64, device=device) for _ in range(2))
+    edges = [
+        [convolve(image.abs().double().cpu().numpy(), laplacian_of_gaussian(), mode="constant") for image in images]
+        for images in (x, target)
+    ]
+    expected = [np.linalg.norm(a - t) / np.linalg.norm(t) for a, t in zip(*edges, strict=True)]
+    assert hfen(x, target).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_hfen_sees_blur(generator, device):
+    target = torch.rand(1, 32, 32, generator=generator, device=device)
+    blurred = torch.nn.functional.avg_pool2d(target, 3, stride=1, padding=1)
+    assert float(hfen(blurred, target)) > 0.3
+    assert float(hfen(target, target)) == 0

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from smug.attacks import relative_l2
+from smug.attacks.norm import L2
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Perturbed
-from smug.evaluation.metrics import nmse, psnr, ssim
+from smug.evaluation.metrics import hfen, nmse, psnr, ssim
 from smug.models.reconstructors import MoDL
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
@@ -46,6 +47,7 @@ def qualities(images: Tensor, target: Tensor) -> dict[str, Tensor]:
         "psnr": values.mean(0),
         "ssim": torch.stack([ssim(image, target) for image in images]).mean(0),
         "nmse": torch.stack([nmse(image, target) for image in images]).mean(0),
+        "hfen": torch.stack([hfen(image, target) for image in images]).mean(0),
         "psnr_complex": torch.stack([psnr(image, target, "complex") for image in images]).mean(0),
         "psnr_sd": values.std(0) if len(images) > 1 else torch.zeros_like(values[0]),
     }
@@ -58,19 +60,19 @@ def effects(f: Reconstructor, scan: Scan, made: Perturbed, clean: Tensor, images
     Where the condition has another operator or target, there is no perturbation to relate to; nor where d is zero.
     """
     after, nothing = made.scan, torch.full((len(scan.id),), math.nan, dtype=torch.float64)
-    if after.A is not scan.A:
+    if after.A is not scan.A or (after.target is not scan.target and made.feature is None):
         return {"relative_l2": nothing}
     d, A = after.y - scan.y, scan.A
     size, moved = norm(d), torch.stack([norm(x - x0) for x, x0 in zip(images, clean, strict=True)]).mean(0)
     found = {"relative_l2": relative_l2(d, scan.y, A).double()}
     if made.feature is not None:
-        v = made.feature
+        v = seen(made.feature, scan.truth, images)
         shown = ((images - clean).mean(0) * v.conj()).real.flatten(1).sum(1)
         found["feature"] = shown.double() / norm(v).square()
     if not bool(d.any()):
         return found
-    loop, inserted = identity_loop(f), 0 if made.feature is None else made.feature
-    mark = lesion(scan, LESION, torch.zeros(len(scan.id), dtype=torch.int64))
+    loop, inserted = identity_loop(f), 0 if made.feature is None else seen(made.feature, scan.truth, images)
+    mark = seen(lesion(scan, LESION, torch.zeros(len(scan.id), dtype=torch.int64)), scan.truth, images)
     return found | {
         "spurious": spurious(images.mean(0), clean.mean(0) + inserted, mark).double(),
         "range_fraction": norm(A.H(d)) / size,
@@ -79,6 +81,11 @@ def effects(f: Reconstructor, scan: Scan, made: Perturbed, clean: Tensor, images
         "identity_psnr": psnr(loop(after.y, A), after.truth),
         "identity_gain": norm(loop(d, A)) / size,
     }
+
+
+def seen(feature: Tensor, target: Tensor, images: Tensor) -> Tensor:
+    """Return what a feature adds to the target in images of this kind, complex ones or real magnitudes."""
+    return feature if images.is_complex() else (target + feature).abs() - target.abs()
 
 
 def identity_loop(f: Reconstructor) -> MoDL:
@@ -97,5 +104,4 @@ def denoiser_calls(f: Reconstructor) -> float:
 
 def norm(values: Tensor) -> Tensor:
     """Return the l2 norm of every slice, in double precision."""
-    length: Tensor = torch.linalg.vector_norm(torch.view_as_real(values.resolve_conj()).flatten(1).double(), dim=1)
-    return length
+    return L2().size(values)

@@ -3,6 +3,7 @@
 - ``"volume"``: as in fastMRI. Magnitudes; one peak and one error for the whole batch, the slices of a volume.
 - ``"slice"``: magnitudes; peak and error of each slice.
 - ``"complex"``: as ``"slice"``, but of the complex difference, with phase errors (the SMUG authors' PSNR).
+  A real image has no phase that could be compared with that of a complex target: NaN.
 
 Everything is computed in double precision. A NaN in an image gives a NaN in its metric.
 
@@ -21,6 +22,9 @@ Convention = Literal["volume", "slice", "complex"]
 
 WINDOW = 7
 """Side of the SSIM window in pixels."""
+
+LAPLACIAN, LAPLACIAN_WIDTH = 7, 1.5
+"""Half the side, and the standard deviation, of the filter of HFEN in pixels."""
 
 
 def psnr(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
@@ -78,6 +82,30 @@ def ssim(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     return similarity.mean(dim)
 
 
+def hfen(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
+    """High-frequency error norm ||L x - L t|| / ||L t|| (Ravishankar and Bresler 2011): what is lost of edges.
+
+    L is a Laplacian of Gaussian, 15 x 15, of 1.5 pixels, with zeros around the image; magnitudes, unless the convention
+    is "complex". ``x`` and ``target`` are real or complex ``(batch, y, x)``; returns float64, ``(batch,)`` or, for
+    "volume", a scalar. Raises ValueError where shapes differ or a target is zero.
+    """
+    x, target = _prepare(x, target, convention)
+    dim = _reduced(convention)
+    energy_of_error = _edges(x - target).abs().square().sum(dim)
+    norm: Tensor = (energy_of_error / _edges(target).abs().square().sum(dim)).sqrt()
+    return norm
+
+
+def _edges(image: Tensor) -> Tensor:
+    """Apply the Laplacian of Gaussian, whose weights sum to zero."""
+    r = torch.arange(-LAPLACIAN, LAPLACIAN + 1, dtype=torch.float64, device=image.device)
+    square = (r[:, None] ** 2 + r**2) / (2 * LAPLACIAN_WIDTH**2)
+    gaussian = torch.exp(-square) / torch.exp(-square).sum()
+    kernel = gaussian * (square - 1) * 2 / LAPLACIAN_WIDTH**2
+    kernel = (kernel - kernel.mean())[None, None].to(image.dtype)
+    return torch.nn.functional.conv2d(image[:, None], kernel, padding=LAPLACIAN)[:, 0]
+
+
 def _local_mean(image: Tensor) -> Tensor:
     return torch.nn.functional.avg_pool2d(image[:, None], WINDOW, stride=1)[:, 0]
 
@@ -94,5 +122,8 @@ def _prepare(x: Tensor, target: Tensor, convention: Convention) -> tuple[Tensor,
         raise ValueError(f"got images {tuple(x.shape)} and targets {tuple(target.shape)}, expected equal (batch, y, x)")
     if bool((target == 0).all() if convention == "volume" else (target == 0).flatten(1).all(1).any()):
         raise ValueError("got a target that is zero everywhere, expected a signal: its peak normalises the metric")
+    without_phase = target.is_complex() and not x.is_complex()
     x, target = x.to(torch.complex128), target.to(torch.complex128)
-    return (x, target) if convention == "complex" else (x.abs(), target.abs())
+    if convention == "complex":
+        return (torch.full_like(x, torch.nan) if without_phase else x), target
+    return x.abs(), target.abs()

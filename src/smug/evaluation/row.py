@@ -12,7 +12,7 @@ from torch import Tensor
 class Row:
     """One slice under one condition; NaN where a number has no meaning.
 
-    ``psnr`` (magnitude slice, dB), ``ssim``, ``nmse`` and the authors' ``psnr_complex`` are means over draws of the
+    ``psnr`` (magnitude slice, dB), ``ssim``, ``nmse``, ``hfen`` and the authors' ``psnr_complex`` are means over draws of the
     reconstructor's own noise, ``psnr_sd`` is the standard deviation of the first over these. With d the perturbation of
     the measurements y, and F the reconstructor at equal noise: ``relative_l2`` is ``||d|| / ||y||``, ``range_fraction``
     ``||A^H d|| / ||d||``, ``gain`` ``||F(y + d) - F(y)|| / ||d||``, ``robustness_error``
@@ -31,6 +31,7 @@ class Row:
     nmse: float
     psnr_complex: float
     relative_l2: float
+    hfen: float = math.nan
     range_fraction: float = math.nan
     gain: float = math.nan
     robustness_error: float = math.nan

@@ -1,0 +1,51 @@
+"""Gaussian noise of a given size: the random references that stand beside an attack of equal norm."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from smug.attacks.norm import NORMS, per_slice
+from smug.data.scan import Scan
+from smug.models.noise import complex_normal, derive, entry_seeds
+from smug.physics.consistency import solve
+from smug.shifts.record import NOISE, check_severity
+
+LAM = 1e-3
+"""Directions of which A keeps less than about ``sqrt(LAM)``, 3 %, count as outside its range."""
+
+
+def noise(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
+    """Add white Gaussian noise to the sampled entries, of l2 norm ``relative_l2 * ||y||`` exactly.
+
+    In k-space of C coils most of it is invisible: ``E ||A^H d||^2 = ||d||^2 / C``; :func:`noise_in_range` is not.
+    """
+    check_severity("noise", relative_l2)
+    if relative_l2 == 0:
+        return scan
+    return _added(scan, _white(scan, seeds), relative_l2)
+
+
+def noise_in_range(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
+    """Add the noise of :func:`noise`, projected to the range of A and scaled to the same norm ``relative_l2 * ||y||``.
+
+    The projection ``A (A^H A)^+ A^H`` is regularised, ``A (A^H A + lam)^-1 A^H`` with lam = 1e-3: smooth maps leave
+    A with singular values down to rounding, and directions that A all but annihilates are in its range by name only.
+    """
+    check_severity("noise in range", relative_l2)
+    if relative_l2 == 0:
+        return scan
+    aliased = scan.A.H(_white(scan, seeds))
+    image = solve(scan.A, aliased, LAM, tolerance=1e-5, max_iterations=500).value
+    return _added(scan, scan.A(image), relative_l2)
+
+
+def _white(scan: Scan, seeds: Tensor) -> Tensor:
+    address = derive(entry_seeds(seeds, scan.y.shape[0]), NOISE)
+    return scan.A.sampled * complex_normal(address, scan.y.shape[1:], scan.y.dtype, scan.y.device)
+
+
+def _added(scan: Scan, direction: Tensor, relative_l2: float) -> Scan:
+    size = NORMS["l2"].size
+    length = relative_l2 * size(torch.where(scan.A.sampled, scan.y, 0)) / size(direction)
+    return replace(scan, y=scan.y + per_slice(length, scan.y).to(scan.y.real.dtype) * direction)

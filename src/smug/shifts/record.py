@@ -1,0 +1,33 @@
+"""What a shift is, and where in the noise its random numbers stand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from smug.data.scan import Scan
+
+NOISE, MASK, MEASUREMENT, MAPS, DIRECTION, PLACE = range(6)
+"""Addresses below a slice's seed (see :func:`smug.models.noise.derive`), so that no two draws share numbers."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A way in which a scan differs from what a reconstructor was made for.
+
+    ``apply(scan, severity, seeds)`` returns the shifted scan; ``seeds`` are ``int64 (batch,)``, and a slice's result
+    depends on the slice and its seed alone. ``severities`` are the usual ones, in ``unit``.
+    """
+
+    name: str
+    description: str
+    apply: Callable[[Scan, Any, Tensor], Scan]
+    severities: tuple[float, ...] | tuple[str, ...]
+    unit: str
+
+
+def check_severity(shift: str, severity: float, *, least: float = 0.0) -> None:
+    """Raise ValueError unless the severity is finite and at least ``least``."""
+    if not least <= severity < float("inf"):
+        raise ValueError(f"{shift}: expected a finite severity >= {least:g}, got {severity}")

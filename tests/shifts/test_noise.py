@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from smug.attacks import relative_l2
+from smug.data.scan import Scan
+from smug.physics.sense import Sense
+from smug.shifts import noise, noise_in_range
+
+SIZES = [1e-4, 0.01, 0.5]
+
+
+@pytest.mark.parametrize("shift", [noise, noise_in_range])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_norm_is_exactly_as_asked(scan, seeds, shift, size):
+    scan = Scan(scan.y.to(torch.complex128), scan.A, scan.truth, scan.id)
+    delta = shift(scan, size, seeds).y - scan.y
+    torch.testing.assert_close(
+        relative_l2(delta, scan.y, scan.A), torch.full_like(scan.y[:, 0, 0, 0].real, size), rtol=1e-6, atol=0
+    )
+
+
+def test_white_and_only_where_sampled(scan):
+    deltas = torch.cat([noise(scan[0], 0.1, torch.tensor([seed])).y - scan.y[:1] for seed in range(30)])
+    sampled = scan.A.mask[0]
+    assert not deltas[..., ~sampled].any()
+    energy = deltas[..., sampled].abs().square()
+    for dims in ((0, 2, 3), (0, 1, 3), (0, 1, 2)):  # as much in every coil, row and line
+        mean = energy.mean(dims)
+        assert (mean / mean.mean() - 1).abs().max() < 0.15
+
+
+def matrix(A: Sense, height: int, width: int) -> torch.Tensor:
+    """A as a dense matrix, column by column."""
+    basis = torch.eye(height * width, dtype=torch.complex128).reshape(-1, 1, height, width)
+    return torch.stack([A(e).flatten() for e in basis], dim=1)
+
+
+@pytest.fixture
+def tiny(generator) -> Scan:
+    maps = torch.randn(1, 3, 8, 6, dtype=torch.complex128, generator=generator)
+    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
+    A = Sense(mask=torch.tensor([[True, True, False, True, True, False]]), maps=maps)
+    target = torch.randn(1, 8, 6, dtype=torch.complex128, generator=generator)
+    return Scan(A(target), A, target, ("tiny",))
+
+
+def test_in_range_is_fixed_by_the_exact_projection(tiny):
+    matrix_A = matrix(tiny.A, 8, 6)
+    delta = (noise_in_range(tiny, 0.1, torch.tensor([3])).y - tiny.y).flatten()
+    white = (noise(tiny, 0.1, torch.tensor([3])).y - tiny.y).flatten()
+    project = matrix_A @ torch.linalg.pinv(matrix_A)
+    torch.testing.assert_close(project @ delta, delta, rtol=1e-9, atol=1e-12)
+    assert torch.linalg.vector_norm(project @ white - white) > 0.3 * torch.linalg.vector_norm(white)
+    # where A is well conditioned the regularisation is nothing but that projection
+    expected = project @ white
+    expected = expected * (torch.linalg.vector_norm(delta) / torch.linalg.vector_norm(expected))
+    assert torch.linalg.vector_norm(expected - delta) < 0.02 * torch.linalg.vector_norm(delta)
+
+
+def test_more_of_it_is_seen_than_of_white_noise(scan, seeds):
+    white, inside = (shift(scan, 0.1, seeds).y - scan.y for shift in (noise, noise_in_range))
+    ratio = scan.A.H(inside).norm(dim=(-2, -1)) / scan.A.H(white).norm(dim=(-2, -1))
+    assert (ratio > 1.2).all()
+
+
+def test_a_single_coil_sees_all(scan, seeds):
+    single = Sense(mask=scan.A.mask)
+    scan = Scan(single(scan.truth), single, scan.truth, scan.id)
+    torch.testing.assert_close(noise(scan, 0.1, seeds).y, noise_in_range(scan, 0.1, seeds).y, rtol=1e-4, atol=1e-5)
