@@ -23,8 +23,12 @@ class Evaluate(Common):
     """A folder that smug prepare has made; phantom, siat, openms, knee, or an HDF5 file of images."""
     split: Literal["val", "test"] = "test"
     """Which images of the set."""
-    protocol: Literal["clean", "paper", "demo"] = "paper"
-    """clean: no perturbation; paper: noise and the authors' attack, in the paper's sizes; demo: quick."""
+    protocol: Literal["clean", "paper", "demo", "fast", "standard", "shifts"] = "paper"
+    """clean: no perturbation; paper: noise and the authors' attack, in the paper's sizes; demo: quick; fast: a strong
+    attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other masks, maps, anatomy,
+    steps."""
+    epsilon: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = field(default=())
+    """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
     max_slices: int | None = None
     """Evaluate at most so many slices, evenly spread over the set."""
     size: int = 128
@@ -53,7 +57,7 @@ class Evaluate(Common):
         from smug.data.simulate import Acquisition
         from smug.evaluation.comparison import compare
         from smug.evaluation.datasets import load_set, named_models
-        from smug.evaluation.protocols import PROTOCOLS
+        from smug.evaluation.protocols import protocol as named
         from smug.evaluation.store import RowStore
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
@@ -72,7 +76,7 @@ class Evaluate(Common):
         place = (self.data, self.size, acquisition, self.data_root)
         models = named_models(self.model, *place)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        protocol, screen = PROTOCOLS[self.protocol], console(quiet=not group.first)
+        protocol, screen = named(self.protocol, self.epsilon), console(quiet=not group.first)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):

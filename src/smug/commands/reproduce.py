@@ -29,8 +29,8 @@ Name = Literal[
 class Reproduce(Common):
     """Make a table or a figure of the paper, from training to PNG, PDF, CSV and JSON.
 
-    Models are trained and cells are scored once in --out, whatever exhibit asks for them: the same command goes on where
-    it was stopped.
+    Models are trained and cells are scored once in --out, whatever exhibit asks for them: the same command goes on
+    where it was stopped.
     """
 
     exhibit: Annotated[tuple[Name, ...], tyro.conf.Positional]

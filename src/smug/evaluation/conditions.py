@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from smug.attacks import Rule, Threat, attack, to_target
+from smug.attacks.suite import SuiteResult
+from smug.attacks.surrogate import noise_free, with_seed
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive
 from smug.reconstructor import Reconstructor
 from smug.shifts import SHIFTS, Shift, lesion
+from smug.shifts.model import Inapplicable
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,38 @@ def noisy(level: float) -> Condition:
 def noisy_relative(size: float) -> Condition:
     """Return white Gaussian noise on the sampled entries, of l2 norm ``size * ||y||``: random, where PGD is not."""
     return shifted(SHIFTS["noise"], size, f"noise {100 * size:g}%")
+
+
+def worst_case(threat: Threat, preset: str, run: Callable[..., SuiteResult], name: str = "") -> Condition:
+    """Return the strongest perturbation that a preset of attacks finds for each reconstructor and slice.
+
+    ``run`` has the signature of :func:`smug.attacks.fast`, the preset of that name.
+    """
+
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
+        found = run(f, scan.y, scan.A, scan.truth, threat, generator=seeds)
+        optimism = 10 * torch.log10(found.selected_objective / found.objective)
+        return Perturbed(replace(scan, y=scan.y + found.delta), found.attack, optimism, found.flags)
+
+    name = name or f"{preset} {threat.norm} {threat.value:g}"
+    return Condition(name, f"{preset} attack, {threat}", perturb, f"worst_case({preset}, {threat!r})")
+
+
+def known_noise(base: Condition) -> Condition:
+    """Return a condition whose attacker knows the smoothing noise, which is the same whenever images are made."""
+
+    def change(f: Reconstructor) -> Reconstructor:
+        if noise_free(f) is f:
+            raise Inapplicable("expected a reconstructor with smoothing noise")
+        return with_seed(f, 0)
+
+    return replace(
+        base,
+        name=f"{base.name}, known noise",
+        description=f"{base.description}; the smoothing noise is known to the attacker",
+        recipe=f"known noise, {base.recipe}",
+        change=change,
+    )
 
 
 def shifted(shift: Shift, severity: Any, name: str = "") -> Condition:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -72,7 +72,7 @@ class _Cells:
         self.scored = [_seeds(scan, f"scored:{seed}" if n == 0 else f"scored:{seed}:{n}") for n in range(draws)]
         self.changed = cache(lambda change: taking_generator(change(f)))
         self.clean = cache(lambda change: drawn(self.changed(change), scan.y, scan.A, self.scored))
-        self.address = lambda condition: None if store is None else store.address(f, condition, scan, seed, draws)
+        self.address = partial(_address, store, f, scan, seed, draws)
 
     def outcomes(self, condition: Condition) -> list[Outcome]:
         """Return one outcome per slice, from the store or anew; none if the model has not what the condition sets."""
@@ -114,6 +114,12 @@ def _found(columns: Mapping[str, Tensor], made: Perturbed, i: int) -> dict[str, 
     if made.flags:
         found["flags"] = tuple(made.flags[i])
     return found
+
+
+def _address(
+    store: RowStore | None, f: Reconstructor, scan: Scan, seed: int, draws: int, condition: Condition
+) -> str | None:
+    return None if store is None else store.address(f, condition, scan, seed, draws)
 
 
 def _number(value: Tensor) -> float:
