@@ -29,6 +29,8 @@ class Evaluate(Common):
     steps."""
     epsilon: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = field(default=())
     """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
+    """KEY=VALUE replaces a setting of the models that have it, such as num_samples=0 or steps=16; may be repeated."""
     max_slices: int | None = None
     """Evaluate at most so many slices, evenly spread over the set."""
     size: int = 128
@@ -58,6 +60,7 @@ class Evaluate(Common):
         from smug.evaluation.comparison import compare
         from smug.evaluation.datasets import load_set, named_models
         from smug.evaluation.protocols import protocol as named
+        from smug.evaluation.settings import with_settings
         from smug.evaluation.store import RowStore
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
@@ -74,7 +77,7 @@ class Evaluate(Common):
             noise=self.noise,
         )
         place = (self.data, self.size, acquisition, self.data_root)
-        models = named_models(self.model, *place)
+        models = with_settings(named_models(self.model, *place), self.set)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         protocol, screen = named(self.protocol, self.epsilon), console(quiet=not group.first)
         for name, model in models.items():

@@ -117,16 +117,24 @@ def _from_preset(table: dict[str, Any]) -> Config:
     return merge(PRESETS[preset], table)
 
 
-def _put(table: dict[str, Any], override: str) -> None:
-    """Put the value of ``a.b=value`` into nested tables; one that is no TOML is a text."""
+def read_override(override: str, example: str) -> tuple[tuple[str, ...], Any]:
+    """Return the parts of the key and the value of ``a.b=value``; a value that is no TOML is a text.
+
+    Raises ValueError for anything else, with an example.
+    """
     key, equals, text = override.partition("=")
-    *tables, last = key.split(".")
-    if not equals or not all(part.isidentifier() for part in (*tables, last)):
-        raise ValueError(f"--set {override}: expected KEY=VALUE, such as optimizer.updates=300")
+    parts = tuple(key.split("."))
+    if not equals or not all(part.isidentifier() for part in parts):
+        raise ValueError(f"--set {override}: expected KEY=VALUE, such as {example}")
     try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
+        return parts, tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
+        return parts, text
+
+
+def _put(table: dict[str, Any], override: str) -> None:
+    """Put the value of ``a.b=value`` into nested tables."""
+    (*tables, last), value = read_override(override, "optimizer.updates=300")
     for part in tables:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
