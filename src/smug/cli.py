@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from smug.commands.bench import Bench
+from smug.commands.certify import Certify
 from smug.commands.demo import Demo
 from smug.commands.evaluate import Evaluate
 from smug.commands.models import Models
 from smug.commands.prepare import Prepare
 from smug.commands.reconstruct import Reconstruct
+from smug.commands.reproduce import Reproduce
 from smug.commands.train import Train
 
 COMMANDS: dict[str, type] = {
@@ -20,6 +22,8 @@ COMMANDS: dict[str, type] = {
     "train": Train,
     "reconstruct": Reconstruct,
     "evaluate": Evaluate,
+    "certify": Certify,
+    "reproduce": Reproduce,
     "bench": Bench,
     "models": Models,
 }

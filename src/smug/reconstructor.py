@@ -10,7 +10,8 @@ from torch import Tensor
 Reconstructor = Callable[..., Tensor]
 """``f(y, A, generator=None) -> image``: k-space ``(batch, coil, y, x)`` and a Sense to complex ``(batch, y, x)``.
 
-``generator`` seeds its own randomness, one seed per image; a deterministic one ignores it.
+``generator`` seeds its own randomness, one seed per image; a deterministic one ignores it. An image without phase, a
+magnitude, is real ``(batch, y, x)``: it is compared with magnitudes, see :func:`comparable`.
 """
 
 F = TypeVar("F")
@@ -22,6 +23,11 @@ def taking_generator(f: Reconstructor) -> Reconstructor:
     if any(p.name == "generator" or p.kind is p.VAR_KEYWORD for p in names):
         return f
     return lambda y, A, generator=None: f(y, A)
+
+
+def comparable(reference: Tensor, x: Tensor) -> Tensor:
+    """Return a reference image in the kind of the reconstruction x: its magnitude where x is a real magnitude."""
+    return reference.abs() if reference.is_complex() and not x.is_complex() else reference
 
 
 def moved(f: F, device: torch.device | str) -> F:

@@ -227,7 +227,7 @@ def test_single_precision_stays_single(slices):
 class Runaway(PGD):
     off_support: bool = False
 
-    def step(self, state, problem):
+    def step(self, state, value, problem):
         delta = torch.ones_like(state.delta) * 1e-9 if self.off_support else 2 * problem.y
         return PGDState(delta, state.gradient_norm, state.restart, state.index + 1)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smug.evaluation.metrics import nmse, psnr, ssim
-from smug.evaluation.protocol import Outcome, Row
+from smug.evaluation.row import Outcome, Row
 
 Make = Callable[..., list[Outcome]]
 

@@ -31,12 +31,12 @@ def one(outcomes):
     return outcomes(models=("cg", "modl", "smug"), slices=("one",))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_file_is_written_and_the_same_each_time(one, tmp_path, suffix):
     for name in ("a", "b"):
         write_figure(tmp_path / f"{name}{suffix}", comparison_figure(one))
     first, second = (tmp_path / f"{name}{suffix}" for name in ("a", "b"))
-    assert first.read_bytes()[:4] in (b"\x89PNG", b"%PDF")
+    assert first.read_bytes()[:4] in (b"\x89PNG", b"%PDF", b"<?xm")
     assert first.read_bytes() == second.read_bytes()
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -123,8 +123,23 @@ def test_wrong_outcomes(outcomes, one):
         comparison_figure(one[:-1])
 
 
+def test_targets_are_those_of_the_condition(outcomes):
+    made = outcomes(slices=("one",))
+    shifted = [replace(o, target=o.target.flip(0)) if o.row.condition != "clean" else o for o in made]
+    axes = comparison_figure(shifted).axes
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), picture(shifted[0]).target)
+    np.testing.assert_array_equal(axes[6].images[0].get_array(), picture(shifted[0]).target[::-1])
+
+
+def test_says_when_measurements_are_others(outcomes):
+    made = outcomes(slices=("one",))
+    other = [replace(o, row=replace(o.row, relative_l2=math.nan)) for o in made]
+    assert "measured\nin another way" in texts(comparison_figure(other))
+    assert "measurements\nunchanged" in texts(comparison_figure(made))
+
+
 def test_other_suffixes(one, tmp_path):
-    with pytest.raises(ValueError, match=r"got a figure 'a\.bmp', expected a name that ends in \.png or \.pdf"):
+    with pytest.raises(ValueError, match=r"got a figure 'a\.bmp', expected a name that ends in \.png, \.pdf or \.svg"):
         write_figure(tmp_path / "a.bmp", comparison_figure(one))
     assert list(tmp_path.iterdir()) == []
 

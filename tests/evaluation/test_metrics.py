@@ -175,3 +175,16 @@ def test_hfen_sees_blur(generator, device):
     blurred = torch.nn.functional.avg_pool2d(target, 3, stride=1, padding=1)
     assert float(hfen(blurred, target)) > 0.3
     assert float(hfen(target, target)) == 0
+
+
+def test_real_images_are_magnitudes(device):
+    target = torch.randn(2, 9, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(0)).to(device)
+    x = target.abs() + 0.1
+    phase = torch.polar(x, target.angle())
+    for metric in (psnr, ssim, nmse):
+        for convention in ("slice", "volume"):
+            assert torch.equal(metric(x, target, convention), metric(x + 0j, target, convention))
+            torch.testing.assert_close(metric(x, target, convention), metric(phase, target, convention))
+    for metric in (psnr, nmse):
+        assert metric(x, target, "complex").isnan().all()  # no phase to compare
+        assert torch.equal(metric(x, target.abs(), "complex"), metric(x, target.abs(), "slice"))

@@ -8,8 +8,8 @@ from smug.data.prepared.prepare import prepare
 from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition
 from smug.evaluation.comparison import compare
-from smug.evaluation.conditions import PROTOCOLS
 from smug.evaluation.datasets import load_set, named_models, prepared_set
+from smug.evaluation.protocols import PROTOCOLS
 from smug.models.classical import CGSense
 
 ACQUISITION = Acquisition(acceleration=2.0, center_fraction=0.2)

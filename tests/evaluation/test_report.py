@@ -6,12 +6,13 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from smug.evaluation.conditions import PROTOCOLS
+from smug.evaluation.protocols import PROTOCOLS
 from smug.evaluation.report import conclusion, png, seen, write_report
 from smug.evaluation.summary import to_json
 
@@ -22,7 +23,7 @@ LOADS = {"src", "href", "srcset", "data", "poster", "action", "background", "xli
 def document(outcomes, **changes):
     data = {"source": "phantom", "split": "test", "sha256": "0" * 16, "kspace": "simulated"}
     fixed = {"configuration": {"steps": 8}, "seeds": [0], "data": data, "command": "smug evaluate --model a"}
-    return to_json([outcome.row for outcome in outcomes], PROTOCOLS["demo"], **(fixed | changes))
+    return to_json([outcome.row for outcome in outcomes], PROTOCOLS["demo"].conditions, **(fixed | changes))
 
 
 class Page(HTMLParser):
@@ -86,7 +87,7 @@ def test_states_what_it_must(page, outcomes):
         assert expected in text
     for outcome in outcomes():
         assert outcome.row.model in text
-    for condition in PROTOCOLS["demo"]:
+    for condition in PROTOCOLS["demo"].conditions:
         assert condition.description in text
     measured = {"source": "scan.h5", "sha256": "0", "kspace": "measured"}
     assert "data crime" not in page(data=measured)[0].text
@@ -96,8 +97,90 @@ def test_table_holds_the_summaries(page, outcomes):
     made = document(outcomes())
     text = " ".join(page()[0].text.split())
     for summary in made["summaries"]:
-        assert f"{summary['psnr']['mean']:.2f} ± {summary['psnr']['sd']:.2f}" in text
+        assert f"{summary['psnr']['mean']:.2f} ±{summary['psnr']['sd']:.2f}" in text
         assert f"{summary['ssim']['mean']:.3f}" in text
+        if summary["model"] != "cg":
+            low, high = (summary["difference"][end] for end in ("low", "high"))
+            assert f"{summary['difference']['mean']:+.2f} [{low:+.2f}, {high:+.2f}]" in text
+
+
+def attacked(made, **changes):
+    """Make the last condition one of attacks."""
+    row = {"attack": "apgd", "gain": 1.5, "identity_psnr": 20.25, "denoiser_calls": 40.0, **changes}
+    return [replace(o, row=replace(o.row, **row)) if o.row.condition == "PGD 0.05" else o for o in made]
+
+
+def test_table_of_perturbations(page, outcomes):
+    text = " ".join(page(attacked(outcomes()))[0].text.split())
+    for expected in ("Perturbations", "apgd 2/2", "1.50", "20.25", "Calls: denoiser calls per image"):
+        assert expected in text
+    assert "Perturbations" not in page()[0].text
+
+
+def test_warnings_are_explained(page, outcomes):
+    from smug.diagnosis.flags import FLAGS
+
+    made = attacked(outcomes(), flags=("masked-gradient", "a flag of tomorrow"))
+    text = " ".join(page(made)[0].text.split())
+    assert FLAGS["masked-gradient"].sentence in text
+    assert "a flag of tomorrow" in text
+    assert "cg under PGD 0.05 (2 of 2); modl under PGD 0.05 (2 of 2)" in text
+    assert "modl †" in text
+    assert "Warnings" not in page()[0].text
+
+
+def test_figures_are_svg(page, outcomes):
+    import base64
+
+    read, _ = page(outcomes(conditions=("clean", "noise 1%", "noise 5%")))
+    images = [a for tag, a in read.tags if tag == "img" and (a.get("src") or "").startswith("data:image/svg")]
+    assert [image["alt"].split(":")[0] for image in images] == [
+        "PSNR of cg and modl over noise",
+        "PSNR under noise 5% against that on clean",
+    ]
+    for image in images:
+        svg = base64.b64decode(image["src"].partition(",")[2]).decode()
+        assert svg.startswith("<?xml")
+        assert "<script" not in svg
+
+
+def test_statistics_are_told(page, outcomes):
+    made = [replace(o, row=replace(o.row, subject=o.row.slice)) for o in outcomes()]
+    assert "over subjects (2 here): paired cluster bootstrap" in page(made)[0].text
+    assert "over slices, of unknown subjects" in page()[0].text
+    assert "95 % interval over 2 subjects" in conclusion(document(made))
+
+
+def test_training_seeds(page, outcomes, tmp_path):
+    assert "Training seeds" not in page()[0].text
+    made = outcomes(models=("cg-0", "cg-1", "modl"))
+    path = tmp_path / "seeds.html"
+    write_report(path, document(made), title="Seeds", methods={"cg-0": "cg", "cg-1": "cg"})
+    text = " ".join(Page(path.read_text(encoding="utf-8")).text.split())
+    means = [s["psnr"]["mean"] for s in document(made)["summaries"] if s["condition"] == "clean"][:2]
+    assert f"cg{np.mean(means):.2f} ±{np.std(means, ddof=1):.2f}2" in text
+
+
+def test_cards_are_embedded(page, outcomes):
+    read, _ = page()
+    texts = re.findall(r"Card of \S+\s+(\{.*?\n\})", read.text, re.DOTALL)
+    found = [json.loads(text) for text in texts]
+    assert [card["model"] for card in found] == ["cg", "modl"]
+    assert all(card["schema"] == "smug-card-1" for card in found)
+
+
+def test_viewer_of_many_conditions_has_fewer_slices(page, outcomes):
+    conditions = [f"condition {n}" for n in range(80)]
+    read, html = page(outcomes(conditions=conditions, slices=("one", "two"), size=16))
+    assert viewer(read)["slices"] == ["one"]
+    assert 'id="condition"' in html
+    assert "80 conditions" in read.text
+
+
+def test_targets_may_differ_between_conditions(page, outcomes):
+    made = [replace(o, target=o.target.flip(0)) if o.row.condition != "clean" else o for o in outcomes()]
+    targets = viewer(page(made)[0])["targets"]
+    assert targets[0][0] != targets[0][1]
 
 
 def test_loads_nothing(page):
@@ -180,13 +263,15 @@ def test_sentences(outcomes):
     made = document(outcomes(), subjects=["anna", "anna"])
     mean = {(s["model"], s["condition"]): s["psnr"]["mean"] for s in made["summaries"]}
     hard, cg, modl = "PGD 0.05", "cg", "modl"
+    low, high = (made["summaries"][-1]["difference"][end] for end in ("low", "high"))
     assert seen(made) == (
         "2 slices, within one subject (phantom, test split; simulated k-space), reconstructed by cg and modl; "
         "conditions: clean and PGD 0.05."
     )
     assert conclusion(made) == (
         f"Under PGD 0.05, where PSNR is lowest, modl has the highest mean PSNR, {mean[modl, hard]:.2f} dB: "
-        f"{mean[modl, hard] - mean[cg, hard]:.2f} dB above cg, and higher on 2 of 2 slices; from clean to there, "
+        f"{mean[modl, hard] - mean[cg, hard]:.2f} dB above cg (95 % interval over 2 slices: {low:.2f} to {high:.2f}), "
+        f"and higher on 2 of 2 slices; from clean to there, "
         f"modl loses {mean[modl, 'clean'] - mean[modl, hard]:.2f} dB "
         f"and cg loses {mean[cg, 'clean'] - mean[cg, hard]:.2f} dB."
     )
@@ -196,6 +281,14 @@ def test_the_best_is_set_against_the_reference_or_the_next_best(outcomes):
     made = outcomes(models=("cg", "modl", "smug"))
     assert "dB above cg" in conclusion(document(made))
     assert "dB above modl" in conclusion(document(made, reference="smug"))
+
+
+def test_the_hardest_is_an_attack_where_there_is_one(outcomes):
+    made = [
+        replace(o, row=replace(o.row, attack="apgd" if o.row.condition == "b" else ""))
+        for o in outcomes(conditions=("clean", "b", "harder shift"))
+    ]
+    assert conclusion(document(made)).startswith("Under b, the attack with the lowest PSNR, modl has")
 
 
 def test_conclusion_of_one_model_one_condition_and_infinity(outcomes):
@@ -230,6 +323,7 @@ setTimeout(() => {
   const level = document.getElementById("level");
   level.value = "50"; level.dispatchEvent(new Event("input"));
   log.push([getComputedStyle(document.getElementById("image-a")).filter, 0]);
+  log.push([`figure ${document.querySelector(".figures img").naturalWidth > 100}`, 0]);
   const out = document.createElement("pre");
   out.id = "log";
   out.textContent = JSON.stringify(log);
@@ -239,16 +333,21 @@ setTimeout(() => {
 """
 
 
+def driven(html: str, driver: str, folder: Path) -> tuple[Page, list]:
+    """Run a report in a browser; return what it became, and what the driver logged."""
+    path = folder / "driven.html"
+    path.write_text(html.replace("</body>", driver + "</body>"), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=2000", "--dump-dom"]
+    done = subprocess.run([BROWSER, *options, path.as_uri()], capture_output=True, text=True, timeout=120)
+    dom = Page(done.stdout)
+    return dom, json.loads(re.search(r"\[\[.*\]\]", dom.text)[0])
+
+
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium, to run the viewer")
 def test_viewer_runs_in_a_browser(page, tmp_path):
     _, html = page()
-    path = tmp_path / "driven.html"
-    path.write_text(html.replace("</body>", DRIVER + "</body>"), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    options += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=2000", "--dump-dom"]
-    done = subprocess.run([BROWSER, *options, path.as_uri()], capture_output=True, text=True, timeout=120)
-    dom = Page(done.stdout)
-    log = json.loads(re.search(r"\[\[.*\]\]", dom.text)[0])
+    dom, log = driven(html, DRIVER, tmp_path)
     alts = [text.split(":")[0] for text, _ in log]
     assert log[0][1] == 32  # the browser decoded the image
     assert alts == [
@@ -260,5 +359,34 @@ def test_viewer_runs_in_a_browser(page, tmp_path):
         "Image of modl, two, clean",
         "Image of modl, one, clean",
         "brightness(2)",
+        "figure true",
     ]
     assert "one, clean. modl" in " ".join(dom.text.split())  # what is read aloud
+
+
+MANY = """
+<script>
+setTimeout(() => {
+  const condition = document.getElementById("condition"), stage = document.getElementById("stage"), log = [];
+  const note = () => log.push([document.getElementById("image-a").alt, condition.value]);
+  condition.value = "3"; condition.dispatchEvent(new Event("change")); note();
+  stage.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true})); note();
+  const a = document.getElementById("a");
+  a.value = "0"; a.dispatchEvent(new Event("change")); note();
+  const out = document.createElement("pre");
+  out.textContent = JSON.stringify(log);
+  document.body.append(out);
+}, 200);
+</script>
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium, to run the viewer")
+def test_many_conditions_are_a_list(page, outcomes, tmp_path):
+    _, html = page(outcomes(conditions=[f"noise {n}%" for n in range(8)], slices=("one",)))
+    _, log = driven(html, MANY, tmp_path)
+    assert [(text.split(":")[0], chosen) for text, chosen in log] == [
+        ("Image of cg, one, noise 3%", "3"),
+        ("Image of cg, one, noise 4%", "4"),
+        ("Image of target, one, noise 4%", "4"),
+    ]

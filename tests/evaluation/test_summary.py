@@ -1,4 +1,3 @@
-import io
 import json
 import math
 import subprocess
@@ -9,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
-from smug.evaluation.conditions import PROTOCOLS
-from smug.evaluation.protocol import Row
-from smug.evaluation.summary import markdown, per_cent, plainly, summarise, table, to_json
+from smug.evaluation.protocols import PROTOCOLS
+from smug.evaluation.row import Row
+from smug.evaluation.summary import drawn_interval, per_cent, plainly, summarise, to_json, told_interval
 from smug.files import write_json
 
 DATA = {"source": "phantom", "split": "test", "sha256": "0" * 16, "kspace": "simulated"}
@@ -25,14 +23,7 @@ def row(model="a", condition="clean", slice="one", psnr=30.0, relative_l2=0.0) -
 
 def document(rows, **changes):
     fixed = {"configuration": {"steps": 8}, "seeds": [0], "data": DATA}
-    return to_json(rows, PROTOCOLS["demo"], **(fixed | changes))
-
-
-def shown(*args, width=100, **options) -> str:
-    console = Console(width=width, file=io.StringIO())
-    with console.capture() as capture:
-        console.print(table(*args, **options))
-    return capture.get()
+    return to_json(rows, PROTOCOLS["demo"].conditions, **(fixed | changes))
 
 
 @given(st.lists(st.floats(0, 60), min_size=2, max_size=20))
@@ -61,9 +52,10 @@ def test_every_metric_is_summarised(outcomes):
 
 def test_difference_to_the_reference():
     rows = [row("a", psnr=30), row("b", psnr=33), row("b", "noise", psnr=20)]
-    assert [s.psnr_difference for s in summarise(rows)][:2] == [0, 3]
-    assert [s.psnr_difference for s in summarise(rows, "b")] == [-3, 0, 0]
-    assert math.isnan(summarise(rows)[2].psnr_difference)  # a was not tested under noise
+    assert [s.difference.mean for s in summarise(rows)[:2]] == [0, 3]
+    assert [s.difference.mean for s in summarise(rows, "b")] == [-3, 0, 0]
+    assert summarise(rows)[2].difference is None  # a was not tested under noise
+    assert {s.reference for s in summarise(rows, "b")} == {"b"}
     with pytest.raises(ValueError, match="got reference 'c', expected one of the models a, b"):
         summarise(rows, "c")
 
@@ -77,67 +69,61 @@ def test_no_rows():
 def test_one_slice_has_no_sd():
     (summary,) = summarise([row()])
     assert math.isnan(summary.psnr.sd)
-    assert "30.00 " in shown([summary], kspace="measured")
-    assert "±nan" not in markdown([summary], kspace="measured")
+    assert math.isnan(summary.psnr_interval.low)
 
 
 def test_infinite_psnr_is_no_warning():
     (summary,) = summarise([row(psnr=math.inf), row(slice="two")])
     assert summary.psnr.mean == math.inf
-    assert "inf / 0.900" in markdown([summary], kspace="measured")
+    assert summary.psnr_interval.mean == math.inf
 
 
-@pytest.mark.parametrize("width", [80, 140])
-def test_table_holds_every_number(outcomes, width):
-    summaries = summarise([outcome.row for outcome in outcomes(models=("cg-sense", "weighted-smug"))])
-    text = shown(summaries, kspace="measured", title="A title", notes="A note.", width=width)
-    for summary in summaries:
-        line = next(line for line in text.splitlines() if summary.model in line)
-        assert f"{summary.psnr.mean:.2f}" in line
-        assert f"±{summary.psnr.sd:.2f}" in line
-        assert f"{summary.ssim.mean:.3f}" in line
-    for expected in ("A title", "A note.", "relative l2", "5.0 %", "Magnitude-slice PSNR", "2 slices"):
-        assert expected in " ".join(text.split())
+def test_attacks_and_flags_are_counted():
+    changes = ({"attack": "apgd"}, {"attack": "square", "flags": ("masked-gradient",)}, {"attack": "apgd"}, {})
+    (summary,) = summarise([replace(row(slice=str(i)), **change) for i, change in enumerate(changes)])
+    assert summary.attacks == {"apgd": 2, "square": 1}
+    assert summary.flags == {"masked-gradient": 1}
+    assert summary.unreliable
+    assert not summarise([row()])[0].unreliable
 
 
-def test_markup_in_names_is_text():
-    assert "[red]a[/red]" in shown(summarise([row("[red]a[/red]")]), kspace="measured")
+def test_means_of_what_has_no_spread():
+    rows = [replace(row(slice=str(i)), gain=float(i), denoiser_calls=5.0) for i in range(3)]
+    (summary,) = summarise(rows)
+    assert (summary.gain, summary.denoiser_calls) == (1, 5)
+    assert math.isnan(summary.identity_psnr)
+    assert math.isnan(summarise([*rows, row(slice="diverged")])[0].gain)
 
 
-def test_what_every_table_states():
-    summaries = summarise([row(slice="one"), row(slice="two")])
-    one = markdown(summaries, kspace="simulated", subjects={"one": "anna", "two": "anna"})
-    assert "Magnitude-slice PSNR" in one
-    assert "within one subject" in one
-    assert "data crime" in one
-    two = markdown(summaries, kspace="measured", subjects={"anna", "ben"})
-    assert "2 slices of 2 subjects" in two
-    assert "data crime" not in two
-    assert "subject" not in markdown(summaries, kspace="measured")
-
-
-def test_markdown():
+def test_intervals_are_over_subjects():
     rows = [
-        row("a|b", psnr=30),
-        row("a|b", slice="two", psnr=32),
-        row("c", psnr=31),
-        row("c", "noise", relative_l2=0.05),
+        replace(row(model, slice=f"{who}{i}", psnr=30 + i + (model == "b")), subject=who)
+        for model in "ab"
+        for who in ("anna", "ben")
+        for i in range(3)
     ]
-    lines = markdown(summarise(rows), kspace="measured").splitlines()
-    assert lines[:5] == [
-        "| model | clean | noise |",
-        "| --- | ---: | ---: |",
-        "| a\\|b | 31.00 ±1.41 / 0.900 | — / — |",
-        "| c | 31.00 / 0.900 | 30.00 / 0.900 |",
-        "| *relative l2* | 0 % | 5.0 % |",
-    ]
-    assert lines[-1].startswith("PSNR (dB) / SSIM. Magnitude-slice PSNR in dB, mean ± SD over 1 to 2 slices")
+    a, b = summarise(rows)
+    assert (b.difference.mean, b.difference.unit, b.difference.units) == (1, "subject", 2)
+    assert a.psnr_interval.unit == "subject"
+
+
+def test_drawn_intervals_are_those_of_the_difference():
+    rows = [row(m, slice=str(i), psnr=30.0 + 10 * i + (m == "b") * (1 + i % 2)) for m in "ab" for i in range(4)]
+    a, b = summarise(rows)
+    low, high = drawn_interval(b)
+    assert (low, high) == pytest.approx((b.psnr.mean - 1.5 + b.difference.low, b.psnr.mean - 1.5 + b.difference.high))
+    assert high - low < b.psnr_interval.high - b.psnr_interval.low
+    assert all(map(math.isnan, drawn_interval(a)))
+    assert drawn_interval(a, alone=True) == pytest.approx((a.psnr_interval.low, a.psnr_interval.high))
+    assert told_interval([a]) == "95 % interval"
+    assert "difference to a" in told_interval([a, b])
 
 
 def test_sizes_in_per_cent():
     assert per_cent([0, 0]) == "0 %"
     assert per_cent([0.0025]) == "0.25 %"
-    assert per_cent([0.19, 0.05]) == "5.0 to 19.0 %"
+    assert per_cent([0.19, 0.05, math.nan]) == "5.0 to 19.0 %"
+    assert per_cent([math.nan]) == "—"
 
 
 def test_json_round_trip(outcomes, tmp_path):
@@ -149,8 +135,8 @@ def test_json_round_trip(outcomes, tmp_path):
     assert read["kspace"] == "simulated"
     assert read["subjects"] == ["anna", "ben"]
     assert read["seeds"] == [0]
-    assert [c["name"] for c in read["conditions"]] == [c.name for c in PROTOCOLS["demo"]]
-    assert [Row(**values) for values in read["rows"]] == rows
+    assert [c["name"] for c in read["conditions"]] == [c.name for c in PROTOCOLS["demo"].conditions]
+    assert [Row.from_json(values) for values in read["rows"]] == rows
     assert [s["psnr"]["mean"] for s in read["summaries"]] == [s.psnr.mean for s in summarise(rows)]
 
 
@@ -175,7 +161,7 @@ def test_data_must_be_described():
 
 def test_imports_stay_light():
     code = """
-import sys, smug.evaluation.summary, smug.evaluation.figure, smug.evaluation.report
+import sys, smug.evaluation.report, smug.evaluation.card
 print([name for name in ("matplotlib", "rich", "jinja2") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

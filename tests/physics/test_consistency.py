@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from smug.physics.consistency import conjugate_gradient, solve
+from smug.physics.consistency import conjugate_gradient, observed_solutions, solve
 from smug.physics.sense import Sense
 
 from .conftest import dense, random_maps, random_mask
@@ -127,3 +127,30 @@ def test_bad_arguments(A, image):
         solve(A, image, 1.0, tolerance=0)
     with pytest.raises(ValueError, match="image: expected"):
         solve(A, torch.cat((image, image), dim=-1), 1.0) if image.shape[-1] > 1 else solve(A, image.real, 1.0)
+
+
+def test_observers_see_the_solutions_of_the_block_and_of_its_gradients(A, image):
+    b = image.clone().requires_grad_()
+    solve(A, b, 0.3)
+    with observed_solutions() as outer:
+        x = solve(A, b, 0.3).value
+        with observed_solutions() as inner:
+            solve(A, image, 1e-3, tolerance=1e-15, max_iterations=1)
+        assert len(inner) == 1
+        if x.device.type == "cpu":  # gradients on other devices have threads of their own
+            torch.autograd.grad(x.abs().square().sum(), b)
+            assert len(outer) == 3
+    solve(A, b, 0.3)
+    assert len(inner) == 1
+    assert outer[1] is not inner[0]
+    assert torch.equal(outer[0].value, x)
+    assert not outer[0].value.requires_grad
+    assert outer[0].converged.all()
+    assert torch.equal(outer[1].converged, inner[0].converged)
+
+
+def test_observers_leave_when_the_block_fails(A, image):
+    with pytest.raises(ValueError, match="lam"), observed_solutions() as solutions:
+        solve(A, image, -1.0)
+    solve(A, image, 1.0)
+    assert not solutions

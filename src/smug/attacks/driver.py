@@ -1,19 +1,19 @@
 """One driver for every attack: a rule raises an objective within a threat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from smug.attacks.norm import per_slice
 from smug.attacks.objective import Objective, to_target
-from smug.attacks.problem import SCORE, Problem
+from smug.attacks.problem import SCORE, Problem, pose
 from smug.attacks.threat import Threat, relative_l2
-from smug.models.noise import Seeds, entry_seeds
+from smug.models.noise import Seeds
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, taking_generator
+from smug.reconstructor import Reconstructor
 
 
 class State(Protocol):
@@ -25,8 +25,8 @@ class State(Protocol):
         ...
 
     @property
-    def gradient_norm(self) -> Tensor:
-        """The l2 norm of the gradient that led here, ``(batch,)``; NaN where there was none."""
+    def gradient_norm(self) -> Tensor | None:
+        """The l2 norm of the gradient that led here, ``(batch,)``; None where none did."""
         ...
 
 
@@ -70,9 +70,22 @@ class Rule(Protocol[S]):
         """Return the state at a starting point."""
         ...
 
-    def step(self, state: S, problem: Problem) -> S:
-        """Return the state after one step."""
+    def step(self, state: S, value: Tensor, problem: Problem) -> S:
+        """Return the state after one step.
+
+        ``value`` is the objective of ``state.delta`` on the draws for comparisons, ``(batch,)``; NaN if ``keep`` is
+        ``"last"``.
+        """
         ...
+
+
+def check_counts(rule: Rule[Any]) -> None:
+    """Raise ValueError for a rule's counts below 1 and an unknown ``keep``."""
+    for name in ("steps", "restarts", "draws", "selection_draws"):
+        if getattr(rule, name) < 1:
+            raise ValueError(f"{name}: expected at least 1, got {getattr(rule, name)}")
+    if rule.keep not in ("best", "last"):
+        raise ValueError(f"keep: expected 'best' or 'last', got {rule.keep!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +101,8 @@ class AttackResult:
     selected_objective: Tensor
     """The objective that ``delta`` was selected by; its excess over ``objective`` is optimism."""
     gradient_norm: Tensor
-    """The l2 norm of every gradient, ``(restarts * steps, batch)``; zero or NaN: the attack was blind."""
+    """The l2 norm of every gradient, ``(restarts * steps, batch)``; zero or NaN: the attack was blind. A rule without
+    gradients leaves ``(0, batch)``."""
     radius: Tensor
     """The absolute eps."""
     relative_l2: Tensor
@@ -116,7 +130,7 @@ def attack(
     Raises ValueError for shapes that do not fit, RuntimeError if a rule leaves the threat.
     """
     with torch.inference_mode(False), torch.no_grad():
-        problem = _problem(f, y, A, target, threat, rule, objective, generator)
+        problem = _posed(f, y, A, target, threat, rule, objective, generator)
         delta, selected, gradient_norm = _search(problem, rule)
         problem.check(delta)
         return AttackResult(
@@ -146,15 +160,14 @@ def ascend(
     It is the ``delta`` of :func:`attack` for a rule of one start that keeps the last point.
     """
     with torch.inference_mode(False), torch.no_grad():
-        problem = _problem(f, y, A, target, threat, rule, objective, generator)
-        state = rule.init(problem.project(rule.start(problem, 0)), 0)
-        for _ in range(rule.steps):
-            state = rule.step(state, problem)
-        problem.check(state.delta)
-        return state.delta
+        problem = _posed(f, y, A, target, threat, rule, objective, generator)
+        for state, _ in _walk(problem, rule, restart=0):
+            delta = state.delta
+        problem.check(delta)
+        return delta
 
 
-def _problem(
+def _posed(
     f: Reconstructor,
     y: Tensor,
     A: Sense,
@@ -164,15 +177,8 @@ def _problem(
     objective: Objective,
     generator: Seeds,
 ) -> Problem:
-    if not y.is_complex() or y.ndim != 4 or target.shape != (y.shape[0], *y.shape[2:]):
-        raise ValueError(
-            "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
-            f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
-        )
-    y, target = y.detach(), target.detach()
-    seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
-    draws, selection_draws = rule.draws, rule.selection_draws
-    return Problem(taking_generator(f), y, A, target, threat, radius, objective, seeds, draws, selection_draws)
+    draws, bank = rule.draws, rule.selection_draws
+    return pose(f, y, A, target, threat, objective=objective, draws=draws, selection_draws=bank, generator=generator)
 
 
 def _search(problem: Problem, rule: Rule[S]) -> tuple[Tensor, Tensor, Tensor]:
@@ -180,20 +186,30 @@ def _search(problem: Problem, rule: Rule[S]) -> tuple[Tensor, Tensor, Tensor]:
     keep_best = rule.keep == "best"
     best = torch.zeros_like(problem.y)
     value = problem.value(best) if keep_best else torch.full_like(problem.radius, torch.nan)
-    gradient_norm = []
+    norms = []
     for restart in range(rule.restarts):
-        state = rule.init(problem.project(rule.start(problem, restart)), restart)
-        for _ in range(rule.steps):
+        for state, now in _walk(problem, rule, restart):
+            if state.gradient_norm is not None:
+                norms.append(state.gradient_norm)
             if keep_best:
-                best, value = _better(problem, best, value, state.delta)
-            state = rule.step(state, problem)
-            gradient_norm.append(state.gradient_norm)
-        best, value = _better(problem, best, value, state.delta)
-    return best, value, torch.stack(gradient_norm)
+                best, value = _better(best, value, state.delta, now)
+        if not keep_best:
+            best, value = _better(best, value, state.delta, problem.value(state.delta))
+    return best, value, torch.stack(norms) if norms else problem.radius.new_empty(0, len(problem.radius))
 
 
-def _better(problem: Problem, best: Tensor, value: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+def _walk(problem: Problem, rule: Rule[S], restart: int) -> Iterator[tuple[S, Tensor]]:
+    """Yield the rule's states, from the start on, and their objectives: NaN if the rule keeps the last."""
+    unknown = torch.full_like(problem.radius, torch.nan)
+    state = rule.init(problem.project(rule.start(problem, restart)), restart)
+    for remaining in range(rule.steps, -1, -1):
+        value = problem.value(state.delta) if rule.keep == "best" else unknown
+        yield state, value
+        if remaining:
+            state = rule.step(state, value, problem)
+
+
+def _better(best: Tensor, value: Tensor, delta: Tensor, challenge: Tensor) -> tuple[Tensor, Tensor]:
     """Return per slice the better of two points and its objective; anything is better than NaN."""
-    challenge = problem.value(delta)
     wins = (challenge > value) | value.isnan()
     return torch.where(per_slice(wins, delta), delta, best), torch.where(wins, challenge, value)

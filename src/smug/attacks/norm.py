@@ -86,8 +86,8 @@ NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2()}
 
 
 def parts(values: Tensor) -> Tensor:
-    """Return real and imaginary parts along a new last axis."""
-    return torch.view_as_real(values.resolve_conj())
+    """Return real and imaginary parts along a new last axis; a real tensor has one part."""
+    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values.unsqueeze(-1)
 
 
 def per_slice(values: Tensor, like: Tensor) -> Tensor:

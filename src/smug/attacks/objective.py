@@ -1,19 +1,22 @@
 """Objectives: what an attack maximises.
 
 An objective is a function ``(x, target, clean) -> (batch,)`` of the attacked reconstruction, the reference
-image and the reconstruction of the clean data, all ``(batch, y, x)``. Slices must not mix.
+image and the reconstruction of the clean data, all ``(batch, y, x)``. Slices must not mix. A reconstruction that is
+real is a magnitude, and compared with magnitudes.
 """
 
 from collections.abc import Callable
 
 from torch import Tensor
 
+from smug.reconstructor import comparable
+
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def to_target(x: Tensor, target: Tensor, clean: Tensor) -> Tensor:
     """Return the mean over pixels of ``|x - target|^2``, real ``(batch,)``: the error, equation (3)."""
-    return _mean_square(x - target)
+    return _mean_square(x - comparable(target, x))
 
 
 def to_clean(x: Tensor, target: Tensor, clean: Tensor) -> Tensor:
@@ -21,7 +24,7 @@ def to_clean(x: Tensor, target: Tensor, clean: Tensor) -> Tensor:
 
     Its gradient is exactly zero at the zero perturbation, so an attack must start elsewhere.
     """
-    return _mean_square(x - clean)
+    return _mean_square(x - comparable(clean, x))
 
 
 def _mean_square(difference: Tensor) -> Tensor:

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from smug.attacks import start as starts
-from smug.attacks.driver import AttackResult, attack
+from smug.attacks.driver import AttackResult, attack, check_counts
 from smug.attacks.norm import per_slice
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import Problem
@@ -23,7 +22,7 @@ class PGDState:
     """A perturbation ``(batch, coil, y, x)``, the norm of the gradient that led to it, and their address."""
 
     delta: Tensor
-    gradient_norm: Tensor
+    gradient_norm: Tensor | None
     restart: int
     index: int
 
@@ -47,19 +46,15 @@ class PGD:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
-        for name in ("steps", "restarts", "draws", "selection_draws"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self)
         if self.step_size is not None and not 0 < self.step_size < float("inf"):
             raise ValueError(f"step_size: expected a finite fraction of eps > 0, or None, got {self.step_size}")
-        if self.keep not in ("best", "last"):
-            raise ValueError(f"keep: expected 'best' or 'last', got {self.keep!r}")
 
     def init(self, delta: Tensor, restart: int) -> PGDState:
         """Return the state at a starting point."""
-        return PGDState(delta, delta.real.new_full(delta.shape[:1], torch.nan), restart, index=0)
+        return PGDState(delta, None, restart, index=0)
 
-    def step(self, state: PGDState, problem: Problem) -> PGDState:
+    def step(self, state: PGDState, value: Tensor, problem: Problem) -> PGDState:
         """Return the state after one step."""
         gradient, norm = problem.gradient(state.delta, state.restart, state.index)
         length = per_slice((self.step_size or 2.5 / self.steps) * problem.radius, gradient)

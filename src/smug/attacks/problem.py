@@ -1,11 +1,12 @@
 """The problem that every attack works on: its values, gradients and constraints.
 
-Randomness is addressed: every draw is a pure function of its slice's seed and of where it is used, in four
+Randomness is addressed: every draw is a pure function of its slice's seed and of where it is used, in
 streams that share no number. A slice's attack is the same alone and within any batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -13,12 +14,13 @@ from torch import Tensor
 from smug.attacks.norm import L2, per_slice
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.threat import Threat
-from smug.models.noise import derive
+from smug.models.noise import Seeds, derive, entry_seeds
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, taking_generator
 
-START, GRADIENT, SELECTION, SCORE = range(4)
-"""Streams of random numbers: starts, and the noise of gradients, of the selection and of the final score."""
+START, GRADIENT, SELECTION, SCORE, PROPOSAL = range(5)
+"""Streams of random numbers: starts, the noise of gradients, of the selection and of the final score, and proposals of
+attacks without gradients."""
 
 TOLERANCE = 1e-6
 """How far, relatively, the norm of a finished perturbation may exceed its radius."""
@@ -71,8 +73,13 @@ class Problem:
         """
         total = torch.zeros_like(delta)
         for draw in range(self.draws):
-            total += self._gradient(delta, derive(self.seeds, GRADIENT, restart, step, draw))
-        gradient = torch.where(self.support, total / self.draws, 0)
+            seeds = derive(self.seeds, GRADIENT, restart, step, draw)
+            total += gradient_of(partial(self._value, seeds=seeds), delta)
+        return self.finite(total / self.draws)
+
+    def finite(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a gradient on the sampled entries and its l2 norm ``(batch,)``: zero and NaN if it is not finite."""
+        gradient = torch.where(self.support, gradient, 0)
         norm = L2().size(gradient)
         finite = norm.isfinite()
         gradient = torch.where(per_slice(finite, gradient), gradient, 0)
@@ -98,10 +105,35 @@ class Problem:
         clean = self.target if self.objective is to_target else self.clean  # a reconstruction that it has no use for
         return self.objective(self.reconstruct(self.y + delta, seeds), self.target, clean)
 
-    def _gradient(self, delta: Tensor, seeds: Tensor) -> Tensor:
-        with torch.enable_grad():
-            delta = delta.detach().requires_grad_()
-            value = self._value(delta, seeds)
-            if not value.requires_grad:  # the reconstructor cut the graph: visible as a gradient of norm zero
-                return torch.zeros_like(delta)
-            return torch.autograd.grad(value.sum(), delta, materialize_grads=True)[0]
+
+def pose(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    *,
+    objective: Objective = to_target,
+    draws: int = 1,
+    selection_draws: int = 1,
+    generator: Seeds = None,
+) -> Problem:
+    """Return the problem of attacking ``f``; arguments and errors are those of :func:`smug.attacks.attack`."""
+    if not y.is_complex() or y.ndim != 4 or target.shape != (y.shape[0], *y.shape[2:]):
+        raise ValueError(
+            "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
+            f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
+        )
+    y, target = y.detach(), target.detach()
+    seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
+    return Problem(taking_generator(f), y, A, target, threat, radius, objective, seeds, draws, selection_draws)
+
+
+def gradient_of(function: Callable[[Tensor], Tensor], delta: Tensor) -> Tensor:
+    """Return the gradient of each slice's value ``(batch,)`` with respect to its perturbation."""
+    with torch.enable_grad():
+        delta = delta.detach().requires_grad_()
+        value = function(delta)
+        if not value.requires_grad:  # the reconstructor cut the graph: visible as a gradient of norm zero
+            return torch.zeros_like(delta)
+        return torch.autograd.grad(value.sum(), delta, materialize_grads=True)[0]

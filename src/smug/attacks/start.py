@@ -1,7 +1,9 @@
 """Where an attack starts: functions ``(problem, restart) -> delta``, in the shape of k-space.
 
-What they return is projected onto the threat afterwards.
+What they return is projected onto the threat afterwards. :func:`singular` is in a module of its own.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -9,6 +11,9 @@ from torch import Tensor
 from smug.attacks.norm import parts, per_slice
 from smug.attacks.problem import START, Problem
 from smug.models.noise import complex_normal, derive
+
+Start = Callable[[Problem, int], Tensor]
+"""A start: the problem and the number of the restart to a perturbation."""
 
 
 def zero(problem: Problem, restart: int) -> Tensor:
@@ -39,3 +44,18 @@ def image(problem: Problem, restart: int) -> Tensor:
     y = problem.A(complex_normal(seeds, tuple(target.shape[1:]), problem.y.dtype, target.device))
     scale = problem.radius / problem.threat.size(y)
     return torch.view_as_complex(parts(y) * per_slice(scale, parts(y)).to(parts(y).dtype))
+
+
+def at(delta: Tensor) -> Start:
+    """Start from a perturbation that is known, complex ``(batch, coil, y, x)``: a warm start."""
+    return lambda problem, restart: delta
+
+
+def opposite(start: Start) -> Start:
+    """Start from minus what another start gives."""
+    return lambda problem, restart: -start(problem, restart)
+
+
+def in_turn(*starts: Start) -> Start:
+    """Start from one after the other, a restart each, and over again."""
+    return lambda problem, restart: starts[restart % len(starts)](problem, restart)

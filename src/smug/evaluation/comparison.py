@@ -14,7 +14,8 @@ from smug.evaluation.protocol import evaluate
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
-from smug.evaluation.summary import markdown, summarise, table, to_json
+from smug.evaluation.summary import summarise, to_json
+from smug.evaluation.tables import markdown, table
 from smug.files import write_text
 from smug.reconstructor import Reconstructor, moved
 
@@ -39,7 +40,8 @@ class Comparison:
 
     def table(self, title: str) -> "Table":
         """Return the table for terminals."""
-        return table(summarise(self.rows), kspace=self.document["kspace"], subjects=self.subjects, title=title)
+        summaries = summarise(self.rows, self.document["reference"])
+        return table(summaries, kspace=self.document["kspace"], subjects=self.subjects, title=title)
 
     def write(self, folder: Path, *, title: str, notes: Sequence[str] = ()) -> None:
         """Write ``report.html``, ``figure.png`` and ``table.md`` to a folder."""
@@ -48,9 +50,8 @@ class Comparison:
 
         first = [outcome for outcome in self.outcomes if outcome.row.slice == self.outcomes[0].row.slice]
         write_figure(folder / "figure.png", comparison_figure(first, title=title))
-        write_text(
-            folder / "table.md", markdown(summarise(self.rows), kspace=self.document["kspace"], subjects=self.subjects)
-        )
+        summaries = summarise(self.rows, self.document["reference"])
+        write_text(folder / "table.md", markdown(summaries, kspace=self.document["kspace"], subjects=self.subjects))
         write_report(folder / "report.html", dict(self.document), self.outcomes, title=title, notes=notes)
 
 

@@ -1,5 +1,6 @@
 """What a reconstructor is tested under: clean data, random noise, attacks, shifts."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -149,4 +150,7 @@ def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
         return Perturbed(replace(scan, y=scan.y + result.delta), (name,) * len(scan.id), optimism)
 
     description = f"{name}: {rule.steps} steps, {threat}"
-    return Condition(f"{name} {threat.norm} {threat.value:g}", description, perturb, f"attacked({threat!r}, {rule!r})")
+    settings = re.sub(r" at 0x[0-9a-f]+", "", repr(rule))  # functions have other addresses in every process
+    return Condition(
+        f"{name} {threat.norm} {threat.value:g}", description, perturb, f"attacked({threat!r}, {settings})"
+    )

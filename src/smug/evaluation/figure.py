@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smug.evaluation.protocol import Outcome, Row
+from smug.evaluation.row import Outcome, Row
 from smug.evaluation.summary import RESEARCH, per_cent
 from smug.files import write_atomically
 
@@ -22,6 +23,9 @@ Array = NDArray[np.float64]
 
 ERROR_COLOURS = "magma"
 """Colour map of errors: its brightness grows throughout, so it reads in greyscale too."""
+
+NOTES = {".png": ("Description", ""), ".pdf": ("Subject", "CreationDate"), ".svg": ("Description", "Date")}
+"""Where a kind of file says what it is, and when it was made, which stays empty."""
 
 PANEL = 1.45  # width in inches
 GAP = 0.04
@@ -64,18 +68,18 @@ def comparison_figure(outcomes: Sequence[Outcome], *, title: str = "") -> "Figur
     """
     models, conditions, cells = _one_slice(outcomes)
     first = cells[conditions[0], models[0]]
-    place = _most_different([[cells[condition, model] for model in models] for condition in conditions])
+    place = most_different([[cells[condition, model] for model in models] for condition in conditions])
     limit = error_limit(cells.values())
     figure, axes, bar = _layout(2 * len(conditions), ("target", *models), first.image.shape, title)
     for condition, above, below in zip(conditions, axes[::2], axes[1::2], strict=True):
         shown = [cells[condition, model] for model in models]
         above[0].set_ylabel(condition, fontsize=9, parse_math=False)
-        _draw_image(above[0], first.target, place)
+        draw_image(above[0], shown[0].target, place)
         below[0].axis("off")
         below[0].text(0.5, 0.5, _perturbation(shown), ha="center", va="center", fontsize=7.5, linespacing=1.4)
         for image_axis, error_axis, p in zip(above[1:], below[1:], shown, strict=True):
-            _draw_image(image_axis, p.image, place)
-            _label(image_axis, _decibels(p.row.psnr))
+            draw_image(image_axis, p.image, place)
+            label(image_axis, _decibels(p.row.psnr))
             errors = error_axis.imshow(p.error, cmap=ERROR_COLOURS, vmin=0, vmax=limit, interpolation="nearest")
     figure.colorbar(errors, cax=bar, extend="max")
     bar.tick_params(labelsize=7)
@@ -89,18 +93,26 @@ def comparison_figure(outcomes: Sequence[Outcome], *, title: str = "") -> "Figur
 
 
 def write_figure(path: Path, figure: "Figure") -> None:
-    """Write a figure as PNG or PDF, by the path's suffix, whole or not at all.
+    """Write a figure as PNG, PDF or SVG, by the path's suffix, whole or not at all.
 
     Raises ValueError for other suffixes, OSError where the file cannot be written.
     """
-    notes = {".png": "Description", ".pdf": "Subject"}
     suffix = path.suffix.lower()
-    if suffix not in notes:
-        raise ValueError(f"got a figure {path.name!r}, expected a name that ends in .png or .pdf")
-    metadata: dict[str, Any] = {notes[suffix]: f"smug. {RESEARCH}"}
-    if suffix == ".pdf":
-        metadata["CreationDate"] = None  # the same figure is the same file
-    write_atomically(path, lambda file: figure.savefig(file, format=suffix[1:], dpi=200, metadata=metadata))
+    if suffix not in NOTES:
+        raise ValueError(f"got a figure {path.name!r}, expected a name that ends in .png, .pdf or .svg")
+    write_atomically(path, lambda file: file.write_bytes(figure_bytes(figure, suffix)))
+
+
+def figure_bytes(figure: "Figure", suffix: str) -> bytes:
+    """Return the content of a file: the same figure is the same bytes."""
+    from matplotlib import rc_context
+
+    note, date = NOTES[suffix]
+    metadata: dict[str, Any] = {note: f"smug. {RESEARCH}", **({date: None} if date else {})}
+    content = BytesIO()
+    with rc_context({"svg.hashsalt": "smug"}):
+        figure.savefig(content, format=suffix[1:], dpi=200, metadata=metadata)
+    return content.getvalue()
 
 
 def _one_slice(
@@ -118,8 +130,8 @@ def _one_slice(
     return models, conditions, cells
 
 
-def _most_different(cells: Sequence[Sequence[Picture]]) -> tuple[int, int, int]:
-    """Top, left and side of the square where models differ most under equal conditions; of one model, the errors."""
+def most_different(cells: Sequence[Sequence[Picture]]) -> tuple[int, int, int]:
+    """Return top, left and side of the square where models differ most under equal conditions; of one, the errors."""
     from scipy.ndimage import uniform_filter
 
     side = max(4, min(cells[0][0].image.shape) // ZOOM)
@@ -161,7 +173,8 @@ def _layout(
     return figure, axes, bar
 
 
-def _draw_image(axis: "Axes", image: Array, place: tuple[int, int, int]) -> None:
+def draw_image(axis: "Axes", image: Array, place: tuple[int, int, int]) -> None:
+    """Draw magnitudes from 0 to 1, a box at ``place`` (top, left, side), and what is in it enlarged in a corner."""
     from matplotlib.patches import Rectangle
 
     top, left, side = place
@@ -177,7 +190,8 @@ def _draw_image(axis: "Axes", image: Array, place: tuple[int, int, int]) -> None
         spine.set(edgecolor="white", linewidth=0.6)
 
 
-def _label(axis: "Axes", text: str) -> None:
+def label(axis: "Axes", text: str) -> None:
+    """Write into the upper left corner of a panel, so that it can be read on any image."""
     from matplotlib.patheffects import withStroke
 
     outlined = [withStroke(linewidth=2, foreground="black")]
@@ -190,6 +204,8 @@ def _decibels(psnr: float) -> str:
 
 def _perturbation(pictures: Sequence[Picture]) -> str:
     sizes = [p.row.relative_l2 for p in pictures]
-    if max(sizes) == 0:
+    if not any(map(math.isfinite, sizes)):
+        return "measured\nin another way"
+    if not any(sizes):
         return "measurements\nunchanged"
     return f"measurements\nperturbed by\n{per_cent(sizes)}\n(relative l2)"

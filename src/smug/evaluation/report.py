@@ -1,4 +1,4 @@
-"""One HTML file that shows an evaluation: its conclusion, its table, and the images behind the numbers."""
+"""One HTML file that shows an evaluation: its conclusion, warnings, tables, curves, and the images behind them."""
 
 import base64
 import json
@@ -12,26 +12,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smug.evaluation.figure import ERROR_COLOURS, Array, Picture, error_limit, picture
-from smug.evaluation.protocol import Outcome, Row
-from smug.evaluation.summary import DATA_CRIME, RESEARCH, Spread, Summary, caption, grid, per_cent, whom
+from smug.diagnosis.flags import FLAGS
+from smug.evaluation.card import card_json, cards
+from smug.evaluation.curves import curve_figure, families
+from smug.evaluation.figure import ERROR_COLOURS, Array, Picture, error_limit, figure_bytes, picture
+from smug.evaluation.palette import styles
+from smug.evaluation.pareto import pareto_figure
+from smug.evaluation.row import Outcome, Row
+from smug.evaluation.statistics import Interval, over_seeds, paired
+from smug.evaluation.summary import DATA_CRIME, RESEARCH, Summary, grid, summarise
+from smug.evaluation.tables import attack_table, caption, differences, fixed, headline, seed_table, statistics_of, whom
 from smug.files import write_text
 
 Bytes = NDArray[np.uint8]
 
+LISTED = 6
+"""So many conditions are listed in a sentence; of more, their number is told."""
+
+PICTURES = 300
+"""About so many reconstructions are in the viewer: of many conditions, fewer slices."""
+
 
 def write_report(
-    path: Path, document: Mapping[str, Any], outcomes: Sequence[Outcome] = (), *, title: str, notes: Sequence[str] = ()
+    path: Path,
+    document: Mapping[str, Any],
+    outcomes: Sequence[Outcome] = (),
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    methods: Mapping[str, str] | None = None,
 ) -> None:
     """Write a self-contained HTML report, whole or not at all.
 
     ``document`` is that of :func:`smug.evaluation.summary.to_json`. ``outcomes`` are the images of the viewer, each an
-    8-bit PNG in the file with one of its error map: a few slices of 128 x 128 make a file of a few MB. ``notes`` are
-    paragraphs of plain text. Raises ValueError for a document without rows, OSError where the file cannot be written.
+    8-bit PNG in the file with one of its error map: a few slices of 128 x 128 make a file of a few MB; of many
+    conditions, only the first slices are taken. ``notes`` are paragraphs of plain text; ``methods`` names the method of
+    models that are training seeds of one. Raises ValueError for a document without rows, OSError where the file cannot
+    be written.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    if not document["summaries"]:
+    if not document["rows"]:
         raise ValueError("got a document without rows, expected at least one slice")
     environment = Environment(
         loader=PackageLoader("smug.evaluation"),
@@ -40,9 +61,11 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"fixed": _fixed, "per_cent": per_cent}
-    summaries = [_summary(values) for values in document["summaries"]]
-    models, conditions, cells = grid(summaries)
+    rows = _rows(document)
+    summaries = summarise(rows, document["reference"])
+    subjects = document["subjects"]
+    models, conditions, _ = grid(summaries)
+    seeds = over_seeds(rows, methods or {})
     text = environment.get_template("report.html.j2").render(
         title=title,
         notes=notes,
@@ -51,13 +74,20 @@ def write_report(
         crime=DATA_CRIME if document["kspace"] == "simulated" else "",
         seen=seen(document),
         conclusion=conclusion(document),
-        models=models,
-        conditions=conditions,
-        cells=cells,
-        best={c: _best([s for s in summaries if s.condition == c]).model for c in conditions},
-        caption=caption(summaries, kspace="measured", subjects=document["subjects"]),
+        warnings=_warnings(summaries),
+        headline=headline(summaries),
+        best=[(c, _best([s for s in summaries if s.condition == c]).model) for c in conditions],
+        attacks=attack_table(summaries),
+        seeds=seed_table(seeds) if seeds else None,
+        described={c["name"]: c["description"] for c in document["conditions"]},
+        colours={model: look.colour for model, look in styles(models).items()},
+        caption=caption(summaries, kspace="measured", subjects=subjects),
+        statistics=statistics_of(summaries, subjects),
+        figures=figures(summaries),
+        differences=bool(differences(summaries)),
+        cards=[(card.model, json.dumps(card_json(card), indent=1, ensure_ascii=False)) for card in cards(document)],
         configuration=json.dumps({k: v for k, v in document.items() if k not in ("rows", "summaries")}, indent=2),
-        viewer=_viewer(outcomes, _contest(summaries, document["reference"])) if outcomes else None,
+        viewer=_viewer(outcomes, _contest(summaries)) if outcomes else None,
     )
     write_text(path, text)
 
@@ -65,25 +95,28 @@ def write_report(
 def seen(document: Mapping[str, Any]) -> str:
     """Return a sentence that says what was compared."""
     slices = len({row["slice"] for row in document["rows"]})
-    models, conditions, _ = grid(map(_summary, document["summaries"]))
+    models, conditions = (list(dict.fromkeys(row[name] for row in document["rows"])) for name in ("model", "condition"))
     data = document["data"]
     source = f"{data['source']}, {data['split']} split" if data.get("split") else data["source"]
+    tested = f"conditions: {_listed(conditions)}" if len(conditions) <= LISTED else f"{len(conditions)} conditions"
     return (
         f"{slices} {'slice' if slices == 1 else 'slices'}{whom(document['subjects'])} ({source}; {document['kspace']} "
-        f"k-space), reconstructed by {_listed(models)}; conditions: {_listed(conditions)}."
+        f"k-space), reconstructed by {_listed(models)}; {tested}."
     )
 
 
 def conclusion(document: Mapping[str, Any]) -> str:
     """Return a sentence of numbers: who is best under the hardest condition, by how much, and what it cost.
 
-    The best model is set against the reference, or, where it is the reference, against the next best.
+    That is the hardest attack, where there is one. The best model is set against the reference, or, where it is the
+    reference, against the next best.
     """
-    summaries = [_summary(values) for values in document["summaries"]]
+    rows = _rows(document)
+    summaries = summarise(rows, document["reference"])
     _, conditions, cells = grid(summaries)
     if not all(math.isfinite(summary.psnr.mean) for summary in summaries):
         return "Not every PSNR is finite, so that means cannot be compared: see the table."
-    hardest, best, other = _contest(summaries, document["reference"])
+    hardest, best, other = _contest(summaries)
     first = conditions[0]
 
     def cost(model: str) -> str:
@@ -93,17 +126,36 @@ def conclusion(document: Mapping[str, Any]) -> str:
     if other is None:
         text = f"Under {hardest} the mean PSNR of {best} is {cells[best, hardest].psnr.mean:.2f} dB"
         return f"{text}; from {first} to there, {cost(best)}." if hardest != first else f"{text}."
-    there = [row for row in document["rows"] if row["condition"] == hardest]
-    a, b = ({row["slice"]: row["psnr"] for row in there if row["model"] == model} for model in (best, other))
-    shared = a.keys() & b.keys()
-    higher = sum(a[name] > b[name] for name in shared)
+    a, b = ([row for row in rows if (row.model, row.condition) == (model, hardest)] for model in (best, other))
+    theirs = {row.slice: row.psnr for row in b}
+    shared = [row for row in a if row.slice in theirs]
+    higher = sum(row.psnr > theirs[row.slice] for row in shared)
     gap = cells[best, hardest].psnr.mean - cells[other, hardest].psnr.mean
-    where = f"Under {hardest}, where PSNR is lowest," if len(conditions) > 1 else f"Under {hardest}"
+    attacks = any(summary.attacks for summary in summaries)
+    which = ", the attack with the lowest PSNR," if attacks else ", where PSNR is lowest,"
+    where = f"Under {hardest}{which if len(conditions) > 1 else ''}"
     text = (
         f"{where} {best} has the highest mean PSNR, {cells[best, hardest].psnr.mean:.2f} dB: "
-        f"{gap:.2f} dB above {other}, and higher on {higher} of {len(shared)} slices"
+        f"{gap:.2f} dB above {other}{_bounds(paired(a, b))}, and higher on {higher} of {len(shared)} slices"
     )
     return f"{text}; from {first} to there, {cost(best)} and {cost(other)}." if hardest != first else f"{text}."
+
+
+def figures(summaries: Sequence[Summary]) -> list[dict[str, str]]:
+    """Return the curves and the Pareto plot as SVG in base64, each with what it shows."""
+    models, conditions, cells = grid(summaries)
+    drawn = [
+        (curve_figure(family, summaries), f"PSNR of {_listed(models)} over {family.name}: {family.axis}")
+        for family in families(summaries)
+    ]
+    hardest = _contest(summaries)[0]
+    both = [m for m in models if all(_has(cells.get((m, c))) for c in (conditions[0], hardest))]
+    if hardest != conditions[0] and len(both) > 1:
+        figure = pareto_figure(summaries, hardest, conditions[0])
+        drawn.append((figure, f"PSNR under {hardest} against that on {conditions[0]}: {_listed(both)}"))
+    return [
+        {"svg": base64.b64encode(figure_bytes(figure, ".svg")).decode("ascii"), "text": text} for figure, text in drawn
+    ]
 
 
 def png(values: Bytes, palette: Bytes | None = None) -> bytes:
@@ -128,6 +180,8 @@ def _viewer(outcomes: Sequence[Outcome], contest: tuple[str, str, str | None]) -
     palette = np.asarray(colormaps[ERROR_COLOURS](np.arange(256), bytes=True))[:, :3].copy()
     pictures = {(o.row.slice, o.row.condition, o.row.model): picture(o) for o in outcomes}
     slices, conditions, models = (list(dict.fromkeys(names)) for names in zip(*pictures, strict=True))
+    slices = slices[: max(1, PICTURES // (len(conditions) * len(models)))]
+    targets = {(slice, condition): p.target for (slice, condition, _), p in pictures.items()}  # shifts change them
     limit = error_limit(pictures.values())
     hardest, best, other = contest
 
@@ -150,7 +204,7 @@ def _viewer(outcomes: Sequence[Outcome], contest: tuple[str, str, str | None]) -
         "limit": limit,
         "blank": _encoded(np.zeros(next(iter(pictures.values())).image.shape)),
         "ramp": _encoded(np.linspace(0, 1, 256)[None], palette),
-        "targets": [_encoded(next(p.target for p in pictures.values() if p.row.slice == name)) for name in slices],
+        "targets": [[_encoded(targets[s, c]) if (s, c) in targets else None for c in conditions] for s in slices],
         "cells": [[[cell(pictures.get((s, c, m))) for m in models] for c in conditions] for s in slices],
         "start": {
             "condition": index(conditions, hardest, 0),
@@ -160,15 +214,46 @@ def _viewer(outcomes: Sequence[Outcome], contest: tuple[str, str, str | None]) -
     }
 
 
-def _contest(summaries: Sequence[Summary], reference: str) -> tuple[str, str, str | None]:
-    """The condition with the lowest mean PSNR; its best model; the reference, or the next best; None if alone."""
-    hardest = min(summaries, key=lambda s: _finite(s.psnr.mean, math.inf)).condition
+def _rows(document: Mapping[str, Any]) -> list[Row]:
+    return [Row.from_json(values) for values in document["rows"]]
+
+
+def _warnings(summaries: Sequence[Summary]) -> list[dict[str, str]]:
+    """Each flag that was raised, what it means, and where."""
+    where: dict[str, list[str]] = {}
+    for s in summaries:
+        for flag, count in s.flags.items():
+            where.setdefault(flag, []).append(f"{s.model} under {s.condition} ({count} of {s.n})")
+    return [
+        {"name": flag, "sentence": FLAGS[flag].sentence if flag in FLAGS else "", "where": "; ".join(places)}
+        for flag, places in where.items()
+    ]
+
+
+def _bounds(difference: Interval | None) -> str:
+    if difference is None or not math.isfinite(difference.low):
+        return ""
+    whose = f"{difference.units} {difference.unit}s"
+    return f" (95 % interval over {whose}: {difference.low:.2f} to {difference.high:.2f})"
+
+
+def _has(summary: Summary | None) -> bool:
+    return summary is not None and math.isfinite(summary.psnr.mean)
+
+
+def _contest(summaries: Sequence[Summary]) -> tuple[str, str, str | None]:
+    """The attack, or else the condition, with the lowest mean PSNR; its best model; the reference, or the next best.
+
+    None if it is alone.
+    """
+    candidates = [s for s in summaries if s.attacks] or summaries
+    hardest = min(candidates, key=lambda s: _finite(s.psnr.mean, math.inf)).condition
     there = [s for s in summaries if s.condition == hardest]
     best = _best(there)
     others = [s for s in there if s is not best]
     if not others:
         return hardest, best.model, None
-    rival = next((s for s in others if s.model == reference), _best(others))
+    rival = next((s for s in others if s.model == s.reference), _best(others))
     return hardest, best.model, rival.model
 
 
@@ -180,30 +265,13 @@ def _finite(value: float, otherwise: float) -> float:
     return value if math.isfinite(value) else otherwise
 
 
-def _summary(values: dict[str, Any]) -> Summary:
-    """Read a summary back from JSON, where null stands for NaN."""
-
-    def number(value: float | None) -> float:
-        return math.nan if value is None else value
-
-    spreads = {
-        name: Spread(**{key: number(x) for key, x in v.items()}) for name, v in values.items() if isinstance(v, dict)
-    }
-    rest = {name: number(values[name]) for name in ("relative_l2", "psnr_difference")}
-    return Summary(**{**values, **rest, **spreads})
-
-
 def _encoded(values: Array, palette: Bytes | None = None) -> str:
     levels = np.rint(255 * np.nan_to_num(values, posinf=1).clip(0, 1)).astype(np.uint8)
     return base64.b64encode(png(levels, palette)).decode("ascii")
 
 
 def _quality(row: Row) -> str:
-    return f"PSNR {_fixed(row.psnr, 2)} dB, SSIM {_fixed(row.ssim, 3)}"
-
-
-def _fixed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "—"
+    return f"PSNR {fixed(row.psnr, 2)} dB, SSIM {fixed(row.ssim, 3)}"
 
 
 def _listed(names: Sequence[str]) -> str:

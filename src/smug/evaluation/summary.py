@@ -1,16 +1,15 @@
-"""Rows of an evaluation as summaries, and summaries as tables and as a JSON document."""
+"""Rows of an evaluation as summaries and as a JSON document."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from smug.evaluation.conditions import Condition
 from smug.evaluation.row import Row
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from smug.evaluation.statistics import Interval, interval, paired
 
 SCHEMA = "smug-evaluation-1"
 
@@ -32,7 +31,20 @@ METRICS = {
     "ssim": "SSIM of magnitudes: 7 x 7 uniform window, data range = peak of the target's slice",
     "nmse": "normalised mean squared error of magnitudes, of each slice",
     "psnr_complex": "PSNR in dB of the complex difference, of each slice (the SMUG authors' convention)",
-    "relative_l2": "l2 norm of the perturbation, relative to that of the sampled measurements",
+    "hfen": "high-frequency error norm of magnitudes, of each slice",
+    "relative_l2": "l2 norm of the perturbation d, relative to that of the sampled measurements y",
+    "range_fraction": "||A^H d|| / ||d||: how much of the perturbation reaches the image",
+    "gain": "||F(y + d) - F(y)|| / ||d||, at equal noise of the reconstructor",
+    "robustness_error": "||F(y + d) - F(y)|| / ||F(y)||",
+    "identity_psnr": "PSNR of the same loop with the identity for a denoiser, on the same y + d",
+    "identity_gain": "gain of that loop: what the physics alone makes of the perturbation",
+    "feature": "contrast that is left of an inserted feature, relative to what was inserted",
+    "spurious": "contrast of the strongest false feature, relative to a lesion of a tenth of the image's maximum",
+    "denoiser_calls": "calls of the denoiser for one image",
+    "psnr_sd": "standard deviation of PSNR in dB over draws of the reconstructor's own noise",
+    "attack": "the attack that did most damage to the slice",
+    "optimism": "dB by which its objective was higher on the draws that it was selected on than on fresh ones",
+    "flags": "warnings that the numbers may flatter the model",
 }
 """What the columns of a row mean."""
 
@@ -49,19 +61,58 @@ class Spread:
 class Summary:
     """One model under one condition, over ``n`` slices, with the metrics of :class:`smug.evaluation.row.Row`.
 
-    ``relative_l2`` is a mean; ``psnr_difference`` is mean PSNR minus that of the reference model, in dB, or NaN where
-    the reference was not tested.
+    ``psnr_interval`` is that of the mean PSNR; ``difference`` that of PSNR minus the ``reference`` model's, paired by
+    slice, in dB, and None where the reference was not tested. Numbers without a spread are means over slices, and NaN
+    where one is. ``attacks`` counts the slices that each attack won, ``flags`` those that raised each warning.
     """
 
     model: str
     condition: str
+    reference: str
     n: int
     psnr: Spread
+    psnr_interval: Interval
+    difference: Interval | None
     ssim: Spread
     nmse: Spread
     psnr_complex: Spread
     relative_l2: float
-    psnr_difference: float
+    hfen: float
+    range_fraction: float
+    gain: float
+    robustness_error: float
+    identity_psnr: float
+    identity_gain: float
+    feature: float
+    spurious: float
+    denoiser_calls: float
+    psnr_sd: float
+    optimism: float
+    attacks: Mapping[str, int]
+    flags: Mapping[str, int]
+
+    @property
+    def unreliable(self) -> bool:
+        """Whether a warning was raised: then the numbers may flatter the model."""
+        return bool(self.flags)
+
+
+SPREADS = ("psnr", "ssim", "nmse", "psnr_complex")
+
+MEANS = (
+    "relative_l2",
+    "hfen",
+    "range_fraction",
+    "gain",
+    "robustness_error",
+    "identity_psnr",
+    "identity_gain",
+    "feature",
+    "spurious",
+    "denoiser_calls",
+    "psnr_sd",
+    "optimism",
+)
 
 
 def summarise(rows: Iterable[Row], reference: str | None = None) -> list[Summary]:
@@ -78,88 +129,28 @@ def summarise(rows: Iterable[Row], reference: str | None = None) -> list[Summary
         reference = models[0]
     if reference is not None and reference not in models:
         raise ValueError(f"got reference {reference!r}, expected one of the models {', '.join(models) or '(none)'}")
-    psnr = {cell: _spread(row.psnr for row in members).mean for cell, members in cells.items()}
     return [
-        Summary(
-            model,
-            condition,
-            n=len(members),
-            psnr=_spread(row.psnr for row in members),
-            ssim=_spread(row.ssim for row in members),
-            nmse=_spread(row.nmse for row in members),
-            psnr_complex=_spread(row.psnr_complex for row in members),
-            relative_l2=_spread(row.relative_l2 for row in members).mean,
-            psnr_difference=psnr[model, condition] - psnr.get((str(reference), condition), math.nan),
-        )
+        _summary(members, str(reference), cells.get((str(reference), condition), ()))
         for model in models
         for condition in conditions
         if (members := cells.get((model, condition)))
     ]
 
 
-def caption(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = ()) -> str:
-    """Return what every table says: the metrics' conventions, how much data, and whether k-space is simulated."""
-    counts = sorted({summary.n for summary in summaries}) or [0]
-    slices = _plural(counts[0], "slice") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} slices"
-    text = f"Magnitude-slice PSNR in dB, mean ± SD over {slices}{whom(subjects)}; SSIM of magnitudes, mean."
-    return f"{text} {DATA_CRIME}" if kspace == "simulated" else text
-
-
-def whom(subjects: Subjects) -> str:
-    """Return how many subjects the slices are of, to follow "slices"; nothing where that is unknown."""
-    count = len(_distinct(subjects))
-    return {0: "", 1: ", within one subject"}.get(count, f" of {count} subjects")
-
-
-def table(
-    summaries: Sequence[Summary],
-    *,
-    kspace: Kspace,
-    subjects: Subjects = (),
-    title: str = "",
-    notes: str = "",
-) -> "Table":
-    """Return a table for terminals: a line per model; PSNR, SSIM per condition; the size of the perturbations.
-
-    ``notes`` is added to the caption.
-    """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    models, conditions, cells = grid(summaries)
-    text = f"{caption(summaries, kspace=kspace, subjects=subjects)} {notes}".strip()
-    result = Table(
-        title=Text(title) if title else None,
-        caption=Text(text),
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        caption_justify="left",
-        title_justify="left",
+def _summary(rows: Sequence[Row], reference: str, reference_rows: Sequence[Row]) -> Summary:
+    spreads = {name: _spread(getattr(row, name) for row in rows) for name in (*SPREADS, *MEANS)}
+    values: dict[str, Any] = {name: spread if name in SPREADS else spread.mean for name, spread in spreads.items()}
+    return Summary(
+        rows[0].model,
+        rows[0].condition,
+        reference,
+        n=len(rows),
+        psnr_interval=interval([row.psnr for row in rows], [row.subject for row in rows]),
+        difference=paired(rows, reference_rows),
+        attacks=dict(Counter(row.attack for row in rows if row.attack)),
+        flags=dict(Counter(flag for row in rows for flag in dict.fromkeys(row.flags))),
+        **values,
     )
-    result.add_column("model", vertical="bottom", overflow="fold")
-    for condition in conditions:
-        result.add_column(Text(f"{condition}\nPSNR (dB)"), justify="right", vertical="bottom")
-        result.add_column("SSIM", justify="right", vertical="bottom")
-    for model in models:
-        line = [_texts(cells.get((model, condition))) for condition in conditions]
-        result.add_row(Text(model), *(text for pair in line for text in pair))
-    sizes = [_sizes(summaries, condition) for condition in conditions]
-    result.add_section()
-    result.add_row(Text("relative l2"), *(text for size in sizes for text in (size, "")), style="dim")
-    return result
-
-
-def markdown(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = ()) -> str:
-    """Return the same table as GitHub-flavoured markdown, PSNR and SSIM in one cell."""
-    models, conditions, cells = grid(summaries)
-    lines = [["model", *conditions], ["---", *("---:" for _ in conditions)]]
-    for model in models:
-        pairs = (_texts(cells.get((model, condition))) for condition in conditions)
-        lines.append([model, *(" / ".join(pair) for pair in pairs)])
-    lines.append(["*relative l2*", *(_sizes(summaries, condition) for condition in conditions)])
-    body = "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
-    return f"{body}\n\nPSNR (dB) / SSIM. {caption(summaries, kspace=kspace, subjects=subjects)}\n"
 
 
 def to_json(
@@ -193,7 +184,7 @@ def to_json(
         "seeds": seeds,
         "data": data,
         "kspace": data["kspace"],
-        "subjects": _distinct(subjects),
+        "subjects": distinct(subjects),
         "metrics": METRICS,
         "conditions": [{"name": c.name, "description": c.description} for c in conditions],
         "rows": [row.to_json() for row in rows],
@@ -218,6 +209,25 @@ def plainly(value: Any) -> Any:
     return value
 
 
+def drawn_interval(summary: Summary, *, alone: bool = False) -> tuple[float, float]:
+    """Return the bounds that a figure draws around a mean PSNR; NaN where there are none.
+
+    They are those of the difference to the reference, paired by slice: closer than those of the mean itself, as what is
+    hard is so for every model. The reference has none. A model ``alone`` has those of its mean.
+    """
+    mean = summary.psnr.mean
+    shown = summary.psnr_interval if alone else None if summary.model == summary.reference else summary.difference
+    if shown is None:
+        return math.nan, math.nan
+    return mean - (shown.mean - shown.low), mean + (shown.high - shown.mean)
+
+
+def told_interval(summaries: Sequence[Summary]) -> str:
+    """Return what :func:`drawn_interval` is, for a legend."""
+    models, _, _ = grid(summaries)
+    return "95 % interval" if len(models) == 1 else f"95 % interval of the\ndifference to {summaries[0].reference}"
+
+
 def grid(
     summaries: Iterable[Summary],
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[tuple[str, str], Summary]]:
@@ -227,18 +237,15 @@ def grid(
 
 
 def per_cent(sizes: Iterable[float]) -> str:
-    """Return relative sizes in per cent: one number, or a range where they differ."""
-    texts = [_per_cent(size) for size in sorted(sizes)]
+    """Return relative sizes in per cent: one number, or a range where they differ; a dash where there is none."""
+    texts = [_per_cent(size) for size in sorted(size for size in sizes if math.isfinite(size))]
+    if not texts:
+        return "—"
     return f"{texts[0]} %" if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]} %"
 
 
 def _per_cent(size: float) -> str:
-    return f"{100 * size:.2g}" if size < 0.01 else f"{100 * size:.1f}"
-
-
-def _sizes(summaries: Iterable[Summary], condition: str) -> str:
-    """Mean size of a condition's perturbations, which may differ between models."""
-    return per_cent(summary.relative_l2 for summary in summaries if summary.condition == condition)
+    return f"{100 * size:.2g}" if size < 0.00999 else f"{100 * size:.1f}"
 
 
 def _spread(values: Iterable[float]) -> Spread:
@@ -249,21 +256,6 @@ def _spread(values: Iterable[float]) -> Spread:
     return Spread(mean, math.sqrt(sum((v - mean) ** 2 for v in numbers) / (n - 1)) if n > 1 else math.nan)
 
 
-def _texts(summary: Summary | None) -> tuple[str, str]:
-    """PSNR and SSIM of a cell; a space only where a line may break."""
-    if summary is None:
-        return "—", "—"
-    spread = f" ±{summary.psnr.sd:.2f}" if math.isfinite(summary.psnr.sd) else ""
-    return f"{summary.psnr.mean:.2f}{spread}", f"{summary.ssim.mean:.3f}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
-
-
-def _distinct(subjects: Subjects) -> list[str]:
+def distinct(subjects: Subjects) -> list[str]:
+    """Return whom the slices show, each once."""
     return sorted(set(subjects.values() if isinstance(subjects, Mapping) else subjects))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,6 +1,8 @@
 """The data-consistency system (A^H A + lam) x = b, by conjugate gradients with an implicit gradient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,30 @@ class Solution:
     iterations: Tensor
     residual: Tensor
     converged: Tensor
+
+
+_OBSERVERS: ContextVar[tuple[list[Solution], ...]] = ContextVar("observers of solutions", default=())
+
+
+@contextmanager
+def observed_solutions() -> Iterator[list[Solution]]:
+    """Collect the solutions of every :func:`solve` in the block, those of its gradients included.
+
+    They are detached. It sees what this thread computes: everything on a processor; on a graphics card, where torch
+    runs gradients in threads of its own, not the solutions of gradients.
+
+    >>> A = Sense(mask=torch.ones(1, 8, dtype=torch.bool))
+    >>> with observed_solutions() as solutions:
+    ...     x = solve(A, torch.ones(1, 6, 8, dtype=torch.complex64), 1.0).value
+    >>> [bool(solution.converged.all()) for solution in solutions]
+    [True]
+    """
+    solutions: list[Solution] = []
+    token = _OBSERVERS.set((*_OBSERVERS.get(), solutions))
+    try:
+        yield solutions
+    finally:
+        _OBSERVERS.reset(token)
 
 
 def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100) -> Solution:
@@ -79,6 +105,8 @@ class _Solve(torch.autograd.Function):
 
 def _apply(*arguments: Any) -> tuple[Tensor, ...]:
     results: tuple[Tensor, ...] = _Solve.apply(*arguments)  # type: ignore[no-untyped-call]
+    for solutions in _OBSERVERS.get():
+        solutions.append(Solution(*(result.detach() for result in results)))
     return results
 
 

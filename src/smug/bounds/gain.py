@@ -1,0 +1,125 @@
+r"""Local gain: how much a reconstructor amplifies the worst and the average small perturbation of its measurements.
+
+J is the Jacobian of ``y -> F(y)`` from the sampled entries (all coils, real and imaginary parts) to the image, at one y
+and with F's own noise frozen. The largest singular value ``||J||`` is approached from below by the best unit vector v
+in the span of the first iterates of power iteration on ``J^H J`` (Lanczos), which finds it many times faster than the
+last iterate. ``||J v|| <= ||J|| <= Lip(F)``, so that every number of iterations gives a lower bound of the Lipschitz
+constant, and never a certificate. ``||J||_F / sqrt(2 p)``, p the sampled entries, is the gain on random noise (root
+mean square); their ratio tells how much worse the worst direction is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smug.attacks.norm import L2, per_slice
+from smug.attacks.threat import sampled_entries
+from smug.bounds.kinds import Estimate, LowerBound
+from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
+from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor, taking_generator
+
+LinearMap = Callable[[Tensor], Tensor]
+
+START, PROBE, OWN = range(3)
+"""Streams of random numbers: the first vector, the probes of the average, and the noise of the reconstructor."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalGain:
+    """The gain at one y, real ``(batch,)``, and the perturbation that has it.
+
+    ``worst`` is the largest ``||J v||`` that was found, ``average`` Hutchinson's estimate of ``||J||_F / sqrt(2 p)``,
+    ``vector`` the unit v, complex ``(batch, coil, y, x)``, zero off the sampled entries.
+    """
+
+    worst: Tensor
+    average: Tensor
+    vector: Tensor
+
+    @property
+    def ratio(self) -> Tensor:
+        """How many times the worst direction is worse than a random one, real ``(batch,)``."""
+        return self.worst / self.average
+
+    def bounds(self, row: int = 0) -> tuple[LowerBound, Estimate]:
+        """Return the two of one slice, typed."""
+        frozen = ("at this y", "the reconstructor's own noise is frozen")
+        return (
+            LowerBound(float(self.worst[row]), "the Lipschitz constant, by ||J(y)||", frozen, name="local gain"),
+            Estimate(
+                float(self.average[row]), "||J(y)||_F / sqrt(2 p), by random probes", frozen, name="gain on noise"
+            ),
+        )
+
+
+def local_gain(
+    f: Reconstructor, y: Tensor, A: Sense, *, iterations: int = 10, probes: int = 4, generator: Seeds = None
+) -> LocalGain:
+    """Return the worst and the average gain of ``f`` around ``y``, k-space ``(batch, coil, y, x)``.
+
+    ``J v`` comes from differentiating ``J^H w``, which is linear in w, once more: any reconstructor that autograd can
+    differentiate twice will do. All activations of one reconstruction and its gradient are kept. Raises ValueError for
+    counts below 1 and where the image does not depend on y as far as autograd sees.
+    """
+    if iterations < 1 or probes < 1:
+        raise ValueError(f"expected iterations >= 1 and probes >= 1, got {iterations} and {probes}")
+    seeds, support = entry_seeds(generator, y.shape[0]), A.sampled.expand(y.shape)
+    with torch.inference_mode(False), torch.enable_grad():
+        J, JH = jacobian(lambda z: taking_generator(f)(z, A, generator=derive(seeds, OWN)), y.detach(), support)
+        image_shape = (y.shape[0], *y.shape[2:])
+        v = JH(_normal(derive(seeds, START), image_shape, y))  # of a random image: not in the null space of J
+        worst, vector = top_singular(J, JH, v, iterations)
+        noise = (torch.where(support, _normal(derive(seeds, PROBE, i), y.shape, y), 0) for i in range(probes))
+        squares = torch.stack([L2().size(J(u)).square() for u in noise]).mean(0)
+    return LocalGain(worst, (squares / (2 * sampled_entries(y, A))).sqrt(), vector)
+
+
+def jacobian(function: LinearMap, y: Tensor, support: Tensor) -> tuple[LinearMap, LinearMap]:
+    """Return ``J v`` and ``J^H w`` of a complex function at y, with respect to its entries on ``support``.
+
+    Both are linear over the reals, as J is. Raises ValueError where autograd finds no path from y to the result.
+    """
+    y = y.detach().requires_grad_()
+    x = function(torch.where(support, y, 0))
+    w = torch.zeros_like(x).requires_grad_()
+    if not x.requires_grad:
+        raise ValueError("the reconstruction does not depend on y as far as autograd sees: its gradient is cut")
+    (pulled,) = torch.autograd.grad(x, y, w, create_graph=True, materialize_grads=True)
+
+    def forward(v: Tensor) -> Tensor:
+        return torch.autograd.grad(pulled, w, v, retain_graph=True, materialize_grads=True)[0]
+
+    def adjoint(image: Tensor) -> Tensor:
+        return torch.autograd.grad(x, y, image, retain_graph=True, materialize_grads=True)[0]
+
+    return forward, adjoint
+
+
+def top_singular(J: LinearMap, JH: LinearMap, v: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """Return the largest ``||J v||`` of the unit vectors in ``span{v, J^H J v, ...}``, real ``(batch,)``, and its v."""
+    basis: list[Tensor] = []
+    images: list[Tensor] = []
+    for _ in range(iterations):
+        for _ in range(2):  # once more, for the rounding of the first time
+            for other in basis:
+                v = v - per_slice(_inner(other, v), v) * other
+            v = v / per_slice(L2().size(v).clamp_min(torch.finfo(v.dtype).tiny), v).to(v.real.dtype)
+        basis.append(v)
+        images.append(J(v))
+        v = JH(images[-1])
+    gram = torch.stack([torch.stack([_inner(one, other) for other in images], -1) for one in images], -1)
+    weights = torch.linalg.eigh(gram.double()).eigenvectors[..., -1]  # (batch, iterations)
+    vector, image = (torch.einsum("kb...,bk->b...", torch.stack(some), weights.to(v.dtype)) for some in (basis, images))
+    return L2().size(image) / L2().size(vector), vector / per_slice(L2().size(vector), vector).to(v.real.dtype)
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    """Return ``Re <a, b>`` of every slice, real ``(batch,)``."""
+    return (torch.view_as_real(a.resolve_conj()) * torch.view_as_real(b.resolve_conj())).flatten(1).sum(1)
+
+
+def _normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return complex_normal(seeds, shape[1:], like.dtype, like.device)

@@ -1,0 +1,62 @@
+"""What is known of a denoiser: proved by construction, or measured on images, which never proves anything.
+
+A denoiser says what is proved of it by an attribute ``sector`` (:class:`smug.models.sector.Sector`), as
+:class:`smug.models.nonexpansive.Nonexpansive` does, and that its pixels are at most R in modulus by an attribute
+``limit``, as :class:`smug.models.nonexpansive.ModulusClipped` does.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from smug.bounds.kinds import LowerBound
+from smug.models.noise import complex_normal, entry_seeds
+from smug.models.sector import Sector
+
+Denoiser = Callable[[Tensor], Tensor]
+
+
+def proved_sector(denoiser: Denoiser) -> Sector | None:
+    """Return the sector that the denoiser is built to lie in, None where it does not say."""
+    sector = getattr(denoiser, "sector", None)
+    return sector if isinstance(sector, Sector) else None
+
+
+def proved_modulus(denoiser: Denoiser) -> float | None:
+    """Return the modulus that no pixel of the denoiser's result exceeds, None where it does not say."""
+    limit = getattr(denoiser, "limit", None)
+    return limit if isinstance(denoiser, torch.nn.Module) and isinstance(limit, float) else None
+
+
+def measured_residual(denoiser: Denoiser, x: Tensor, iterations: int = 10, seed: int = 0) -> LowerBound:
+    """Return the largest ``||J v||`` that power iteration finds for unit v, J the Jacobian of ``D - I`` at images x.
+
+    ``x`` is complex ``(batch, y, x)``; the largest over the batch counts. It is a lower bound of ``Lip(D - I)``, and a
+    bound that is computed from it is an estimate. ``J v`` is the derivative of ``w -> J^H w``, so that the denoiser
+    must be differentiable twice. Raises ValueError for less than one iteration.
+    """
+    if iterations < 1:
+        raise ValueError(f"iterations: expected at least 1, got {iterations}")
+    with torch.inference_mode(False), torch.enable_grad():
+        point = x.detach().clone().requires_grad_()
+        residual = denoiser(point) - point
+        w = torch.zeros_like(residual, requires_grad=True)
+        (pulled,) = torch.autograd.grad(residual, point, w, create_graph=True)  # J^H w
+        v = _unit(complex_normal(entry_seeds(None, len(x), seed), x.shape[1:], x.dtype, x.device))
+        largest = x.real.new_zeros(len(x))
+        for _ in range(iterations):
+            (Jv,) = torch.autograd.grad(pulled, w, v, retain_graph=True)
+            largest = torch.maximum(largest, _norm(Jv))
+            (gradient,) = torch.autograd.grad(residual, point, Jv, retain_graph=True)
+            v = _unit(gradient)
+    return LowerBound(float(largest.max()), "Lip(D - I): power iteration at the given images", name="Lip(D - I)")
+
+
+def _norm(x: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(x, dim=(-2, -1))
+    return norm
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / _norm(x).clamp_min(torch.finfo(x.real.dtype).tiny)[..., None, None]

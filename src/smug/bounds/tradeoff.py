@@ -1,0 +1,56 @@
+r"""No free lunch: what cannot be both recovered and stable.
+
+Let two images differ by v: an inserted lesion, or the difference of two subjects. If F recovers both from their
+measurements to within eta, ``||F(A x) - x|| <= eta`` and ``||F(A(x + v)) - (x + v)|| <= eta``, then by the triangle
+inequality ``||F(A x + A v) - F(A x)|| >= ||v|| - 2 eta``, so that
+
+    Lip(F) >= (||v|| - 2 eta) / ||A v||.
+
+It holds for every method, with or without a network. See Gottschling, Campodonico, Antun, Hansen, *The troublesome
+kernel* (2020), for how far this goes.
+"""
+
+import torch
+from torch import Tensor
+
+from smug.attacks.norm import L2
+from smug.bounds.kinds import LowerBound
+from smug.physics.sense import Sense
+
+
+def needed_gain(A: Sense, v: Tensor, eta: float | Tensor = 0.0) -> Tensor:
+    """Return ``(||v|| - 2 eta) / ||A v||``, float64 ``(batch,)``: the gain of any method that recovers v to within eta.
+
+    ``v`` is complex ``(batch, y, x)``, ``eta`` an l2 norm over pixels, one or one per image. It is 0 where so large an
+    error needs no gain, infinite where v is invisible to the measurements. Raises ValueError for a negative eta.
+
+    >>> A = Sense(mask=torch.tensor([[True, False, False, False]]))
+    >>> constant, checkered = torch.ones(1, 4, 4), torch.tensor([1.0, -1, 1, -1]).expand(1, 4, 4)
+    >>> needed_gain(A, constant + 0j), needed_gain(A, checkered + 0j)
+    (tensor([inf], dtype=torch.float64), tensor([1.], dtype=torch.float64))
+    """
+    eta = torch.as_tensor(eta, dtype=torch.float64, device=v.device)
+    if not bool((eta >= 0).all()):
+        raise ValueError(f"eta: expected a norm >= 0, got {eta.flatten()[:4].tolist()}")
+    excess = (L2().size(v) - 2 * eta).clamp_min(0)
+    return torch.where(excess > 0, excess / L2().size(A(v)), 0)
+
+
+def needed_error(A: Sense, v: Tensor, lipschitz: float | Tensor) -> Tensor:
+    """Return ``(||v|| - Lip ||A v||) / 2``, float64 ``(batch,)``: the same inequality, solved for eta.
+
+    A method with this Lipschitz constant errs by at least so much, an l2 norm over pixels, on one of any two images
+    that differ by ``v``, complex ``(batch, y, x)``. 0 where nothing follows.
+    """
+    return ((L2().size(v) - lipschitz * L2().size(A(v))) / 2).clamp_min(0)
+
+
+def tradeoff(A: Sense, v: Tensor, eta: float) -> LowerBound:
+    """Return :func:`needed_gain` of one v, complex ``(1, y, x)``, as a typed bound; raises ValueError for several."""
+    if v.shape[0] != 1:
+        raise ValueError(f"v: expected one image (1, y, x), got {tuple(v.shape)}")
+    return LowerBound(
+        float(needed_gain(A, v, eta)),
+        f"the Lipschitz constant of any method that recovers v to within {eta:g}",
+        ("measurements without noise", "both images, with and without v, are recovered to within eta in l2"),
+    )

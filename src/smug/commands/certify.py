@@ -1,0 +1,88 @@
+"""smug certify."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from smug.commands.common import Common, console
+from smug.commands.progress import progress
+
+
+@dataclass(frozen=True)
+class Certify(Common):
+    """Prove what no perturbation can do to a reconstruction, and show what the strongest attack found does.
+
+    The certified curve is that of F run on measurements with a little more noise, added on purpose.
+    """
+
+    model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
+    """A name that smug models lists, a run folder, a weights file, or FILE.py:function; may be repeated."""
+    data: str = "phantom"
+    """A folder that smug prepare has made; phantom, siat, openms, knee, or an HDF5 file of images."""
+    split: Literal["val", "test"] = "test"
+    """Which images of the set."""
+    max_slices: int = 1
+    """Certify so many slices, evenly spread over the set."""
+    size: int = 128
+    """Matrix size that images are resampled to; a prepared set has its own, and its own coils."""
+    coils: int = 4
+    """Number of simulated coils."""
+    acceleration: float = 4.0
+    """Undersampling of random lines; 8 % ACS up to 5x, 4 % above."""
+    noise: float = 0.01
+    """Receiver noise per part, where the image's maximum is about 1."""
+    levels: tuple[float, ...] = (1.0, 2.0, 5.0)
+    """The noise that is added, sigma_k, as multiples of the receiver noise."""
+    draws: int = 200
+    """Reconstructions behind each certificate: 131 reach perturbations of 2 sigma_k, 2218 those of 3 sigma_k."""
+    p: float = 0.5
+    """The share of reconstructions that a certificate covers."""
+    alpha: float = 0.05
+    """The probability that a certificate fails."""
+    joint: bool = False
+    """Let all certificates of a model hold at once with that probability; it takes more draws."""
+    out: Path | None = None
+    """Folder for a figure and a markdown table."""
+    data_root: Path | None = None
+    """Folder of the image sets; by default the environment's SMUG_DATA."""
+
+    def run(self) -> None:
+        """Certify, attack, and print the table."""
+        from smug.data.simulate import Acquisition
+        from smug.evaluation.certificates import Certification, certify
+        from smug.evaluation.datasets import load_set, named_models
+        from smug.physics.masks import usual_center_fraction
+        from smug.reconstruction import range_warnings
+
+        device = self.start()
+        if not self.model:
+            raise ValueError("--model: expected at least one; smug models lists the names")
+        if self.max_slices < 1:
+            raise ValueError(f"--max-slices: expected at least 1, got {self.max_slices}")
+        asked = Certification(self.noise, self.levels, self.draws, self.p, self.alpha, self.joint)
+        acquisition = Acquisition(
+            coils=self.coils,
+            acceleration=self.acceleration,
+            center_fraction=usual_center_fraction(self.acceleration),
+            noise=self.noise,
+        )
+        models = named_models(self.model, self.data, self.size, acquisition, self.data_root)
+        test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
+        for name, model in models.items():
+            shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
+            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):
+                console().print(f"[yellow]Warning:[/] {name}: {warning}")
+        cells, cost = len(models) * len(test.scans), asked.cost(len(test.scans))
+        console().print(f"About {cost} reconstructions per model and slice, {cells * cost} in all.")
+        with progress("Certifying", cells * cost) as advance:
+            result = certify(models, test, asked, seed=self.seed, device=device, command=self.command, advance=advance)
+        kspace, sha256 = test.description["kspace"], test.description["sha256"]
+        title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
+        console().print(result.table(title))
+        console().print(result.paragraph(), markup=False, highlight=False)
+        self.write_json(result.document)
+        if self.out is not None:
+            result.write(self.out, title=title)
+            console().print(f"The figure and the table are in {self.out}.")

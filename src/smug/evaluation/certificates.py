@@ -1,0 +1,283 @@
+"""What is proved about reconstructors on slices, beside what attacks reach."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from scipy import special
+from torch import Tensor
+
+from smug.attacks import attack
+from smug.attacks.presets import FAST
+from smug.attacks.suite import Attempt, strongest
+from smug.attacks.surrogate import noise_free
+from smug.bounds.percentile import (
+    FRESH_DRAWS,
+    Point,
+    Release,
+    draw_seeds,
+    needed_draws,
+    percentile_curve,
+    psnr_of,
+    release_errors,
+)
+from smug.data.scan import Scan
+from smug.data.simulate import named_seed
+from smug.evaluation.datasets import TestSet, settings_of
+from smug.evaluation.gains import COST as GAIN_COST
+from smug.evaluation.gains import GainRow, gain_row, l2_threat
+from smug.evaluation.summary import RESEARCH
+from smug.models.noise import derive
+from smug.reconstructor import Reconstructor, moved, taking_generator
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SCHEMA = "smug-certify-1"
+
+RATIOS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""The sizes of perturbations that are certified, as multiples of sigma_k."""
+
+ATTACKED = (1.0, 2.0, 3.0)
+"""Those that are attacked too, and shown in tables."""
+
+SELECTION, SCORES = 8, 64
+"""Draws on which attacks on the release are compared, and fresh ones that score the winner."""
+
+ATTACK_COST = 160
+"""About how many reconstructions an attack on the release takes as long as."""
+
+ATTACK, SCORE, GAIN = range(10, 13)
+"""Streams of random numbers, beside those of the certificates."""
+
+
+@dataclass(frozen=True)
+class Certification:
+    """What is certified: ``noise`` is the receiver's per part, ``levels`` say which multiples of it sigma_k is.
+
+    ``draws`` are those of one certificate, which holds with confidence ``1 - alpha`` for a share ``p`` of the release's
+    reconstructions; ``joint``: for all certificates of a model at once. Raises ValueError for values out of range.
+    """
+
+    noise: float = 0.01
+    levels: tuple[float, ...] = (1.0, 2.0, 5.0)
+    draws: int = 200
+    p: float = 0.5
+    alpha: float = 0.05
+    joint: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if not 0 < self.noise < math.inf:
+            raise ValueError(f"noise: expected a finite number > 0, got {self.noise}")
+        if not self.levels or not all(0 < level < math.inf for level in self.levels):
+            raise ValueError(f"levels: expected finite numbers > 0, got {self.levels}")
+        if self.draws < 1:
+            raise ValueError(f"draws: expected at least 1, got {self.draws}")
+        for name in ("p", "alpha"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected a number between 0 and 1, got {getattr(self, name)}")
+
+    def statements(self, slices: int) -> int:
+        """Return how many certificates of a model share alpha."""
+        return slices * len(self.levels) * len(RATIOS) if self.joint else 1
+
+    def needed(self, ratio: float, slices: int) -> int:
+        """Return how many draws certify anything at ``eps = ratio * sigma_k``."""
+        return needed_draws(ratio, self.p, self.alpha / self.statements(slices))
+
+    @property
+    def largest(self) -> float:
+        """The largest eps."""
+        return max(RATIOS) * max(self.levels) * self.noise
+
+    def cost(self, slices: int) -> int:
+        """Return about how many reconstructions a model takes on each slice."""
+        attacks = sum(self.draws >= self.needed(ratio, slices) for ratio in ATTACKED)
+        return len(self.levels) * (self.draws + FRESH_DRAWS + attacks * ATTACK_COST) + GAIN_COST
+
+
+@dataclass(frozen=True)
+class CertificateRow:
+    """The release of one slice at one sigma_k and eps; NaN where nothing is known.
+
+    PSNR are those of the complex difference, in dB: ``clean_psnr`` is the release's mean without perturbation,
+    ``certified_psnr`` what a share p of its reconstructions reaches under *any* perturbation of l2 norm ``eps``,
+    ``attacked_psnr`` what that share reached under the strongest that was found. ``inside`` is the share of the
+    attacked reconstructions, on :data:`SCORES` draws, whose error the certificate covers: p or more, but for chance.
+    """
+
+    model: str
+    slice: str
+    subject: str
+    sigma: float
+    level: float
+    ratio: float
+    eps: float
+    relative_l2: float
+    clean_psnr: float
+    certified_psnr: float
+    certified_error: float
+    vacuous: bool
+    statement: str
+    assumptions: tuple[str, ...]
+    attacked_psnr: float = math.nan
+    inside: float = math.nan
+
+    def contradicted(self, p: float) -> bool:
+        """Whether so few of the :data:`SCORES` are inside that a valid certificate allows it in one of 100 cases only.
+
+        A certificate may be so sharp that a strong attack reaches it: then half of all scores lie a little below.
+        """
+        return bool(special.bdtr(round(SCORES * self.inside), SCORES, p) < 0.01) if self.inside >= 0 else False
+
+
+@dataclass(frozen=True, eq=False)
+class Certificates:
+    """The rows of all models and slices, and the document that says how they were made."""
+
+    rows: tuple[CertificateRow, ...]
+    gains: tuple[GainRow, ...]
+    asked: Certification
+    document: Mapping[str, Any]
+
+    def table(self, title: str = "") -> "Table":
+        """Return the table for terminals."""
+        from smug.evaluation.certificate_views import table
+
+        return table(self, title)
+
+    def paragraph(self) -> str:
+        """Return what the table means, and the gains of every model."""
+        from smug.evaluation.certificate_views import paragraph
+
+        return paragraph(self)
+
+    def write(self, folder: Path, *, title: str = "") -> None:
+        """Write ``certificates.md`` and ``certificates.png`` to a folder."""
+        from smug.evaluation.certificate_views import figure, markdown
+        from smug.evaluation.figure import write_figure
+        from smug.files import write_text
+
+        write_figure(folder / "certificates.png", figure(self, title))
+        write_text(folder / "certificates.md", markdown(self, title))
+
+
+def certify(
+    models: Mapping[str, Reconstructor],
+    test: TestSet,
+    asked: Certification = Certification(),
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    command: str = "",
+    advance: Callable[[int], None] | None = None,
+) -> Certificates:
+    """Certify and attack models x slices on a device.
+
+    ``advance`` is told as many reconstructions as :meth:`Certification.cost` counts; ``command`` is kept as the way to
+    repeat it.
+    """
+    import smug
+
+    told = advance or (lambda _: None)
+    slices, fs = len(test.scans), {name: taking_generator(moved(f, device)) for name, f in models.items()}
+    rows: list[CertificateRow] = []
+    gains: list[GainRow] = []
+    for scan in test.scans:
+        scan, subject = scan.to(device), test.subjects.get(scan.id[0], "")
+        address = torch.tensor([named_seed(f"certify:{seed}:{scan.id[0]}")], dtype=torch.int64)
+        for name, f in fs.items():
+            rows += _rows(f, scan, asked, asked.statements(slices), address, (name, scan.id[0], subject), told)
+            gains.append(gain_row(f, scan, asked.largest, name, derive(address, GAIN)))
+            told(GAIN_COST)
+    document = {
+        "schema": SCHEMA,
+        "version": smug.__version__,
+        "use": RESEARCH,
+        "command": command,
+        "configuration": settings_of(models),
+        "certification": asdict(asked) | {"statements": asked.statements(slices)},
+        "seeds": [seed],
+        "data": test.description,
+        "kspace": test.description["kspace"],
+        "rows": [asdict(row) for row in rows],
+        "gains": [row.document() for row in gains],
+    }
+    return Certificates(tuple(rows), tuple(gains), asked, document)
+
+
+def _rows(
+    f: Reconstructor,
+    scan: Scan,
+    asked: Certification,
+    statements: int,
+    address: Tensor,
+    names: tuple[str, str, str],
+    told: Callable[[int], None],
+) -> list[CertificateRow]:
+    """Certify the release of a slice at every sigma_k, and attack it."""
+    rows = []
+    for level in asked.levels:
+        sigma = level * asked.noise
+        curve = percentile_curve(
+            f,
+            scan.y,
+            scan.A,
+            scan.truth,
+            sigma,
+            RATIOS,
+            draws=asked.draws,
+            p=asked.p,
+            alpha=asked.alpha,
+            statements=statements,
+            generator=address,
+            advance=told,
+        )
+        for ratio, point in zip(RATIOS, curve.points, strict=True):
+            tried = ratio in ATTACKED and not point.error.vacuous
+            attacked, inside = _attacked(Release(f, sigma), scan, point, asked.p, address) if tried else (math.nan,) * 2
+            told(ATTACK_COST * tried)
+            row = CertificateRow(
+                *names,
+                sigma=sigma,
+                level=level,
+                ratio=ratio,
+                eps=point.eps,
+                relative_l2=point.relative_l2,
+                clean_psnr=curve.clean_psnr,
+                certified_psnr=point.psnr,
+                certified_error=point.error.value,
+                vacuous=point.error.vacuous,
+                statement=str(point.error),
+                assumptions=point.error.assumptions,
+                attacked_psnr=attacked,
+                inside=inside,
+            )
+            rows.append(row)
+    return rows
+
+
+def _attacked(release: Release, scan: Scan, point: Point, p: float, address: Tensor) -> tuple[float, float]:
+    """Attack the release at the eps of a point; return the PSNR that a share p keeps, and the share inside.
+
+    Two attacks, through F without noise of any kind and through the release; the stronger one counts.
+    """
+    y, A, target, quiet = scan.y, scan.A, scan.truth, noise_free(release.reconstructor)
+    attempts = (
+        Attempt("quiet", lambda _, *problem, generator=None: attack(quiet, *problem, rule=FAST, generator=generator)),
+        Attempt("noisy", partial(attack, rule=FAST)),
+    )
+    threat = l2_threat(scan, point.eps)
+    found = strongest(
+        release, y, A, target, threat, attempts, selection_draws=SELECTION, generator=derive(address, ATTACK)
+    )
+    errors = release_errors(
+        release.reconstructor, y + found.delta, A, target, release.sigma, draw_seeds(address, SCORE, SCORES)
+    )
+    reached = errors.sort().values[math.ceil(p * SCORES) - 1]
+    return float(psnr_of(target)(reached)), float((errors <= point.error.value).double().mean())

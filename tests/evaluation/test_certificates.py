@@ -1,0 +1,141 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from smug.data.simulate import Acquisition
+from smug.evaluation.certificate_views import lines
+from smug.evaluation.certificates import ATTACKED, RATIOS, Certification, certify
+from smug.evaluation.datasets import simulated_set
+from smug.evaluation.metrics import psnr
+from smug.evaluation.summary import plainly
+from smug.models.classical import CGSense, ZeroFilled
+
+pytest.importorskip("matplotlib")
+
+TINY = Certification(noise=0.02, levels=(1.0, 4.0), draws=20)
+
+
+@pytest.fixture(scope="module")
+def test_set():
+    return simulated_set("phantom", "test", 24, Acquisition(noise=0.02), count=2)
+
+
+@pytest.fixture(scope="module")
+def result(test_set, device):
+    return certify({"zero-filled": ZeroFilled(), "cg-sense": CGSense(0.1)}, test_set, TINY, device=device)
+
+
+def test_one_row_per_model_slice_level_and_size(result):
+    cells = {(row.model, row.slice, row.level, row.ratio) for row in result.rows}
+    assert len(result.rows) == len(cells) == 2 * 2 * 2 * len(RATIOS)
+    assert {(row.model, row.slice) for row in result.gains} == {cell[:2] for cell in cells}
+
+
+def test_what_20_draws_reach(result):
+    for row in result.rows:
+        assert row.vacuous == (row.ratio > 1)  # 18 draws reach one sigma, 44 one and a half
+        assert math.isnan(row.attacked_psnr) == (row.vacuous or row.ratio not in ATTACKED)
+        assert row.eps == row.ratio * row.sigma == row.ratio * row.level * 0.02
+        if not row.vacuous:
+            assert not row.contradicted(0.5)
+
+
+def test_certified_falls_with_eps(result):
+    for row in result.rows:
+        larger = [other for other in result.rows if other.ratio > row.ratio and same(row, other)]
+        assert all(other.certified_psnr <= row.certified_psnr for other in larger)
+        assert row.vacuous or row.certified_psnr <= row.clean_psnr + 0.5
+
+
+def same(row, other):
+    return (row.model, row.slice, row.level) == (other.model, other.slice, other.level)
+
+
+def test_clean_psnr_is_that_of_the_release(result, test_set, device):
+    scan, row = test_set.scans[0].to(device), result.rows[0]
+    seen = [
+        psnr(scan.A.H(scan.y + 0.02 * torch.randn_like(scan.y)), scan.truth, "complex")[0] for _ in range(200)
+    ]  # A.H masks the noise; torch's complex noise has half the variance per part
+    assert row.clean_psnr < float(psnr(scan.A.H(scan.y), scan.truth, "complex"))
+    assert row.clean_psnr == pytest.approx(float(torch.stack(seen).mean()), abs=0.3)
+
+
+def test_zero_filled_never_amplifies(result):
+    for row in result.gains:
+        assert 0 < row.average < row.worst
+        assert row.model != "zero-filled" or row.worst <= 1 + 1e-5
+        assert row.attack == pytest.approx(row.local, rel=0.1)  # both models are linear
+
+
+def test_joint_certificates_need_more(test_set):
+    joint = Certification(noise=0.02, levels=(1.0, 4.0), draws=20, joint=True)
+    assert joint.statements(2) == 2 * 2 * len(RATIOS)
+    assert [joint.needed(ratio, 2) > TINY.needed(ratio, 2) for ratio in ATTACKED] == [True] * 3
+    rows = certify({"zero-filled": ZeroFilled()}, test_set, joint).rows
+    assert [row.vacuous for row in rows] == [row.ratio > 0.5 for row in rows]
+
+
+def test_progress_counts_the_cost(test_set):
+    told = []
+    certify({"zero-filled": ZeroFilled()}, test_set, TINY, advance=told.append)
+    assert sum(told) == TINY.cost(2) * 2
+
+
+def test_the_same_again(test_set, result, device):
+    again = certify({"zero-filled": ZeroFilled()}, test_set, TINY, device=device)
+    assert plainly(again.document["rows"]) == [
+        row for row in plainly(result.document["rows"]) if row["model"] == "zero-filled"
+    ]
+
+
+def test_document_is_json(result):
+    document = json.loads(json.dumps(plainly(result.document), allow_nan=False))
+    assert document["schema"] == "smug-certify-1"
+    assert document["kspace"] == "simulated"
+    assert document["certification"]["draws"] == 20
+    assert {"statement", "assumptions", "certified_psnr"} <= document["rows"][0].keys()
+    assert all("kind" in bound for gain in document["gains"] for bound in gain["bounds"])
+
+
+def test_words_and_pictures(result, tmp_path):
+    result.write(tmp_path, title="A title")
+    text = (tmp_path / "certificates.md").read_text(encoding="utf-8")
+    assert text.count("\n| ") == 2 + 2 * 2 * len(ATTACKED)
+    assert "vacuous: needs 131 draws" in text
+    assert "mean over 2 slices" in text
+    assert "None of 8 attacks, scored on 64 draws each, contradicts its certificate." in text
+    assert "cg-sense itself, without ζ, amplifies random noise" in text
+    assert (tmp_path / "certificates.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_lines_are_means(result):
+    line = lines(result.rows)[1]
+    rows = [r for r in result.rows if (r.model, r.level, r.ratio) == (line.model, line.level, line.ratio)]
+    assert len(rows) == 2
+    assert line.certified == pytest.approx(sum(row.certified_psnr for row in rows) / 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"noise": 0}, "noise"),
+        ({"levels": ()}, "levels"),
+        ({"levels": (1.0, -1.0)}, "levels"),
+        ({"draws": 0}, "draws"),
+        ({"p": 1.0}, "p:"),
+        ({"alpha": 0}, "alpha"),
+    ],
+)
+def test_values_out_of_range(values, message):
+    with pytest.raises(ValueError, match=message):
+        Certification(**values)
+
+
+@pytest.mark.parametrize(
+    ("inside", "contradicted"), [(1.0, False), (0.5, False), (0.4, False), (0.3, True), (math.nan, False)]
+)
+def test_what_contradicts_a_certificate(result, inside, contradicted):
+    assert replace(result.rows[0], inside=inside).contradicted(0.5) == contradicted
