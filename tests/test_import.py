@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAZY = ["matplotlib", "h5py", "nibabel", "PIL", "rich", "tyro", "jinja2"]
+LAZY = ["matplotlib", "h5py", "nibabel", "PIL", "rich", "tyro", "jinja2", "sigpy", "deepinv", "fastmri"]
 
 
 def run(code: str) -> str:

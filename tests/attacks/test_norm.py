@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from smug.attacks.norm import L2, NORMS, Linf
+from smug.attacks.norm import L2, NORMS, Linf, parts
 from smug.models.noise import complex_normal, derive
 
 norms = st.sampled_from(sorted(NORMS))
@@ -93,3 +93,10 @@ def test_draws_depend_on_their_own_seed_only(norm, device):
     alone = NORMS[norm].uniform(torch.tensor([5]), support[:1], radius[:1])
     assert torch.equal(together[1:2], alone)
     assert not torch.equal(together[0], together[1])
+
+
+def test_a_real_image_has_one_part():
+    image = torch.tensor([[[3.0, -4.0]]])
+    assert parts(image).shape == (1, 1, 2, 1)
+    assert L2().size(image) == 5
+    assert Linf().size(image) == 4

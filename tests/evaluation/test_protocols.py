@@ -1,10 +1,12 @@
 import math
 
 import pytest
+import torch
 
 from smug.attacks import Threat
 from smug.attacks.presets import fast
 from smug.data.simulate import Acquisition
+from smug.evaluation.comparison import compare
 from smug.evaluation.conditions import known_noise, worst_case
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.protocol import evaluate
@@ -89,3 +91,15 @@ def test_sizes_are_in_order_and_only_once():
     names = [condition.name for condition in protocol("fast", (0.02, 0.01, 0.02)).conditions]
     assert [name for name in names if name.startswith("fast")] == ["fast l2 0.01", "fast l2 0.02"]
     assert list(AXIS) == sorted(AXIS)
+
+
+def test_a_diagnosis_marks_the_attacked_rows_of_its_model():
+    def rounded(y, A):
+        return torch.view_as_complex((torch.view_as_real(A.H(y)) * 1000).round() / 1000)
+
+    test = simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1)
+    result = compare({"cg": CGSense(0.1), "rounded": rounded}, protocol("fast", (0.05,)), test)
+    flags = {(row.model, row.condition): row.flags for row in result.rows if row.flags}
+    assert flags == {("rounded", "fast l2 0.05"): ("zero-gradient",)}
+    assert result.document["diagnoses"]["cg"]["flags"] == []
+    assert result.document["diagnoses"]["rounded"]["flags"] == ["zero-gradient"]

@@ -1,20 +1,21 @@
 """One comparison from test set to report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from smug.data.scan import Scan
 from smug.distributed import ALONE, Group
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.protocol import evaluate
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
-from smug.evaluation.summary import summarise, to_json
+from smug.evaluation.summary import plainly, summarise, to_json
 from smug.evaluation.tables import markdown, table
 from smug.files import write_text
 from smug.reconstructor import Reconstructor, moved
@@ -95,6 +96,8 @@ def compare(
     rows = [
         [Row.from_json(row) for row in cells] for cells in group.gathered([[row.to_json() for row in r] for r in rows])
     ]
+    diagnoses = _diagnoses(moved_models, protocol, test.scans[0].to(device), group)
+    rows = [[_warned(row, diagnoses) for row in cells] for cells in rows]
     outcomes = [
         Outcome(row, image, target)
         for cells, images in zip(rows, group.gathered_tensors(pictures), strict=False)
@@ -111,4 +114,23 @@ def compare(
         command=command,
         reference=BASELINE if BASELINE in models else None,
     )
-    return Comparison(every, outcomes, test.subjects, document)
+    return Comparison(every, outcomes, test.subjects, {**document, "diagnoses": diagnoses})
+
+
+Diagnoses = Mapping[str, Mapping[str, Any]]
+"""By model: the names of its ``flags``, and the numbers that were decided on, ``evidence``."""
+
+
+def _diagnoses(models: Mapping[str, Reconstructor], protocol: Protocol, scan: Scan, group: Group) -> Diagnoses:
+    """Diagnose every model on one scan, if the protocol asks for it; the ranks share the models."""
+    if protocol.diagnose is None:
+        return {}
+    shares = [protocol.diagnose(f, scan) for f in list(models.values())[group.rows]]
+    told = [plainly({"flags": [flag.name for flag in d.flags], "evidence": d.evidence}) for d in shares]
+    return dict(zip(models, group.gathered(told), strict=True))
+
+
+def _warned(row: Row, diagnoses: Diagnoses) -> Row:
+    """Return an attacked row with the flags of its model too."""
+    found = tuple(diagnoses[row.model]["flags"]) if row.attack and diagnoses else ()
+    return replace(row, flags=tuple(dict.fromkeys((*row.flags, *found))))

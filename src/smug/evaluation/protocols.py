@@ -7,6 +7,9 @@ from functools import partial
 from smug.attacks import PGD, Threat
 from smug.attacks.pgd import PAPER
 from smug.attacks.presets import fast, standard
+from smug.attacks.surrogate import noise_free
+from smug.data.scan import Scan
+from smug.diagnosis import Diagnosis, diagnose
 from smug.evaluation.conditions import (
     Condition,
     attacked,
@@ -18,6 +21,7 @@ from smug.evaluation.conditions import (
     with_setting,
     worst_case,
 )
+from smug.reconstructor import Reconstructor
 from smug.shifts import SHIFTS, model
 
 AXIS = (0.0025, 0.005, 0.01, 0.015, 0.02, 0.025, 0.05)
@@ -29,11 +33,15 @@ DRAWS = 8
 
 @dataclass(frozen=True)
 class Protocol:
-    """Conditions, and how many ``draws`` of its noise a stochastic reconstructor is scored on; what it is for."""
+    """Conditions, and how many ``draws`` of its noise a stochastic reconstructor is scored on; what it is for.
+
+    ``diagnose`` says for a reconstructor and a scan whether numbers of attacks can be trusted.
+    """
 
     about: str
     conditions: tuple[Condition, ...]
     draws: int = 1
+    diagnose: Callable[[Reconstructor, Scan], Diagnosis] | None = None
 
 
 def _paper() -> Protocol:
@@ -64,7 +72,12 @@ def _fast(epsilons: Sequence[float] = (0.01,)) -> Protocol:
     """Ten steps from the noise-free gradient, beside random noise of the same norm."""
     attack = partial(fast, score_draws=2)  # the rows have draws of their own
     conditions = (c for e in epsilons for c in (*_noise(e), worst_case(_l2(e), "fast", attack)))
-    return Protocol("a strong attack in ten steps beside noise of its norm", (clean(), *conditions), DRAWS)
+
+    def diagnosed(f: Reconstructor, scan: Scan) -> Diagnosis:
+        """Check the network whose gradient is used."""
+        return diagnose(noise_free(f), scan, _l2(max(epsilons)))
+
+    return Protocol("a strong attack in ten steps beside noise of its norm", (clean(), *conditions), DRAWS, diagnosed)
 
 
 def _standard(epsilons: Sequence[float] = (0.005, 0.01, 0.025)) -> Protocol:
@@ -75,7 +88,11 @@ def _standard(epsilons: Sequence[float] = (0.005, 0.01, 0.025)) -> Protocol:
         yield from (*_noise(epsilon), attack, known_noise(attack))
 
     conditions = (condition for epsilon in epsilons for condition in at(epsilon))
-    return Protocol("the strongest of many attacks beside noise of its norm", (clean(), *conditions), DRAWS)
+
+    def diagnosed(f: Reconstructor, scan: Scan) -> Diagnosis:
+        return diagnose(f, scan, _l2(max(epsilons)))
+
+    return Protocol("the strongest of many attacks beside noise of its norm", (clean(), *conditions), DRAWS, diagnosed)
 
 
 def _shifts() -> Protocol:

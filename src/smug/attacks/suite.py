@@ -1,0 +1,122 @@
+"""Several attacks on one reconstructor: the worst of them for every slice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from smug.attacks.driver import AttackResult
+from smug.attacks.objective import Objective, to_target
+from smug.attacks.problem import SCORE, pose
+from smug.attacks.surrogate import noise_free
+from smug.attacks.threat import Threat, relative_l2
+from smug.models.noise import Seeds, derive, entry_seeds
+from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor
+
+SUITE = 2**31
+"""Where in a slice's addresses the noise of a suite's own comparison lies, apart from that of its attempts."""
+
+
+class Run(Protocol):
+    """An attack that is ready to run, such as :func:`smug.attacks.paper`, or ``attack`` with its rule bound."""
+
+    def __call__(
+        self, f: Reconstructor, y: Tensor, A: Sense, target: Tensor, threat: Threat, *, generator: Seeds = None
+    ) -> AttackResult:
+        """Attack."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attack and its name in tables."""
+
+    name: str
+    run: Run
+
+
+@dataclass(frozen=True, eq=False)
+class SuiteResult(AttackResult):
+    """What the strongest attempt found for each slice, and what all of them reached.
+
+    The objectives are of draws that no attempt has seen: ``selected_objective`` of the bank on which the attempts are
+    compared, ``objective`` of fresh draws. ``gradient_norm`` has the gradients of all attempts, ``(steps, batch)``.
+    """
+
+    attack: tuple[str, ...]
+    """The name of the attempt that won, one per slice."""
+    objectives: Mapping[str, Tensor]
+    """The objective of every attempt, ``(batch,)``, on the bank that they are compared on."""
+    flags: tuple[tuple[str, ...], ...]
+    """Warnings about the attack, per slice."""
+
+
+def strongest(
+    f: Reconstructor,
+    y: Tensor,
+    A: Sense,
+    target: Tensor,
+    threat: Threat,
+    attempts: Sequence[Attempt],
+    *,
+    objective: Objective = to_target,
+    selection_draws: int = 1,
+    score_draws: int = 1,
+    generator: Seeds = None,
+) -> SuiteResult:
+    """Run all attempts and keep the worst perturbation of every slice, by ``objective``.
+
+    Attempts are compared on ``selection_draws`` of the noise of ``f``, the winner is scored on ``score_draws`` others.
+    The other arguments are those of :func:`smug.attacks.attack`. An objective that is NaN never wins against a number.
+    Raises ValueError for no attempts or two of one name, RuntimeError for a perturbation outside the threat.
+    """
+    if not attempts or len({attempt.name for attempt in attempts}) < len(attempts):
+        raise ValueError(f"attempts: expected some, of different names, got {[attempt.name for attempt in attempts]}")
+    seeds = entry_seeds(generator, y.shape[0])
+    results = {
+        attempt.name: attempt.run(f, y, A, target, threat, generator=derive(seeds, index))
+        for index, attempt in enumerate(attempts)
+    }
+    deltas = torch.stack([result.delta for result in results.values()])
+    with torch.inference_mode(False), torch.no_grad():
+        bank = pose(
+            f,
+            y,
+            A,
+            target,
+            threat,
+            objective=objective,
+            selection_draws=selection_draws,
+            generator=derive(seeds, SUITE),
+        )
+        values = torch.stack([bank.value(delta) for delta in deltas])
+        winner = values.nan_to_num(nan=-torch.inf).argmax(0)
+        delta, selected = (found[winner, torch.arange(len(winner), device=winner.device)] for found in (deltas, values))
+        bank.check(delta)
+        fresh = replace(bank, selection_draws=score_draws)
+        return SuiteResult(
+            delta=delta,
+            objective=fresh.value(delta, SCORE),
+            clean_objective=fresh.value(torch.zeros_like(delta), SCORE),
+            selected_objective=selected,
+            gradient_norm=torch.cat([result.gradient_norm for result in results.values()]),
+            radius=bank.radius,
+            relative_l2=relative_l2(delta, bank.y, A),
+            attack=tuple(attempts[index].name for index in winner.tolist()),
+            objectives=dict(zip(results, values, strict=True)),
+            flags=((),) * len(winner),
+        )
+
+
+def transferred(run: Run) -> Run:
+    """Return an attack that makes its perturbation on the noise-free reconstructor."""
+
+    def transfer(
+        f: Reconstructor, y: Tensor, A: Sense, target: Tensor, threat: Threat, *, generator: Seeds = None
+    ) -> AttackResult:
+        return run(noise_free(f), y, A, target, threat, generator=generator)
+
+    return transfer

@@ -1,0 +1,53 @@
+"""Other reconstructors in place of the attacked one: cheaper gradients, and the attacker who knows the noise."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from smug.models.noise import Seeds, derive
+from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor, taking_generator
+
+
+def noise_free(f: Reconstructor) -> Reconstructor:
+    """Return ``f`` without its smoothing noise, ``num_samples=0``; ``f`` itself if it has no such setting."""
+    try:
+        quiet: Reconstructor = f.replace(num_samples=0)  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError):  # no settings, or none of this name
+        return f
+    return quiet
+
+
+@dataclass(frozen=True, eq=False)
+class Seeded:
+    """A reconstructor whose noise is always that of one seed, whatever generator it is given."""
+
+    reconstructor: Reconstructor
+    seed: int
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
+        seeds = torch.full((y.shape[0],), self.seed, dtype=torch.int64)
+        return taking_generator(self.reconstructor)(y, A, generator=seeds)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return it with other settings of the reconstructor inside."""
+        return replace(self, reconstructor=self.reconstructor.replace(**changes))  # type: ignore[attr-defined]
+
+
+def with_seed(f: Reconstructor, seed: int) -> Seeded:
+    """Return ``f`` with the noise of one seed: to attack it is to know the noise bank in advance.
+
+    The attack on it bounds from above what is to be feared of a deployment with a fixed seed.
+    """
+    return Seeded(f, seed)
+
+
+def is_random(f: Reconstructor, y: Tensor, A: Sense) -> bool:
+    """Tell whether the reconstruction of k-space ``(batch, coil, y, x)`` depends on the generator's seed."""
+    f, zero = taking_generator(f), torch.zeros(y.shape[0], dtype=torch.int64)
+    with torch.no_grad():
+        one, other = (f(y, A, generator=derive(zero, draw)) for draw in range(2))
+    return not torch.equal(one.nan_to_num(), other.nan_to_num())

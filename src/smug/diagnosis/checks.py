@@ -1,0 +1,103 @@
+"""Every check on one reconstructor, from the cheapest to the dearest."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from smug.attacks import APGD, Problem, Rule, Square, Threat, is_random, noise_free
+from smug.attacks.problem import pose
+from smug.data.scan import Scan
+from smug.diagnosis.damage import attacked, noisy, perturbation, psnr
+from smug.diagnosis.decisions import (
+    cut_gradient,
+    masked_gradient,
+    more_steps_help,
+    not_monotone,
+    random_output,
+    solver_not_converged,
+    weaker_than_noise,
+    zero_gradient,
+)
+from smug.diagnosis.flags import FLAGS, Diagnosis
+from smug.diagnosis.gradient import directional_error, output_difference, promised_gain, solver_residual
+from smug.models.noise import Seeds
+from smug.models.precision import tf32
+from smug.reconstructor import Reconstructor
+
+WHITE_BOX = APGD(steps=20)
+"""The attack that is checked."""
+
+BLACK_BOX = Square(steps=100)
+"""The attack without gradients that must not do more damage."""
+
+DRAWS = 4
+"""Draws of the reconstructor's noise that PSNRs are means over."""
+
+SCALES = (0.5, 1, 2)
+"""Multiples of the threat's size at which damage must grow."""
+
+
+def diagnose(
+    f: Reconstructor,
+    scan: Scan,
+    threat: Threat,
+    *,
+    white_box: Rule[Any] = WHITE_BOX,
+    black_box: Rule[Any] = BLACK_BOX,
+    generator: Seeds = None,
+) -> Diagnosis:
+    """Check on a few slices with targets whether the numbers of attacks on ``f`` can be trusted.
+
+    Each check rests on those before it: the first that raises flags ends the diagnosis, so that a cause is told and
+    not its symptoms. Repair it and diagnose again. Without flags the cost is that of about six attacks by ``white_box``.
+    The gradient is checked in single or double precision, without TF32; networks must not compute in less.
+    ``generator`` is as in :func:`smug.attacks.attack`. Raises ValueError for a scan without target and a
+    threat of size 0.
+    """
+    if not threat.value > 0:
+        raise ValueError(f"threat: expected a size > 0, got {threat}")
+    with torch.inference_mode(False), torch.no_grad(), tf32(False):
+        draws = DRAWS if is_random(f, scan.y, scan.A) else 1
+        problem = pose(f, scan.y, scan.A, scan.truth, threat, selection_draws=draws, generator=generator)
+        evidence: dict[str, float] = {}
+        for numbers, raised in _checks(problem, scan, white_box, black_box):
+            evidence |= numbers
+            if any(raised.values()):
+                return Diagnosis(tuple(FLAGS[name] for name in raised if raised[name]), evidence)
+        return Diagnosis((), evidence)
+
+
+def _checks(
+    problem: Problem, scan: Scan, white_box: Rule[Any], black_box: Rule[Any]
+) -> Iterator[tuple[Mapping[str, float], Mapping[str, bool]]]:
+    """Yield the numbers of every check and which flags they raise."""
+    difference = float(output_difference(problem).max())
+    yield {"output difference": difference}, {"random-output": random_output(difference)}
+
+    gain = float(promised_gain(problem).min())
+    yield {"promised gain": gain}, {"zero-gradient": zero_gradient(gain)}
+
+    residual = solver_residual(problem)
+    yield {"solver residual": residual}, {"solver-not-converged": solver_not_converged(residual)}
+
+    error = float(directional_error(problem).max())
+    yield {"gradient error": error}, {"cut-gradient": cut_gradient(error)}
+
+    delta, surrogate = perturbation(problem, white_box), noise_free(problem.f)
+    white, others = psnr(problem, delta), {"black box": attacked(problem, black_box)}
+    if surrogate is not problem.f:
+        others["transfer"] = attacked(problem, white_box, surrogate=surrogate)
+    yield {"white box": white, **others}, {"masked-gradient": masked_gradient(white, others)}
+
+    noise = noisy(problem, scan, delta)
+    yield {"noise": noise}, {"weaker-than-noise": weaker_than_noise(white, noise)}
+
+    sizes = {0: psnr(problem, torch.zeros_like(delta)), 1: white}
+    sizes |= {scale: attacked(problem, white_box, scale=scale) for scale in SCALES if scale not in sizes}
+    doubled = attacked(problem, replace(white_box, steps=2 * white_box.steps))
+    yield (
+        {"clean": sizes[0], **{f"{scale:g} x size": sizes[scale] for scale in SCALES}, "twice the steps": doubled},
+        {"not-monotone": not_monotone(sizes), "more-steps-help": more_steps_help(white, doubled)},
+    )

@@ -1,0 +1,26 @@
+"""Reconstructors of other people: thin adapters to ``f(y, A, generator=None)``.
+
+They import nobody's package until they are called. Each is differentiable with respect to y wherever the network is,
+and no slice of a batch sees another wherever the network keeps them apart. ``smug.normalised(f)`` around an adapter
+serves a network that wants images of magnitude 1.
+"""
+
+from smug.foreign.adapted import Adapted
+from smug.foreign.deepinv import deepinv_model, deepinv_physics
+from smug.foreign.fastmri import fastmri_network
+from smug.foreign.image import image_network, instance, magnitude_network, peak
+from smug.foreign.numpy import numpy_function
+from smug.foreign.slicewise import slicewise
+
+__all__ = [
+    "Adapted",
+    "deepinv_model",
+    "deepinv_physics",
+    "fastmri_network",
+    "image_network",
+    "instance",
+    "magnitude_network",
+    "numpy_function",
+    "peak",
+    "slicewise",
+]

@@ -1,0 +1,85 @@
+"""What all adapters of torch networks share: precision, device, and the shape of what comes back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from smug.models.noise import Seeds
+from smug.physics.sense import Sense
+
+Network = Callable[..., Tensor]
+"""A torch module, or any function of tensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A reconstructor ``f(y, A, generator=None)`` made of somebody else's network.
+
+    ``call(network, y, A)`` translates: it returns real channels ``(batch, 2, y, x)``, a complex image
+    ``(batch, y, x)``, or a real magnitude ``(batch, 1, y, x)`` or ``(batch, y, x)``. The network works in the
+    precision of its parameters, the result has that of y. A real result stays real, and is compared with magnitudes.
+    Raises ValueError for a network whose dropout or batch normalisation is in training mode, which would be random
+    and mix slices, and for a result of another shape.
+    """
+
+    network: Network
+    call: Callable[[Network, Tensor, Sense], Tensor]
+
+    def __post_init__(self) -> None:
+        """Check the network's mode."""
+        training = [type(m).__name__ for m in _modules(self.network) if m.training and isinstance(m, MODAL)]
+        if training:
+            raise ValueError(f"network: expected it in evaluation mode, got {training[0]} in training; call .eval()")
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; the generator is not used."""
+        dtype = precision(self.network, y)
+        image = as_image(self.call(self.network, y.to(dtype), Sense(A.mask, A.maps.to(dtype))))
+        expected = (y.shape[0], *y.shape[2:])
+        if image.shape != expected:
+            raise ValueError(f"network: expected an image for every slice, {expected}, got {tuple(image.shape)}")
+        return image.to(y.dtype if image.is_complex() else y.real.dtype)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the network to a device, in place as torch does, and return the reconstructor."""
+        if isinstance(self.network, nn.Module):
+            self.network.to(device)
+        return self
+
+
+MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
+"""Layers that do something else in training."""
+
+
+def as_image(result: Tensor) -> Tensor:
+    """Turn two real channels into a complex image and one into a real magnitude; an image is returned as it is.
+
+    Raises ValueError for anything else.
+    """
+    if result.ndim == 4 and not result.is_complex() and result.shape[1] in (1, 2):
+        return torch.complex(result[:, 0], result[:, 1]) if result.shape[1] == 2 else result[:, 0]
+    if result.ndim == 3:
+        return result
+    raise ValueError(
+        "network: expected it to return real (batch, 2, y, x), or real magnitudes (batch, 1, y, x) or (batch, y, x), "
+        f"got {result.dtype} {tuple(result.shape)}"
+    )
+
+
+def as_channels(z: Tensor) -> Tensor:
+    """Turn complex ``(batch, ...)`` into real and imaginary parts on a second axis, real ``(batch, 2, ...)``."""
+    return torch.view_as_real(z).movedim(-1, 1)
+
+
+def precision(network: Network, y: Tensor) -> torch.dtype:
+    """Return the complex dtype of the network's first parameter, or of y for a network without parameters."""
+    parameters = network.parameters() if isinstance(network, nn.Module) else iter(())
+    dtype = next((p.dtype for p in parameters if p.is_floating_point()), None)
+    return y.dtype if dtype is None else torch.complex128 if dtype == torch.float64 else torch.complex64
+
+
+def _modules(network: Network) -> list[nn.Module]:
+    return list(network.modules()) if isinstance(network, nn.Module) else []

@@ -1,0 +1,115 @@
+"""Curves: mean PSNR of methods over something that is varied, as numbers and as tables."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import Any
+
+from smug.evaluation.conditions import Condition
+from smug.evaluation.statistics import Interval, interval, paired
+from smug.paper.averaged import averaged
+from smug.paper.cells import Found
+from smug.paper.style import STYLES
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is varied: ``column`` in records, ``label`` below figures, and how its values are written.
+
+    ``trained`` is the value that the models were trained at.
+    """
+
+    column: str
+    label: str
+    written: Callable[[float], str]
+    trained: float | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Conditions by their place on an axis: one curve per method."""
+
+    conditions: Mapping[float, Condition]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Mean PSNR in dB of a method at ``x``, over slices, of each of which the training seeds' mean is taken.
+
+    ``difference`` is that to the reference method, paired by slice, None where there is none; ``sd`` the standard
+    deviation over slices, ``seeds`` the means of the single training seeds.
+    """
+
+    x: float
+    psnr: Interval
+    difference: Interval | None
+    sd: float
+    seeds: Sequence[float]
+
+
+Curves = Mapping[str, Sequence[Point]]
+"""Points by method."""
+
+
+def curves(found: Iterable[Found], sweep: Sweep, reference: str) -> Curves:
+    """Return the curves of a sweep, of every method that has cells in it, in the order in which they first occur."""
+    cells: dict[tuple[str, str], list[Found]] = {}
+    for each in found:
+        cells.setdefault((each.method, each.row.condition), []).append(each)
+    drawn: dict[str, list[Point]] = {}
+    for method in dict.fromkeys(method for method, _ in cells):
+        for x, condition in sorted(sweep.conditions.items()):
+            if here := cells.get((method, condition.name)):
+                drawn.setdefault(method, []).append(_point(x, here, cells.get((reference, condition.name), ())))
+    return drawn
+
+
+def records(found: Iterable[Found], sweeps: Iterable[Sweep], axis: Axis) -> list[dict[str, Any]]:
+    """Return scored cells as records, with their place on the axis."""
+    place = {condition.name: x for sweep in sweeps for x, condition in sweep.conditions.items()}
+    return [{axis.column: place[each.row.condition]} | each.flat() for each in found]
+
+
+def _point(x: float, found: Sequence[Found], reference: Sequence[Found]) -> Point:
+    rows = averaged(found)
+    values, subjects = [row.psnr for row in rows], [row.subject for row in rows]
+    by_seed = groupby(sorted(found, key=lambda each: each.seed), key=lambda each: each.seed)
+    return Point(
+        x,
+        interval(values, subjects),
+        paired(rows, averaged(reference)) if reference and reference[0].method != found[0].method else None,
+        stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan,
+        [fmean(each.row.psnr for each in members) for _, members in by_seed],
+    )
+
+
+def tables(drawn: Curves, axis: Axis, reference: str) -> str:
+    """Return the curves as two tables in markdown: means, and differences to the reference method."""
+    places = sorted({point.x for points in drawn.values() for point in points})
+    heads = (axis.written(x).replace("\n", ", ") for x in places)
+    head = f"| {axis.column} | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(places)
+
+    def table(write: Callable[[Point], str]) -> str:
+        lines = list(head)
+        for method, points in drawn.items():
+            cells = {point.x: write(point) for point in points}
+            if any(cells.values()):
+                lines.append(f"| {STYLES[method].label} | " + " | ".join(cells.get(x, "") for x in places) + " |")
+        return "\n".join(lines) + "\n"
+
+    return "\n".join(
+        [
+            "PSNR in dB, mean ± SD over slices:\n",
+            table(lambda point: f"{point.psnr.mean:.2f}" + (f" ± {point.sd:.2f}" if math.isfinite(point.sd) else "")),
+            f"Minus that of {STYLES[reference].label}, in dB, with 95 % intervals:\n",
+            table(lambda point: "" if point.difference is None else _signed(point.difference)),
+        ]
+    )
+
+
+def _signed(difference: Interval) -> str:
+    mean, low, high = (f"{round(value, 2) + 0.0:+.2f}" for value in (difference.mean, difference.low, difference.high))
+    return f"{mean} [{low}, {high}]" if math.isfinite(difference.low) else mean

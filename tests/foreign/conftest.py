@@ -1,0 +1,56 @@
+"""Slices of 24 x 20, as attacks have them, and what a hand-written reconstruction needs."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from smug.attacks import Threat, pgd
+from smug.models.noise import complex_normal
+from smug.physics.sense import Sense
+from smug.reconstructor import Reconstructor
+
+COILS, HEIGHT, WIDTH = 3, 12, 10
+THREAT = Threat(0.05, "l2", "kspace-l2")
+
+
+@pytest.fixture
+def measured(device) -> tuple[Tensor, Sense, Tensor]:
+    """k-space, operator and target of two slices of different size, in double precision."""
+    maps = complex_normal(torch.arange(2), (COILS, HEIGHT, WIDTH), torch.complex128)
+    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
+    mask = torch.tensor([[1, 0, 1, 0, 1, 1, 1, 0, 0, 1], [0, 1, 0, 1, 1, 1, 1, 0, 1, 0]]).bool()
+    A = Sense(mask, maps).to(device)
+    size = torch.tensor([1.0, 3.0], dtype=torch.float64, device=device)[:, None, None]
+    target = size * complex_normal(torch.arange(2) + 10, (HEIGHT, WIDTH), torch.complex128, device)
+    return A(target), A, target
+
+
+@pytest.fixture
+def promises(measured) -> Callable[[Reconstructor], None]:
+    """Check what every adapter of a differentiable network promises."""
+    y, A, target = measured
+
+    def check(f: Reconstructor) -> None:
+        both = f(y, A, generator=torch.tensor([1, 2]))
+        assert both.shape == target.shape
+        assert both.dtype in (torch.complex128, torch.float64)
+        for i in range(2):
+            torch.testing.assert_close(f(y[i : i + 1], A[i])[0], both[i])
+        assert f(y.to(torch.complex64), A).dtype in (torch.complex64, torch.float32)
+        free = y.clone().requires_grad_()
+        assert torch.autograd.gradcheck(lambda v: f(v, A), free, fast_mode=True)
+        result = pgd(f, y, A, target, THREAT, steps=3)
+        assert bool((result.objective > result.clean_objective).all())
+        assert bool((result.gradient_norm > 0).all())
+        unmeasured = y + 1e3 * ~A.sampled  # is not for the network
+        torch.testing.assert_close(f(unmeasured, A), both)
+
+    return check
+
+
+def convolution(inside: int, outside: int) -> nn.Module:
+    torch.manual_seed(0)
+    layers = nn.Conv2d(inside, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, outside, 3, padding=1)
+    return nn.Sequential(*layers).double()
