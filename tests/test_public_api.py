@@ -20,7 +20,7 @@ import smug
 import smug.cli
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-SUBMODULES = ["attacks", "losses", "metrics"]
+SUBMODULES = ["attacks", "bounds", "diagnosis", "foreign", "losses", "metrics", "shifts"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 

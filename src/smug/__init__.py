@@ -1,6 +1,6 @@
 """smug: MRI reconstruction by smoothed unrolling, and honest tests of its robustness. For research use only."""
 
-from smug import attacks, losses, metrics
+from smug import attacks, bounds, diagnosis, foreign, losses, metrics, shifts
 from smug.attacks import Threat
 from smug.evaluation.tuning import tuned
 from smug.models.adapters import as_complex
@@ -39,12 +39,16 @@ __all__ = [
     "ZeroFilled",
     "as_complex",
     "attacks",
+    "bounds",
+    "diagnosis",
+    "foreign",
     "load",
     "losses",
     "measurement_scale",
     "metrics",
     "noise_map",
     "normalised",
+    "shifts",
     "smooth",
     "solve",
     "tuned",

@@ -89,7 +89,7 @@ def test_standard_flags_a_masked_gradient_and_starts_from_what_it_is_given(slice
     assert list(result.objectives) == ["apgd", "apgd to clean", "transfer", "square"]
     assert result.attack == ("square",)
     assert result.flags == (("masked-gradient",),)
-    strong = fast(Smoothed(), *one, threat, generator=SEEDS[:1]).delta
+    strong = fast(lambda y, A: A.H(y), *one, threat).delta
     warm = standard(masked, *one, threat, warm=strong, generator=SEEDS[:1])
     assert warm.attack == ("apgd warm",)
     assert warm.flags == ((),)
@@ -109,6 +109,13 @@ def test_costs_are_those_of_a_counting_reconstructor(slices):
     f = Counting()
     fast(f, *slices, THREAT)
     assert f.calls == {(True, False): 25, (True, True): 2, (False, False): 14, (False, True): 10}
+
+
+def test_the_cost_of_standard_is_the_documented_one(monkeypatch):
+    steps, queries = 3, 7
+    monkeypatch.setattr(presets, "STEPS", steps)
+    monkeypatch.setattr(presets, "QUERIES", queries)
+    assert cost(standard) == Cost(16 * steps + queries + 88, 16 * steps + 40, steps + 4, steps)
 
 
 def test_cost_follows_the_rule():

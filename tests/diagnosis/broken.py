@@ -72,20 +72,13 @@ def unconverged(y: Tensor, A: Sense) -> Tensor:
     return solve(A, A.H(y), 0.01, max_iterations=3).value
 
 
-def flickering(y: Tensor, A: Sense, frequency: float = 1e6, height: float = 1e-2) -> Tensor:
-    """Let the brightness zigzag by 0.1 % with the image's mean: the gradient is correct, and sees the mean alone."""
-    x = cg_sense(y, A)
-    zigzag = (frequency * x.mean((-2, -1), keepdim=True).real).sin().asin()
-    return x * (1 + height * zigzag)
-
-
 @dataclass(frozen=True)
 class Shattered:
     """Add a small fast wave of random phase: correct gradients that point anywhere. Without samples it is gone."""
 
     num_samples: int = 1
 
-    def replace(self, num_samples: int) -> Self:
+    def replace(self, *, num_samples: int) -> Self:
         return replace(self, num_samples=num_samples)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:

@@ -47,7 +47,9 @@ def test_either_side_of_the_threshold(decide, quiet, raised):
 def test_attempts_without_gradients_beat_those_with():
     objectives = {"apgd": torch.tensor([1.0, 1.0]), "apgd to clean": torch.tensor([1.1, 1.1])}
     assert not decisions.masked_attempts(objectives)
-    assert not decisions.masked_attempts({**objectives, "square": torch.tensor([1.2, 1.0])})  # one slice, but not in all
+    assert not decisions.masked_attempts(
+        {**objectives, "square": torch.tensor([1.2, 1.0])}
+    )  # one slice, but not in all
     assert decisions.masked_attempts({**objectives, "transfer": torch.tensor([1.3, 1.1])})
     assert decisions.masked_attempts({**objectives, "SPSA": torch.tensor([1.3, 1.1])}, others=["SPSA"])
 

@@ -55,6 +55,8 @@ def fast(
     Where ``f`` has noise to switch off, two more steps with its own gradients check these: a slice where they win by
     0.1 dB has the flag ``"noise-free-gradient"``, and is attacked too weakly. A random ``f`` is scored on
     ``score_draws`` draws. The other arguments and the errors are those of :func:`smug.attacks.attack`.
+
+    Per slice it costs 25 reconstructions and 2 gradients, and 14 and 10 of the noise-free reconstructor.
     """
     seeds, quiet = entry_seeds(generator, y.shape[0]), noise_free(f)
     found = attack(quiet, y, A, target, threat, rule=FAST, generator=derive(seeds, 0))
@@ -81,7 +83,10 @@ def standard(
     """Attack by all of :func:`standard_attempts`; ``warm`` is a perturbation to start from too, say of a smaller eps.
 
     A slice where the black box or the transfer wins by 0.1 dB has the flag ``"masked-gradient"``. The other arguments
-    and the errors are those of :func:`smug.attacks.attack`; :func:`smug.attacks.cost` tells what it costs.
+    and the errors are those of :func:`smug.attacks.attack`.
+
+    Per slice it costs 2688 reconstructions and 1640 gradients, about half for an ``f`` that is not random, and 104 and
+    100 of the noise-free reconstructor; see :func:`smug.attacks.cost`.
     """
     draws, score_draws = (2, SCORE_DRAWS) if is_random(f, y, A) else (1, 1)
     attempts = standard_attempts(draws, warm)

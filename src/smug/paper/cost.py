@@ -23,12 +23,12 @@ SHARED = ("start", "warm")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run of a method cost: updates, denoiser calls (forwards) in millions, and seconds, meant over seeds."""
+    """What a run of a method cost: updates, denoiser calls (forwards, of one image), and seconds, mean over seeds."""
 
     method: str
     updates: int
     calls_per_slice: int
-    million_calls: float
+    calls: int
     seconds: float
 
 
@@ -69,9 +69,8 @@ def costs(workshop: Workshop, anatomy: str, acceleration: float, methods: Sequen
 def _cost(workshop: Workshop, runs: Sequence[Run]) -> Cost:
     config = runs[0].config(workshop.scale)
     calls, settings = calls_per_slice(config), config.optimizer
-    million = 1e-6 * calls * settings.updates * settings.batch
     seconds = fmean(_document(workshop, run)["timing"]["seconds"] for run in runs)
-    return Cost(runs[0].method, settings.updates, calls, million, seconds)
+    return Cost(runs[0].method, settings.updates, calls, calls * settings.updates * settings.batch, seconds)
 
 
 def _document(workshop: Workshop, run: Run) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from smug.evaluation.store import fingerprint
 from smug.paper.averaged import averaged
 from smug.paper.cells import Block
 from smug.paper.exhibit import Exhibit, Result
-from smug.paper.sigma_plot import ROBUSTNESS, Curves, sigma_figure
+from smug.paper.sigma_plot import CLEAN, PERTURBED, ROBUSTNESS, Curves, sigma_figure
 from smug.paper.strength import pgd
 from smug.paper.style import STYLES, captioned
 from smug.paper.sweeps import about
@@ -23,7 +23,7 @@ from smug.paper.workshop import Workshop
 from smug.reconstructor import Reconstructor
 from smug.shifts import sigma
 
-SIGMAS = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+SIGMAS = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
 """The smoothing noise under test, per part of the normalised image."""
 
 MADE_AT = 0.01
@@ -108,7 +108,7 @@ def _curves(rows: Sequence[Row], without: Mapping[float, Condition], under: Mapp
         here = cells[method, condition.name]
         return interval([100 * of(row) for row in here], [row.subject for row in here])
 
-    drawn = {"clean": (without, _rmse), "perturbed": (under, _rmse), ROBUSTNESS: (under, _robustness)}
+    drawn = {CLEAN: (without, _rmse), PERTURBED: (under, _rmse), ROBUSTNESS: (under, _robustness)}
     return {
         (method, name): {s: mean(method, condition, of) for s, condition in conditions.items()}
         for method in METHODS

@@ -47,7 +47,7 @@ def _visual(workshop: Workshop, anatomy: str, acceleration: float) -> Result:
         f"test split (of phantoms the first); models trained at {acceleration:g}x, seed {scale.seeds[0]}. PGD, "
         f"ε = {EPSILON:g} of the image's maximum, made for each method. In the panels: PSNR and SSIM of the slice's "
         "magnitude. All images from 0 to the target's maximum, all errors on one scale; the inset enlarges the square "
-        "where the methods differ most."
+        "where the four above differ most."
     )
     return Result(flat(each.found for each in seen), captioned(visual_figure(seen), said), notes=(said,))
 
@@ -56,7 +56,7 @@ def visual_figure(seen: Sequence[Seen]) -> "Figure":
     """Return a figure of one slice: the target, and four methods across with their error maps below; then four more."""
     pictures = {each.found.method: picture(Outcome(each.found.row, each.image, each.target)) for each in seen}
     rows = [[method for method in methods if method in pictures] for methods in (PAPERS, OURS)]
-    limit, place = error_limit(pictures.values()), most_different([list(pictures.values())])
+    limit, place = error_limit(pictures.values()), most_different([[pictures[method] for method in rows[0]]])
     target = next(iter(pictures.values())).target
     figure, grid = _layout(target.shape)
     draw_image(grid[0][0], target, place)

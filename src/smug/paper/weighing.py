@@ -44,7 +44,7 @@ class Weighed:
 
     @property
     def rank_correlation(self) -> float:
-        """Spearman's, of weights with errors: -1 where smaller errors always have larger weights; NaN for equal ones."""
+        """Spearman's, of weights with errors: -1 where less error always has more weight; NaN for equal ones."""
         from scipy.stats import rankdata
 
         a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (self.weights, self.errors))

@@ -26,8 +26,8 @@ def weights_figure(shown: Sequence[Weighed], gains: Gains) -> "Figure":
     height = legend + 0.55 + 3.0
     figure = Figure(figsize=(8.0, height))
     FigureCanvasAgg(figure)
-    margins = {"left": 0.08, "right": 0.985, "bottom": (legend + 0.5) / height, "top": 1 - 0.3 / height}
-    left, right = figure.subplots(1, 2, gridspec_kw=margins | {"wspace": 0.24, "width_ratios": (1.6, 1)})
+    margins = {"left": 0.1, "right": 0.985, "bottom": (legend + 0.5) / height, "top": 1 - 0.3 / height}
+    left, right = figure.subplots(1, 2, gridspec_kw=margins | {"wspace": 0.32, "width_ratios": (1.6, 1)})
     for w, (colour, marker) in zip(shown, LOOKS, strict=False):
         deviation = 100 * (w.errors / w.errors.mean() - 1)
         left.plot(
@@ -60,8 +60,8 @@ def weights_figure(shown: Sequence[Weighed], gains: Gains) -> "Figure":
 
 def _told(w: Weighed) -> str:
     return (
-        f"{w.slice}: mean RMSE {100 * w.errors.mean():.2f} %, largest / smallest weight {w.ratio:.4g}, "
-        f"{w.effective_samples:.4g} effective samples, ρ = {fixed(w.rank_correlation, 2, '+')}"
+        f"{w.slice}: mean RMSE {100 * w.errors.mean():.2f} %, largest / smallest weight {w.ratio:.4f}, "
+        f"{w.effective_samples:.3f} effective samples, ρ = {fixed(w.rank_correlation, 2, '+')}"
     )
 
 
