@@ -7,6 +7,7 @@ from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.didn import DIDN
 from smug.models.noise_map import noise_map
+from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing, smooth
@@ -28,6 +29,7 @@ __all__ = [
     "CGSense",
     "KSpaceRSE2E",
     "MoDL",
+    "Nonexpansive",
     "Sense",
     "Smoothing",
     "Solution",

@@ -68,8 +68,9 @@ def test_what_works_raises_none(method, scan, device):
     assert all(math.isfinite(number) for number in diagnosis.evidence.values())
 
 
-def test_double_precision_raises_none(scan):
-    assert names(CGSense(), scan) == []
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_double_precision_raises_none(norm, scan):
+    assert names(CGSense(), scan, Threat(0.02, norm, "kspace-l2")) == []
 
 
 def guarded(scan):

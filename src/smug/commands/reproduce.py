@@ -1,6 +1,7 @@
 """smug reproduce."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,26 +41,31 @@ class Reproduce(Common):
     out: Path = Path("reproduced")
     """Folder of the exhibits, and below it of the runs and rows."""
     data: Path | None = None
-    """For paper: a folder with the prepared sets brain and knee."""
+    """For paper: a folder with brain and knee, or one of them: files of fastMRI as downloaded, or what prepare makes."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
     def run(self) -> None:
         """Make the exhibits."""
+        import torch
+
         from smug.paper.exhibits import EXHIBITS
         from smug.paper.scale import SCALES, at
         from smug.paper.workshop import Workshop
 
         device, screen = self.start(), console()
-        scale = SCALES[self.config] if self.data is None else at(SCALES[self.config], self.data)
+        told = partial(screen.print, markup=False, soft_wrap=True)
+        scale = SCALES[self.config]
+        if self.data is not None:
+            scale = at(scale, self.data, self.out / "data", workers=torch.get_num_threads(), told=told)
+        elif self.config == "paper":
+            raise ValueError("--data: --config paper needs a folder with brain and knee, with files of fastMRI in them")
         names = list(EXHIBITS) if "all" in self.exhibit else list(dict.fromkeys(self.exhibit))
-        workshop = Workshop(
-            scale, self.out, self.data_root, device, seed=self.seed, command=self.command, told=screen.print
-        )
+        workshop = Workshop(scale, self.out, self.data_root, device, seed=self.seed, command=self.command, told=told)
         for name in names:
             exhibit = EXHIBITS[name]
             screen.print(f"{exhibit.title}, {scale.name}" + (f" ({scale.stamp})" if scale.stamp else ""))
             result = exhibit.write(workshop, self.out)
             if result.text:
-                screen.print(result.text, markup=False, soft_wrap=True)
+                told(result.text)
             screen.print(f"{name} is in {self.out}.")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from smug.attacks import Problem, Rule, attack, relative_l2
@@ -22,22 +23,21 @@ def psnr(problem: Problem, delta: Tensor) -> float:
     return float(10 * (peak.square() / problem.value(delta, SCORE)).log10().mean())
 
 
-def attacked(problem: Problem, rule: Rule[Any], *, surrogate: Reconstructor | None = None, scale: float = 1) -> float:
-    """Return the PSNR under the attack by a rule: on another reconstructor, or within a multiple of the radius."""
-    return psnr(problem, perturbation(problem, rule, surrogate=surrogate, scale=scale))
-
-
 def perturbation(
     problem: Problem, rule: Rule[Any], *, surrogate: Reconstructor | None = None, scale: float = 1
 ) -> Tensor:
-    """Return the perturbation of :func:`attacked`."""
+    """Return what a rule finds: on a surrogate for the reconstructor, or within a multiple of the threat's size."""
     f, threat = surrogate or problem.f, replace(problem.threat, value=scale * problem.threat.value)
     return attack(f, problem.y, problem.A, problem.target, threat, rule=rule, generator=problem.seeds).delta
 
 
 def noisy(problem: Problem, scan: Scan, delta: Tensor) -> float:
-    """Return the PSNR under Gaussian noise in the range of A with the l2 norm of ``delta``."""
-    sizes = relative_l2(delta, problem.y, problem.A).tolist()
+    """Return the PSNR under Gaussian noise in the range of A with the l2 norm of ``delta``.
+
+    An attack that leaves its budget unused is compared with as much noise as a random draw of the threat has.
+    """
+    uniform = problem.threat.uniform(problem.seeds, problem.support, problem.radius)
+    sizes = torch.maximum(*(relative_l2(d, problem.y, problem.A) for d in (delta, uniform))).tolist()
     total = 0.0
     for draw in range(NOISES):
         seeds = derive(problem.seeds, draw)

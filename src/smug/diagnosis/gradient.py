@@ -1,6 +1,7 @@
 """What is measured of a reconstructor's output and gradient, at the clean measurements, noise frozen.
 
-Every function takes the :class:`smug.attacks.Problem` and returns a number per slice, real ``(batch,)``.
+Every function takes the :class:`smug.attacks.Problem`; what it returns is per slice, real ``(batch,)``, but for the
+solver.
 """
 
 from collections.abc import Iterator
@@ -69,15 +70,15 @@ def _error_along(problem: Problem, v: Tensor) -> Tensor:
     v = v * per_slice(length, v).to(v.real.dtype)
     x = _reconstruct(problem, problem.y)
     resolved = RESOLUTION * torch.finfo(x.dtype).eps * L2().size(x)
-    best = torch.full_like(resolved, torch.inf)
+    best = torch.full_like(resolved, torch.nan)
     for h in SIZES:
         change = (_reconstruct(problem, problem.y + h * v) - _reconstruct(problem, problem.y - h * v)) / 2
         u = change / h
-        error = (_dot(_gradient(problem, u), v) / _dot(u, u) - 1).abs()
+        error = (_dot(_gradient(problem, u), v) / _dot(u, u) - 1).abs().nan_to_num(nan=torch.inf)
         best = torch.fmin(best, torch.where(L2().size(change) > resolved, error, torch.nan))
         if bool((best < GRADIENT_ERROR / 3).all()):
             break
-    return torch.where(best.isinf(), 0, best)  # the image does not change along v
+    return torch.where(best.isnan(), 0, best)  # NaN: the image does not change along v
 
 
 def _gradient(problem: Problem, u: Tensor) -> Tensor:

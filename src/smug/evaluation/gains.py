@@ -13,6 +13,7 @@ from smug.attacks.threat import sampled_entries
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
 from smug.bounds.kinds import Bound
+from smug.bounds.lipschitz import measured_residual
 from smug.data.scan import Scan
 from smug.models.noise import derive
 from smug.models.normalised import Normalised
@@ -77,11 +78,17 @@ def bounds_at(f: Reconstructor, scan: Scan, eps: float) -> tuple[Bound, ...]:
     """Return the deterministic bounds of ``||F(y + d) - F(y)|| / eps`` for all ``||d|| <= eps`` that are known."""
     radius, (height, width) = eps / scale_of(f, scan), scan.truth.shape[-2:]
     try:
-        found = deterministic_bounds(f, scan.A, radius=radius, shape=(height, width))
+        found = deterministic_bounds(f, scan.A, radius=radius, shape=(height, width), residual=_residual(f, scan))
     except ValueError:  # a reconstructor that nothing is known about
         return ()
     statement = f"||F(y + d) - F(y)|| / {eps:.4g} for every ||d|| <= {eps:.4g}"
     return tuple(replace(bound, value=bound.value / radius, statement=statement) for bound in found)
+
+
+def _residual(f: Reconstructor, scan: Scan) -> float | None:
+    """Return the largest Lip(D - I) seen at the zero-filled image, for estimates; None where there is no denoiser."""
+    denoiser = getattr(getattr(f, "reconstructor", f), "denoiser", None)
+    return denoiser and measured_residual(denoiser, scan.A.H(scan.y) / scale_of(f, scan)).value
 
 
 def scale_held(f: Reconstructor, scan: Scan) -> Reconstructor:

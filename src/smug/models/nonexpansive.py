@@ -1,7 +1,8 @@
 """A denoiser that never enlarges a difference, by construction: what its unrolled reconstructions are certified with.
 
 Each layer is a gradient step ``x - step grad g(x)``, ``grad g(x) = W^H shrunk(W x)``, of a convex regulariser
-``g(x) = sum psi(|W x|)`` of complex filters W. With ``||W|| <= 1`` and ``shrunk`` firmly nonexpansive, and ``e = x' - x``::
+``g(x) = sum psi(|W x|)`` of complex filters W. With ``||W|| <= 1``, ``shrunk`` firmly nonexpansive and
+``e = x' - x``::
 
     Re <grad g(x') - grad g(x), e> = Re <shrunk(W x') - shrunk(W x), W e>
         >= ||shrunk(W x') - shrunk(W x)||^2 >= ||grad g(x') - grad g(x)||^2,

@@ -73,8 +73,10 @@ class Exhibit:
                 "seed": workshop.seed,
                 "training_seeds": scale.seeds,
                 "configuration": to_dict(scale.config),
-                "data": {part.name: {"source": part.source, "note": part.note} for part in (scale.brain, scale.knee)},
-                "kspace": "simulated",
+                "data": {
+                    part.name: {"source": part.source, "note": part.note, "kspace": part.kspace}
+                    for part in (scale.brain, scale.knee)
+                },
                 "notes": list(result.notes),
                 "records": list(result.records),
             }

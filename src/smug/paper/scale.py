@@ -1,11 +1,13 @@
 """At which scale the paper is reproduced: on phantoms in minutes, on two cores in a night, or as it was done."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from smug.data.prepared.set import PreparedSet, is_prepared
 from smug.data.simulate import Acquisition
+from smug.paper.fastmri import prepared, shortage
 from smug.training.config import ComputeConfig, Config, DataConfig, NetworkConfig, OptimizerConfig
 from smug.training.presets import PRESETS
 
@@ -20,6 +22,11 @@ class Anatomy:
     name: str
     source: str
     note: str = ""
+
+    @property
+    def kspace(self) -> str:
+        """Where its k-space comes from: "measured" or "simulated"."""
+        return PreparedSet.open(self.source).kspace if is_prepared(self.source) else "simulated"
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ _TINY = replace(
     optimizer=OptimizerConfig(updates=20, learning_rate=3e-4, validate_every=20),
 )
 
+_PAPER = replace(PRESETS["paper"], data=replace(PRESETS["paper"].data, count=3000, validation=32))
+
 SCALES: Mapping[str, Scale] = {
     "tiny": Scale(
         "tiny",
@@ -92,9 +101,9 @@ SCALES: Mapping[str, Scale] = {
     ),
     "paper": Scale(
         "paper",
-        PRESETS["paper"],
+        _PAPER,
         start=OptimizerConfig(updates=1500, batch=4, learning_rate=1e-3, validate_every=1500),
-        warm=replace(PRESETS["paper"].optimizer),
+        warm=_PAPER.optimizer,
         brain=Anatomy("brain", "brain"),
         knee=Anatomy("knee", "knee"),
         slices=64,
@@ -105,18 +114,30 @@ SCALES: Mapping[str, Scale] = {
 """``tiny`` is for continuous integration, ``small`` for two cores and a night, ``paper`` for GPUs and fastMRI."""
 
 
-def at(scale: Scale, folder: Path) -> Scale:
-    """Return a scale whose anatomies are the sets ``brain`` and ``knee`` in a folder; where one is missing, the other.
+def at(
+    scale: Scale, folder: Path, out: Path, *, workers: int = 0, told: Callable[[str], None] = lambda text: None
+) -> Scale:
+    """Return a scale whose anatomies are ``brain`` and ``knee`` in a folder; where one is missing, the other.
 
-    Raises FileNotFoundError where both are.
+    Each is a prepared set, or holds files of fastMRI: of these as many slices as the scale wants are prepared in the
+    folder ``out``, see :func:`smug.paper.fastmri.prepared`. ``told`` hears what stands in, and what there is too little
+    of. Raises FileNotFoundError where both are missing, and as that function does.
     """
-    there = [name for name in ("brain", "knee") if (folder / name).exists()]
+    names = ("brain", "knee")
+    there = [name for name in names if (folder / name).is_dir()]
     if not there:
-        raise FileNotFoundError(f"{folder}: expected the sets brain and knee in it, or one of them")
-    placed = {
-        name: Anatomy(name, str(folder / name))
-        if name in there
-        else Anatomy(name, str(folder / there[0]), f"{there[0]} stands in for {name}")
-        for name in ("brain", "knee")
-    }
+        raise FileNotFoundError(
+            f"{folder}: expected the folders brain and knee in it, or one of them, "
+            "with files of fastMRI or a set that smug prepare has made"
+        )
+    counts = (scale.config.data.count, scale.config.data.validation, scale.slices)
+    placed = {}
+    for name in names:
+        used = name if name in there else there[0]
+        source = prepared(folder / used, out / used, *counts, workers=workers, told=told)
+        stand_in = "" if used == name else f"{used} stands in for {name}, which is not there"
+        note = "; ".join(filter(None, (stand_in, shortage(source))))
+        placed[name] = Anatomy(name, str(source), note)
+        if note:
+            told(f"{name}: {note}")
     return replace(scale, brain=placed["brain"], knee=placed["knee"])

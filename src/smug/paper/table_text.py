@@ -1,7 +1,7 @@
 """Tables I and II as text: our numbers, the paper's in the line below, and what we add."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from smug.evaluation.statistics import SeedSpread
 from smug.evaluation.summary import Summary, grid
@@ -25,7 +25,7 @@ def quality(
     theirs: Callable[[Printed], Number],
     digits: int,
 ) -> str:
-    """Return means and standard deviations, relative to the reference method but for its own, as the paper prints them."""
+    """Return means and standard deviations; as in the paper, means of all methods but the reference are relative to its."""
     methods, conditions, cells = grid(summaries)
     lines = []
     for method in methods:

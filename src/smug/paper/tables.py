@@ -92,7 +92,7 @@ def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[
         *(["**Training seeds**: SD of mean PSNR in dB over them.", table_text.seeds(spreads)] if spreads else []),
         "**Over-smoothing**: HFEN, the error of edges relative to the target's.",
         table_text.over_smoothing(summaries),
-        "**The physics alone**: PSNR in dB of the same loop with the identity for a denoiser, on the same measurements.",
+        "**The physics alone**: PSNR in dB of the same loop with the identity for a denoiser, on the same data.",
         table_text.physics(summaries),
         "**Cost of training**: forward calls of the denoiser, counted (a backward pass follows each); seconds on the "
         "machine that trained, mean over training seeds.",

@@ -16,45 +16,42 @@ Gains = Mapping[str, Mapping[str, float]]
 LOOKS = (("#000000", "o"), ("#E69F00", "s"), ("#0072B2", "^"), ("#D55E00", "D"), ("#009E73", "v"))
 """Colour and marker of a scan; these are scans, not methods."""
 
+SIDESTEP = 0.08
+"""Between scans at one place."""
+
 
 def weights_figure(shown: Sequence[Weighed], gains: Gains) -> "Figure":
     """Return weights over errors on the left, a marker per scan, and gains on the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    legend = 0.1 + 0.18 * len(shown)
-    height = legend + 0.55 + 3.0
+    legend, below, above = 0.17 * len(shown), 0.6, 0.3  # inches
+    height = legend + below + 3.0 + above
     figure = Figure(figsize=(8.0, height))
     FigureCanvasAgg(figure)
-    margins = {"left": 0.1, "right": 0.985, "bottom": (legend + 0.5) / height, "top": 1 - 0.3 / height}
-    left, right = figure.subplots(1, 2, gridspec_kw=margins | {"wspace": 0.32, "width_ratios": (1.6, 1)})
-    for w, (colour, marker) in zip(shown, LOOKS, strict=False):
-        deviation = 100 * (w.errors / w.errors.mean() - 1)
-        left.plot(
-            deviation,
-            w.weights * len(w.weights),
-            marker,
-            color=colour,
-            markersize=5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            label=_told(w),
+    place = {"left": 0.1, "right": 0.985, "bottom": (legend + below) / height, "top": 1 - above / height}
+    left, right = figure.subplots(1, 2, gridspec_kw=place | {"wspace": 0.32, "width_ratios": (1.6, 1)})
+    for axes, level in ((left, 1), (right, 0)):
+        axes.axhline(level, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
+    for number, (w, (colour, marker)) in enumerate(zip(shown, LOOKS, strict=False)):
+        dots = {"color": colour, "marker": marker, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5}
+        above_mean = 100 * (w.errors / w.errors.mean() - 1)
+        left.plot(above_mean, w.weights * len(w.weights), linestyle="", label=_told(w), **dots)
+        aside = SIDESTEP * (number - (len(shown) - 1) / 2)
+        right.plot(
+            [x + aside for x in range(len(gains))], [gain[w.slice] for gain in gains.values()], linestyle="", **dots
         )
-        for place, slices in enumerate(gains.values()):
-            right.plot(
-                place, slices[w.slice], marker, color=colour, markersize=5, markeredgecolor="white", markeredgewidth=0.5
-            )
-    left.axhline(1, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
-    for place, slices in enumerate(gains.values()):
-        right.hlines(sum(slices.values()) / len(slices), place - 0.2, place + 0.2, color="0.3", linewidth=1.2, zorder=0)
-    right.axhline(0, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
-    right.set_xlim(-0.6, len(gains) - 0.4)
-    right.set_xticks(range(len(gains)), list(gains))
+    means = [sum(gain.values()) / len(gain) for gain in gains.values()]
+    right.hlines(
+        means, [x - 0.3 for x in range(len(gains))], [x + 0.3 for x in range(len(gains))], color="0.3", linewidth=1.2
+    )
+    right.set(xlim=(-0.6, len(gains) - 0.4), xticks=range(len(gains)), xticklabels=list(gains))
     _frame(left, "weights of the last unrolling step", "weight / mean weight")
     left.set_xlabel("RMSE of the denoised sample, above the scan's mean (%)", fontsize=9)
     _frame(right, "learned weights minus equal ones", "difference of PSNR (dB)")
-    right.set_xlabel("measurements; the bar is the mean", fontsize=9)
-    figure.legend(*left.get_legend_handles_labels(), loc="lower center", frameon=False, fontsize=7.5, labelspacing=0.25)
+    right.set_xlabel("measurements; bars are means", fontsize=9)
+    lines = left.get_legend_handles_labels()
+    figure.legend(*lines, loc="lower center", frameon=False, fontsize=7.5, labelspacing=0.25, borderaxespad=0)
     return figure
 
 

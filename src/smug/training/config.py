@@ -25,20 +25,23 @@ MAX_DEPTH = 16
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The denoiser: "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, or "file": your own.
+    """The denoiser.
+
+    "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, "nonexpansive" with ``depth`` layers, with which
+    reconstructions are certified, or "file": your own.
 
     ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
     """
 
-    kind: Literal["unet", "didn", "file"] = "unet"
+    kind: Literal["unet", "didn", "nonexpansive", "file"] = "unet"
     channels: int = 32
     depth: int = 3
     file: str = ""
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.kind not in ("unet", "didn", "file"):
-            raise ValueError(f'network.kind: expected "unet", "didn" or "file", got {self.kind!r}')
+        if self.kind not in (kinds := ("unet", "didn", "nonexpansive", "file")):
+            raise ValueError(f"network.kind: expected one of {', '.join(kinds)}, got {self.kind!r}")
         if (self.kind == "file") != bool(self.file):
             raise ValueError(
                 f'network: expected a file with kind "file" and only then, got {self.kind!r}, {self.file!r}'

@@ -14,6 +14,7 @@ from smug.data.scan import Scan
 from smug.evaluation.conditions import Perturb, Perturbed, noisy
 from smug.models.didn import DIDN
 from smug.models.noise import derive
+from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, Unrolled, WeightedSMUG
 from smug.models.smoothing import ImageMap
@@ -48,12 +49,13 @@ class TrainingMethod:
 
 
 def build_denoiser(network: NetworkConfig) -> nn.Module:
-    """Return a new network of this library, the identity at first; raises ValueError for kind "file"."""
+    """Return a new network of this library, at first (nearly) the identity; raises ValueError for kind "file"."""
     if network.kind == "file":
         raise ValueError(
             f"a network of your own: train it with --denoiser {network.file}, use it as RUN@{network.file}"
         )
-    return {"unet": UNet, "didn": DIDN}[network.kind](network.channels, network.depth)
+    kinds: dict[str, Callable[[int, int], nn.Module]] = {"unet": UNet, "didn": DIDN, "nonexpansive": Nonexpansive}
+    return kinds[network.kind](network.channels, network.depth)
 
 
 def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstructor:

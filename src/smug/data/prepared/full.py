@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -33,6 +33,13 @@ class FullVolume:
     noise_sigma: float | None
     units: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def central(self, count: int | None) -> Self:
+        """Return the volume with at most ``count`` slices, those about its middle; all of them for None."""
+        if count is None or count >= len(self.names):
+            return self
+        first = (len(self.names) - count) // 2
+        return replace(self, names=self.names[first : first + count], scan=lambda i: self.scan(first + i))
 
 
 def measured_volume(volume: Volume, maps: MapsEstimator, lines: int) -> FullVolume:

@@ -26,8 +26,8 @@ class Preparation:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """A source file to prepare."""
+class Job:
+    """A source ``file``, at ``path``, to prepare as volumes of this ``name`` in the folder ``out``."""
 
     path: Path
     file: str
@@ -69,13 +69,13 @@ def prepare(
         skipped = _still_skipped(before, source, files, settings)
         names, jobs = unique_names(files), []
         for file in files:
-            job = _Job(source / file, file, names[file], settings, out / VOLUMES)
-            if file not in skipped and not _is_current(stored.get(file, []), job):
+            job = Job(source / file, file, names[file], settings, out / VOLUMES)
+            if file not in skipped and not is_current(stored.get(file, []), job):
                 jobs.append(job)
             elif advance is not None:
                 advance(1)
         made: dict[str, frozenset[str]] = {}
-        for job, result in worked(_prepared, jobs, workers):
+        for job, result in worked(make, jobs, workers):
             if isinstance(result, frozenset):
                 made[job.file] = result
             else:
@@ -91,7 +91,7 @@ def prepare(
     return Preparation(manifest, sum(map(len, made.values())))
 
 
-def _prepared(job: _Job) -> frozenset[str] | Skipped:
+def make(job: Job) -> frozenset[str] | Skipped:
     """Prepare a source file; return the names of the written files, or why there are none."""
     origin = None
     try:
@@ -110,7 +110,7 @@ def _prepared(job: _Job) -> frozenset[str] | Skipped:
     return frozenset(f"{name}.h5" for name, _, _ in volumes)
 
 
-def _failed(job: _Job, error: Exception, origin: Origin | None) -> Skipped:
+def _failed(job: Job, error: Exception, origin: Origin | None) -> Skipped:
     """Tell why a file is skipped; what may be different next time is tried again."""
     kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).replace(f"{job.path.parent}/", "").removeprefix(f"{job.path.name}: ").split())
@@ -130,7 +130,7 @@ def _kept(out: Path, made: Mapping[str, frozenset[str]], skipped: Mapping[str, S
     return kept
 
 
-def _is_current(stored: Sequence[Stored], job: _Job) -> bool:
+def is_current(stored: Sequence[Stored], job: Job) -> bool:
     """Tell whether all volumes of a source are there, with its present contents, name and these settings.
 
     A source that cannot be read is as good as gone: its volumes stay.

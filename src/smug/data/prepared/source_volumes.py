@@ -29,14 +29,16 @@ CALIBRATION_LINES = 24
 class Settings:
     """What prepared volumes depend on, besides their sources.
 
-    Coil maps of measured k-space are those of an entry of :data:`ESTIMATORS`. With ``simulate``, sources are images,
-    resampled to ``size`` where it is given; of the acquisition, coils, profile width, phase and noise matter. Raises
-    ValueError for unknown maps and a size below 8.
+    Coil maps of measured k-space are those of an entry of :data:`ESTIMATORS`; ``central`` is how many slices about the
+    middle of each volume are kept, where not all are. With ``simulate``, sources are images, resampled to ``size``
+    where it is given; of the acquisition, coils, profile width, phase and noise matter. Raises ValueError for unknown
+    maps and a size below 8.
     """
 
     maps: str = "espirit"
     simulate: Acquisition | None = None
     size: int | None = None
+    central: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -49,7 +51,8 @@ class Settings:
     def described(self) -> dict[str, Any]:
         """What has an influence, as plain values."""
         if self.simulate is None:
-            return {"kspace": "measured", "maps": self.maps, "calibration_lines": CALIBRATION_LINES}
+            some = {} if self.central is None else {"central": self.central}
+            return {"kspace": "measured", "maps": self.maps, "calibration_lines": CALIBRATION_LINES, **some}
         matter = {name: getattr(self.simulate, name) for name in ("coils", "profile_width", "noise", "phase")}
         return {"kspace": "simulated", "size": self.size, **matter}
 
@@ -65,7 +68,7 @@ def full_volumes(path: Path, file: str, name: str, settings: Settings) -> list[t
             raise ValueError(f"{path}: holds images: smug prepare --simulate makes k-space of them")
         volume = replace(read_volume(path), name=name)
         full = measured_volume(volume, ESTIMATORS[settings.maps], CALIBRATION_LINES)
-        return [(name, _patient(path) or subject_of(file), full)]
+        return [(name, patient(path) or subject_of(file), full.central(settings.central))]
     images, found = read_images(path), []
     prefix = "".join(f"{folder}-" for folder in own_folders(file))
     for i, image in enumerate(images):
@@ -77,8 +80,8 @@ def full_volumes(path: Path, file: str, name: str, settings: Settings) -> list[t
     return found
 
 
-def _patient(path: Path) -> str | None:
-    """A short hash of the patient's id, where an HDF5 file of fastMRI has one: the id itself is not kept."""
+def patient(path: Path) -> str | None:
+    """Return a short hash of the patient's id, where an HDF5 file of fastMRI has one: the id itself is not kept."""
     if path.suffix.lower() == ".cfl":
         return None
     with opened(path) as file:
