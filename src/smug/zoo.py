@@ -7,11 +7,13 @@ from pathlib import Path
 
 from torch import nn
 
+from smug.model_card import ModelCard
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.total_variation import TotalVariation
 from smug.python_file import is_function, load_function, load_network
 from smug.reconstructor import Reconstructor
-from smug.training.runs import Model, load_weights
+from smug.training.reading import from_dict
+from smug.training.runs import load_weights
 
 SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug")
 """Names of the weights inside the package."""
@@ -25,10 +27,12 @@ CLASSICAL: Mapping[str, Callable[[], Reconstructor]] = {**REGULARISED, "zero-fil
 
 @dataclass(frozen=True)
 class Entry:
-    """A model that has a name: what it is and, for weights, what they were trained on."""
+    """A model that has a name: what it is and, for weights, what they were trained on and their file's hash."""
 
     name: str
     about: str
+    trained_on: str = ""
+    sha256: str = ""
 
 
 def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
@@ -38,8 +42,8 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
     or ``zero-filled``, a run folder or a ``.safetensors`` file, ``FILE.py:function`` for a function of yours with
     that signature, or ``RUN@FILE.py:function`` for a run whose network that function returns; the file is executed.
     Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range; ``denoiser`` is
-    the network to fill with them, where it is not one of this library. Raises ValueError for an unknown name or unfit
-    weights, FileNotFoundError for a path that does not exist.
+    the network to fill with them, where it is not one of this library. Raises ValueError for an unknown name, unfit
+    weights, and shipped ones that are not those of their card; FileNotFoundError for a path that does not exist.
     """
     name = str(name_or_path)
     if name in CLASSICAL:
@@ -47,6 +51,7 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
     if ":" in name and name.partition(":")[0] in REGULARISED:
         return _regularised(name)
     if name in SHIPPED:
+        card(name).check(shipped(name))
         return load_weights(shipped(name), denoiser)
     if "@" in name and is_function(name):
         path, _, function = name.partition("@")
@@ -64,11 +69,17 @@ def shipped(name: str) -> Path:
     return Path(str(resources.files("smug") / "weights" / f"{name}.safetensors"))
 
 
+def card(name: str) -> ModelCard:
+    """Return the card of a shipped model; raises ValueError for another name."""
+    if name not in SHIPPED:
+        raise ValueError(f"model: expected one of {', '.join(SHIPPED)}, which have cards, got {name!r}")
+    return ModelCard.read(shipped(name).with_suffix(".json"))
+
+
 def models() -> list[Entry]:
     """Return every model that has a name."""
-    entries = [Entry(name, _about(load_weights(shipped(name)))) for name in SHIPPED]
     return [
-        *entries,
+        *(_entry(card(name)) for name in SHIPPED),
         Entry("cg-sense", "CG-SENSE with Tikhonov regularisation; evaluate tunes lam on validation slices"),
         Entry("cg-sense:LAM", "CG-SENSE with the lam that you give"),
         Entry("tv", "total variation, for compressed sensing; evaluate tunes lam on validation slices"),
@@ -77,13 +88,15 @@ def models() -> list[Entry]:
     ]
 
 
-def _about(model: Model) -> str:
-    config, acquisition = model.config, model.config.data.acquisition
-    return (
-        f"trained on {'+'.join(dict.fromkeys(config.data.sources))}, {config.data.size}x{config.data.size}, "
-        f"{acquisition.coils} coils, {acquisition.acceleration:g}x {acquisition.mask} lines, "
+def _entry(card: ModelCard) -> Entry:
+    config = from_dict(card.configuration)
+    acquisition, size = config.data.acquisition, config.data.size
+    about = (
+        f"{size}x{size}, {acquisition.coils} coils, {acquisition.acceleration:g}x {acquisition.mask} lines, "
         f"noise {acquisition.noise:g}, {config.steps} unrolling steps"
     )
+    trained_on = ", ".join(f"{data.source} ({data.licence})" for data in card.training_data)
+    return Entry(card.name, about, trained_on, card.sha256)
 
 
 def _regularised(name: str) -> Reconstructor:

@@ -69,10 +69,10 @@ def test_attacks_hurt_more_than_noise_of_the_same_size(test_set):
 def test_comparison_writes_its_results(test_set, tmp_path):
     result = compare({"cg": CGSense(), "zero": ZeroFilled()}, PROTOCOLS["demo"], test_set)
     result.write(tmp_path / "out", title="Both")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "figure.png", "table.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "figure.png", "table.md", "cards"}
     assert "cg" in (tmp_path / "out" / "table.md").read_text()
     assert result.document["data"]["sha256"] == test_set.description["sha256"]
-    assert result.table("x").row_count >= 2
+    assert result.tables("x")[0].row_count >= 2
 
 
 def test_conditions_of_the_same_name_are_refused(test_set):

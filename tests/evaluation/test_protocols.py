@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -103,3 +105,14 @@ def test_a_diagnosis_marks_the_attacked_rows_of_its_model():
     assert flags == {("rounded", "fast l2 0.05"): ("zero-gradient",)}
     assert result.document["diagnoses"]["cg"]["flags"] == []
     assert result.document["diagnoses"]["rounded"]["flags"] == ["zero-gradient"]
+
+
+def test_recipes_are_the_same_in_every_process():
+    code = "from smug.evaluation.protocols import PROTOCOLS as P; print([c.recipe for p in P.values() for c in p.conditions])"
+    one, other = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert one == other
+    assert " at 0x" not in one
+    assert "gaussian" in one

@@ -41,6 +41,7 @@ class Demo(Common):
                 models, protocol, test, seed=self.seed, device=device, command=self.command, advance=advance
             )
         result.write(self.out, title=TITLE)
-        console().print(result.table(TITLE))
+        for table in result.tables(TITLE):
+            console().print(table)
         console().print(f"Open {self.out / 'report.html'} in a browser; the figure is {self.out / 'figure.png'}.")
         self.write_json(result.document)

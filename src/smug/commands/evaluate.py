@@ -102,8 +102,9 @@ class Evaluate(Common):
             return
         kspace, sha256 = test.description["kspace"], test.description["sha256"]
         title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
-        screen.print(result.table(title))
+        for table in result.tables(title):
+            screen.print(table)
         self.write_json(result.document)
         if self.out is not None:
             result.write(self.out, title=title)
-            screen.print(f"Report, figure and table are in {self.out}.")
+            screen.print(f"Report, figure, table and cards are in {self.out}.")

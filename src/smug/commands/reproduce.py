@@ -41,7 +41,7 @@ class Reproduce(Common):
     out: Path = Path("reproduced")
     """Folder of the exhibits, and below it of the runs and rows."""
     data: Path | None = None
-    """For paper: a folder with brain and knee, or one of them: files of fastMRI as downloaded, or what prepare makes."""
+    """For paper: a folder with brain and knee: files of fastMRI as downloaded, or sets that smug prepare has made."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 

@@ -9,7 +9,7 @@ import torch
 from smug.attacks import APGD, Problem, Rule, Square, Threat, is_random, noise_free
 from smug.attacks.problem import pose
 from smug.data.scan import Scan
-from smug.diagnosis.damage import attacked, noisy, perturbation, psnr
+from smug.diagnosis.damage import noisy, perturbation, psnr
 from smug.diagnosis.decisions import (
     cut_gradient,
     masked_gradient,

@@ -57,4 +57,5 @@ _SENTENCES = {
 }
 
 FLAGS: Mapping[str, Flag] = {name: Flag(name, sentence) for name, sentence in _SENTENCES.items()}
-"""Every flag by its name, in the order of the checks."""
+"""Every flag by its name. ``outside-threat`` is for perturbations that others made, see
+:func:`smug.diagnosis.outside_threat`; attacks here refuse to leave their threat."""

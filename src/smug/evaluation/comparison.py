@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ from torch import Tensor
 
 from smug.data.scan import Scan
 from smug.distributed import ALONE, Group
+from smug.evaluation.card import cards, write_card
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.protocol import evaluate
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
-from smug.evaluation.summary import plainly, summarise, to_json
-from smug.evaluation.tables import markdown, table
+from smug.evaluation.summary import Summary, plainly, summarise, to_json
+from smug.evaluation.tables import attack_table, markdown, table, terminal
 from smug.files import write_text
 from smug.reconstructor import Reconstructor, moved
 
@@ -29,6 +31,9 @@ BASELINE = "modl"
 PICTURED_SLICES = 6
 """How many slices keep their images for the report."""
 
+PICTURED_CONDITIONS = 5
+"""Of how many conditions the figure shows all."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -39,21 +44,37 @@ class Comparison:
     subjects: Mapping[str, str]
     document: Mapping[str, Any]
 
-    def table(self, title: str) -> "Table":
-        """Return the table for terminals."""
-        summaries = summarise(self.rows, self.document["reference"])
-        return table(summaries, kspace=self.document["kspace"], subjects=self.subjects, title=title)
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """The summary of every model and condition."""
+        return summarise(self.rows, self.document["reference"])
+
+    def tables(self, title: str) -> "list[Table]":
+        """Return the tables for terminals: the headline, and what is known of attacks, where there are any."""
+        attacks = attack_table(self.summaries)
+        headline = table(self.summaries, kspace=self.document["kspace"], subjects=self.subjects, title=title)
+        return [headline, *([terminal(attacks)] if attacks.groups else [])]
 
     def write(self, folder: Path, *, title: str, notes: Sequence[str] = ()) -> None:
-        """Write ``report.html``, ``figure.png`` and ``table.md`` to a folder."""
+        """Write ``report.html``, ``figure.png``, ``table.md`` and a card per model to a folder."""
         from smug.evaluation.figure import comparison_figure, write_figure
         from smug.evaluation.report import write_report
 
-        first = [outcome for outcome in self.outcomes if outcome.row.slice == self.outcomes[0].row.slice]
-        write_figure(folder / "figure.png", comparison_figure(first, title=title))
-        summaries = summarise(self.rows, self.document["reference"])
-        write_text(folder / "table.md", markdown(summaries, kspace=self.document["kspace"], subjects=self.subjects))
+        write_figure(folder / "figure.png", comparison_figure(self._pictured(), title=title))
+        text = markdown(self.summaries, kspace=self.document["kspace"], subjects=self.subjects)
+        write_text(folder / "table.md", text)
         write_report(folder / "report.html", dict(self.document), self.outcomes, title=title, notes=notes)
+        for card in cards(self.document):
+            write_card(folder / "cards" / f"{card.model.replace('/', '-')}.json", card)
+
+    def _pictured(self) -> list[Outcome]:
+        """The outcomes of the first slice; of many conditions those of the first and of the hardest."""
+        first = [outcome for outcome in self.outcomes if outcome.row.slice == self.outcomes[0].row.slice]
+        conditions = list(dict.fromkeys(outcome.row.condition for outcome in first))
+        if len(conditions) > PICTURED_CONDITIONS:
+            hardest = min(self.summaries, key=lambda summary: summary.psnr.mean).condition
+            conditions = [conditions[0], hardest]
+        return [outcome for outcome in first if outcome.row.condition in conditions]
 
 
 def compare(

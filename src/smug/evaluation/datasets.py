@@ -12,6 +12,7 @@ from smug.data.images.sets import load_images
 from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
+from smug.evaluation.store import fingerprint
 from smug.evaluation.tuning import tuned
 from smug.reconstructor import Reconstructor
 from smug.training.runs import WEIGHTS, Model
@@ -148,7 +149,8 @@ def settings_of(models: Mapping[str, Reconstructor]) -> dict[str, Any]:
 
 def _settings(model: Reconstructor) -> Any:
     if isinstance(model, Model):
-        return {"name": model.name, "config": asdict(model.config), **dict(sorted(model.metadata.items()))}
+        known = {"name": model.name, "weights": fingerprint(model), "config": asdict(model.config)}
+        return {**known, **dict(sorted(model.metadata.items()))}
     return repr(model)
 
 

@@ -1,6 +1,7 @@
 """Reconstructors without a network, to compare with: CG-SENSE and the zero-filled image."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -17,6 +18,7 @@ class CGSense:
     :func:`smug.solve`. Raises ValueError for a ``lam`` out of range.
     """
 
+    denoiser_calls: ClassVar[int] = 0
     lam: float = 0.01
 
     def __post_init__(self) -> None:
@@ -32,6 +34,8 @@ class CGSense:
 @dataclass(frozen=True)
 class ZeroFilled:
     """The zero-filled image ``A^H y``."""
+
+    denoiser_calls: ClassVar[int] = 0
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""

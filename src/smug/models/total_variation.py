@@ -5,6 +5,7 @@ minimisers agree.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -32,6 +33,7 @@ class TotalVariation:
     7 complex images for each of them. Raises ValueError for values out of range.
     """
 
+    denoiser_calls: ClassVar[int] = 0
     lam: float | Tensor = 0.003
     iterations: int = 300
 

@@ -105,11 +105,16 @@ def tables(drawn: Curves, axis: Axis, reference: str) -> str:
             "PSNR in dB, mean ± SD over slices:\n",
             table(lambda point: f"{point.psnr.mean:.2f}" + (f" ± {point.sd:.2f}" if math.isfinite(point.sd) else "")),
             f"Minus that of {STYLES[reference].label}, in dB, with 95 % intervals:\n",
-            table(lambda point: "" if point.difference is None else _signed(point.difference)),
+            table(lambda point: "" if point.difference is None else signed(point.difference)),
         ]
     )
 
 
-def _signed(difference: Interval) -> str:
+def signed(difference: Interval) -> str:
+    """Return a difference with its interval; a mean of no units has none.
+
+    >>> signed(Interval(0.123, -0.001, 0.25, "slice", 9))
+    '+0.12 [+0.00, +0.25]'
+    """
     mean, low, high = (f"{round(value, 2) + 0.0:+.2f}" for value in (difference.mean, difference.low, difference.high))
     return f"{mean} [{low}, {high}]" if math.isfinite(difference.low) else mean

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import smug
-from smug.data.prepared.file import Stored
+from smug.data.prepared.file import Stored, read_prepared
 from smug.data.prepared.folder import VOLUMES, check_folders, stored_volumes, working_in
 from smug.data.prepared.manifest import MANIFEST, Manifest, Skipped
 from smug.data.prepared.prepare import DIED, Job, is_current, make
@@ -49,6 +49,7 @@ def prepared(
     files, skipped = found_files(folder, told)
     names = unique_names([found.file for found in files])
     with working_in(out):
+        (out / MANIFEST).unlink(missing_ok=True)
         while True:
             taken = chosen([found for found in files if found.file not in skipped], wanted, str(folder))
             jobs = [
@@ -57,13 +58,12 @@ def prepared(
                 for file, count in taken[split].items()
             ]
             failed = _made(jobs, stored_volumes(out, before), workers, told)
-            (out / MANIFEST).unlink(missing_ok=True)
-            volumes = _volumes(out, names)
+            volumes = {volume.source.file: volume for job in jobs for volume in _stored(job)}
             failed |= _twins([volumes[job.file] for job in jobs if job.file not in failed])
-            for skip in failed.values():
-                told(f"{folder / skip.file}: left out: {skip.reason}")
             if not failed:
                 break
+            for skip in failed.values():
+                told(f"{folder / skip.file}: left out: {skip.reason}")
             skipped |= failed
         manifest = Manifest(
             version=smug.__version__,
@@ -98,10 +98,9 @@ def _made(jobs: Sequence[Job], stored: Mapping[str, Sequence[Stored]], workers: 
     return failed
 
 
-def _volumes(out: Path, names: Mapping[str, str]) -> dict[str, Stored]:
-    """The volumes that are there, by their source."""
-    stored = {volume.entry.file: volume for volumes in stored_volumes(out, None).values() for volume in volumes}
-    return {file: stored[f"{name}.h5"] for file, name in names.items() if f"{name}.h5" in stored}
+def _stored(job: Job) -> list[Stored]:
+    path = job.out / f"{job.name}.h5"
+    return [read_prepared(path)] if path.is_file() else []
 
 
 def _twins(volumes: Sequence[Stored]) -> dict[str, Skipped]:

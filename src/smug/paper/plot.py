@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, ROW, LEGEND = 8.0, 3.3, 0.2  # inches
+WIDTH, LEGEND = 8.0, 0.2  # inches
+ROWS = {1: 3.5, 2: 2.5}  # height of a row in inches, by their number
 COLUMNS = 4  # of the legend
 SIDESTEP = 0.009  # of the axis, between the bars of neighbouring methods
 
@@ -27,7 +28,7 @@ def curve_figure(panels: Mapping[str, Curves], axis: Axis, reference: str) -> "F
 
     methods = {method for drawn in panels.values() for method in drawn}
     legend, below, above = 0.1 + LEGEND * -(-len(methods) // COLUMNS), 0.55, 0.25
-    height = legend + below + len(panels) * ROW - (len(panels) - 1) * 0.8 + above
+    height = legend + below + len(panels) * ROWS[len(panels)] + above
     figure = Figure(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
     place = {"left": 0.08, "right": 0.985, "bottom": (legend + below) / height, "top": 1 - above / height}
@@ -82,5 +83,5 @@ def _frame(axes: "Axes", label: str, axis: Axis) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if axis.trained is not None:
         axes.axvline(axis.trained, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
-        words = {"fontsize": 6.5, "color": "0.3", "va": "bottom", "transform": axes.get_xaxis_transform()}
-        axes.text(axis.trained, 0.01, " as trained", **words)
+        text = axes.text(axis.trained, 0.01, " as trained", fontsize=6.5, color="0.3", va="bottom")
+        text.set_transform(axes.get_xaxis_transform())

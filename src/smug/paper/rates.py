@@ -21,7 +21,10 @@ def resampled(rate: float) -> Condition:
 
 def _fig9(workshop: Workshop) -> Result:
     sweep = Sweep({rate: resampled(rate) for rate in RATES})
-    notes = ("Autocalibration lines are 8 % of k-space up to 5x, 4 % above.",)
+    notes = (
+        "Autocalibration lines are 8 % of k-space up to 5x, 4 % above.",
+        "Entries that are sampled anew are simulated from the target, with noise of the same level.",
+    )
     return swept(workshop, ALL, (sweep,), AXIS, notes=notes)
 
 

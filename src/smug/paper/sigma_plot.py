@@ -1,7 +1,7 @@
-"""The look of Figure 11: errors over the smoothing noise."""
+"""The look of Figure 11: errors over the smoothing noise, and differences of two methods."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from smug.evaluation.statistics import Interval
 from smug.paper.style import STYLES
@@ -11,46 +11,71 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLEAN, PERTURBED, ROBUSTNESS = "clean", "perturbed", "robustness error"
-"""What is drawn of a method."""
+"""What is drawn of a method: RMSE on the left, robustness error on the right."""
 
 Curves = Mapping[tuple[str, str], Mapping[float, Interval]]
-"""Means over slices in per cent, by method and what is drawn, over sigma."""
+"""Numbers in per cent, by who and what is drawn, over sigma."""
 
 
-def sigma_figure(curves: Curves, made_at: float) -> "Figure":
-    """Return the errors on the left and robustness errors on the right; bands are 95 % intervals in the worst case."""
+def sigma_figure(curves: Curves, methods: Sequence[str], difference: str, made_at: float) -> "Figure":
+    """Return errors on the left and robustness errors on the right; below, the difference of the two methods."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.0, 3.4))
+    figure = Figure(figsize=(8.0, 5.2))
     FigureCanvasAgg(figure)
-    place = {"left": 0.08, "right": 0.985, "bottom": 0.16, "top": 0.92, "wspace": 0.22}
-    left, right = figure.subplots(1, 2, gridspec_kw=place)
-    for (method, name), points in curves.items():
-        style, xs, axes = STYLES[method], list(points), right if name == ROBUSTNESS else left
-        label = style.label if axes is right else f"{style.label}, {name}"
-        thin = {"markerfacecolor": "white", "markeredgecolor": style.colour, "linewidth": 0.9} if name == CLEAN else {}
-        axes.plot(xs, [point.mean for point in points.values()], label=label, **(style.line | thin))
-        if name != CLEAN:
-            low, high = ([getattr(point, end) for point in points.values()] for end in ("low", "high"))
-            axes.fill_between(xs, low, high, color=style.colour, alpha=0.12, linewidth=0)
-    sigmas = list(next(iter(curves.values())))
-    _frame(left, sigmas, made_at, "error against the ground truth", "RMSE / norm of the target (%)")
-    _frame(right, sigmas, made_at, "robustness error: with δ against without", "difference / norm of the image (%)")
+    place = {"left": 0.095, "right": 0.985, "bottom": 0.1, "top": 0.95, "wspace": 0.24, "hspace": 0.1}
+    axes = figure.subplots(2, 2, sharex=True, gridspec_kw=place | {"height_ratios": (1.5, 1)})
+    for column, names in enumerate(((CLEAN, PERTURBED), (ROBUSTNESS,))):
+        above, below = axes[:, column]
+        for name in names:
+            for method in methods:
+                label = STYLES[method].label + (f", {name}" if len(names) > 1 else "")
+                _draw(above, curves[method, name], STYLES[method].line, STYLES[method].colour, name, label)
+            points = curves[difference, name]
+            _draw(below, points, {"color": "0.25", "marker": "o", "markersize": 4.5}, "0.25", name, name)
+            ends = [point.low for point in points.values()], [point.high for point in points.values()]
+            below.vlines(list(points), *ends, color="0.65" if name == CLEAN else "0.25", linewidth=0.9, zorder=1)
+        below.axhline(0, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
+        _widen(above)
+        _frame((above, below), list(points), made_at)
+    label = " minus ".join(STYLES[method].label for method in reversed(methods))
+    axes[0, 0].set_title("error against the ground truth", fontsize=9, loc="left")
+    axes[0, 1].set_title("robustness error: with δ against without", fontsize=9, loc="left")
+    axes[0, 0].set_ylabel("RMSE / norm of the target (%)", fontsize=9)
+    axes[0, 1].set_ylabel("difference / norm of the image (%)", fontsize=9)
+    axes[1, 0].set_ylabel(f"{label} (%)", fontsize=9)
+    axes[1, 1].set_ylabel(f"{label} (%)", fontsize=9)
+    for legend in (axes[0, 0], axes[0, 1], axes[1, 0]):
+        legend.legend(fontsize=8, frameon=False, handlelength=4)
     return figure
 
 
-def _frame(axes: "Axes", sigmas: Sequence[float], made_at: float, title: str, label: str) -> None:
+def _draw(
+    axes: "Axes", points: Mapping[float, Interval], line: Mapping[str, Any], colour: str, name: str, label: str
+) -> None:
+    """Draw means; what is clean has thin lines and open markers."""
+    thin = {"markerfacecolor": "white", "markeredgecolor": colour, "linewidth": 0.9} if name == CLEAN else {}
+    axes.plot(list(points), [point.mean for point in points.values()], label=label, **{**line, **thin})
+
+
+def _widen(axes: "Axes") -> None:
+    """Let the axis span a tenth of its values at least: less is nothing that would be worth a steep line."""
+    low, high = axes.get_ylim()
+    middle, half = (low + high) / 2, (high - low) / 2
+    axes.set_ylim(middle - max(half, 0.05 * middle), middle + max(half, 0.05 * middle))
+
+
+def _frame(panels: Iterable["Axes"], sigmas: Sequence[float], made_at: float) -> None:
     """Show sigma from zero on, above the smallest by its logarithm."""
-    axes.set_xscale("symlog", linthresh=sigmas[1], linscale=0.4)
-    axes.set_xticks(sigmas, [f"{s:g}" for s in sigmas], fontsize=7.5)
-    axes.minorticks_off()
-    axes.axvline(made_at, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
-    told = {"transform": axes.get_xaxis_transform(), "fontsize": 6.5, "color": "0.3", "va": "bottom"}
-    axes.text(made_at, 0.01, " δ made, and trained", **told)
+    for axes in panels:
+        axes.set_xscale("symlog", linthresh=sigmas[1], linscale=0.4)
+        axes.set_xticks(sigmas, [f"{s:g}" for s in sigmas])
+        axes.minorticks_off()
+        axes.axvline(made_at, color="0.4", linewidth=0.8, linestyle=":", zorder=0)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3, linewidth=0.5)
+        axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_xlabel("σ of the smoothing at test", fontsize=9)
-    axes.set_ylabel(label, fontsize=9)
-    axes.set_title(title, fontsize=9, loc="left")
-    axes.tick_params(axis="y", labelsize=8)
-    axes.grid(alpha=0.3, linewidth=0.5)
-    axes.legend(fontsize=8, frameon=False, handlelength=4)
+    above = axes.get_xaxis_transform()
+    axes.text(made_at, 0.01, " δ made, and trained", transform=above, fontsize=6.5, color="0.3", va="bottom")

@@ -28,7 +28,7 @@ class Style:
     @property
     def line(self) -> dict[str, Any]:
         """What ``Axes.plot`` takes; the label is not among it."""
-        marker = {"marker": self.look.marker, "markersize": 3 + self.width, "markeredgewidth": 0.5}
+        marker = {"marker": self.look.marker, "markersize": 2.5 + 1.4 * self.width, "markeredgewidth": 0.3}
         line = {"color": self.look.colour, "linestyle": self.look.dashes, "linewidth": self.width}
         return line | marker | {"markeredgecolor": self.look.colour if self.look.marker in "xX" else "white"}
 
@@ -41,10 +41,10 @@ STYLES: Mapping[str, Style] = {
     "weighted-smug": Style("Weighted SMUG", OWN["weighted-smug"], 2.0),
     "jitter": Style("jittering", Look(ORANGE, "P", ":")),
     "adversarial": Style("adversarial training", Look(SKY, "v", (0, (6, 1, 1, 1)))),
-    "smug-target": Style("SMUG towards t", Look("#332288", "o", "-")),
-    "smug-denoised-iterate": Style("SMUG towards D(xₙ)", Look("#44AA99", "^", "-.")),
-    "smug-frozen-denoised-target": Style("SMUG towards frozen D(t)", Look("#882255", "P", ":")),
-    "smug-frozen-denoised-iterate": Style("SMUG towards frozen D(xₙ)", Look("#999933", "v", (0, (6, 1, 1, 1)))),
+    "smug-target": Style("SMUG, t", Look("#332288", "o", "-")),
+    "smug-denoised-iterate": Style("SMUG, D(xₙ)", Look("#44AA99", "^", "-.")),
+    "smug-frozen-denoised-target": Style("SMUG, frozen D(t)", Look("#882255", "P", ":")),
+    "smug-frozen-denoised-iterate": Style("SMUG, frozen D(xₙ)", Look("#999933", "v", (0, (6, 1, 1, 1)))),
     "cg-sense": Style("CG-SENSE", OWN["cg-sense"], 0.8),
     "tv": Style("total variation", OWN["tv"], 0.8),
     "zero-filled": Style("zero-filled", Look("#B0B0B0", "x", ":"), 0.8),
@@ -57,7 +57,7 @@ SMALL_PRINT = 6.5  # points
 def captioned(figure: "Figure", text: str) -> "Figure":
     """Add room below a figure, and small print in it; everything else stays as large as it is."""
     width, height = (float(inches) for inches in figure.get_size_inches())
-    lines = wrap(text, int(72 * width / (0.53 * SMALL_PRINT)))
+    lines = wrap(text, int(72 * width / (0.58 * SMALL_PRINT)))
     total = height + 0.1 + len(lines) * 1.35 * SMALL_PRINT / 72
     share = height / total
     for axes in figure.axes:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from smug.evaluation.statistics import sentence
+from smug.evaluation.summary import per_cent
 from smug.paper.cells import Block, Found
 from smug.paper.curves import Axis, Curves, Sweep, curves, records, tables
 from smug.paper.exhibit import Result
@@ -25,12 +26,12 @@ def swept(
 ) -> Result:
     """Score methods under sweeps at 4x on the knee set, as in the paper, and draw a row of panels for each sweep.
 
-    ``reference`` is the method that the others are compared with;
+    ``reference`` is the method that the others are compared with; ``notes`` stand below the figure.
     """
     block = Block("knee", 4.0, methods, tuple(c for sweep in sweeps for c in sweep.conditions.values()))
     found = workshop.found([block])
     panels = {sweep.title: curves(found, sweep, reference) for sweep in sweeps}
-    said = [about(workshop, block, found), _legend(panels, STYLES[reference].label), *notes]
+    said = [about(workshop, block, found), _legend(panels, STYLES[reference].label), *_sizes(found), *notes]
     figure = captioned(curve_figure(panels, axis, reference), " ".join(said))
     text = "\n".join(_headed(title, tables(drawn, axis, reference)) for title, drawn in panels.items())
     intervals = [point.psnr for drawn in panels.values() for points in drawn.values() for point in points]
@@ -57,6 +58,11 @@ def counted(number: int, of: str) -> str:
     ('1 slice', '2 slices')
     """
     return f"{number} {of}{'' if number == 1 else 's'}"
+
+
+def _sizes(found: Sequence[Found]) -> list[str]:
+    sizes = [each.row.relative_l2 for each in found if each.row.attack]
+    return [f"Worst cases have {per_cent(sizes)} of the measurements' l2 norm."] if sizes else []
 
 
 def _headed(title: str, text: str) -> str:

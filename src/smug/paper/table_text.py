@@ -25,7 +25,7 @@ def quality(
     theirs: Callable[[Printed], Number],
     digits: int,
 ) -> str:
-    """Return means and standard deviations; as in the paper, means of all methods but the reference are relative to its."""
+    """Return means and standard deviations; as in the paper, means of all but the reference are relative to its."""
     methods, conditions, cells = grid(summaries)
     lines = []
     for method in methods:
@@ -66,7 +66,9 @@ def physics(summaries: Sequence[Summary]) -> str:
 
 
 def seeds(spreads: Sequence[SeedSpread]) -> str:
-    """Return the standard deviations over training seeds."""
+    """Return the standard deviations over training seeds; nothing where there are none."""
+    if not spreads:
+        return ""
     cells = {(s.method, s.condition): s for s in spreads}
     methods, conditions = (dict.fromkeys(names) for names in zip(*cells, strict=True))
     return pipes(("", *conditions), [[_label(m), *(fixed(cells[m, c].sd, 2) for c in conditions)] for m in methods])

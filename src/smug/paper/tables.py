@@ -1,6 +1,6 @@
 """Tables I and II: clean accuracy, random noise, and worst cases."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -42,19 +42,17 @@ def columns(matched: float) -> Columns:
     """Return the columns of a table whose noise that answers to the paper's has a level ``matched``."""
     noise, attacks = noisy(matched), tuple(map(pgd, EPSILONS))
     strong = worst_case(ONE_PERCENT, "fast", partial(fast, score_draws=2))  # the rows have draws of their own
-    conditions = {
-        c.name: c for c in (clean(), noisy(0.01), noisy(0.02), noise, *attacks, strong)
-    }  # it may be one of ours
+    ours = (clean(), noisy(0.01), noisy(0.02), noise, *attacks, strong)
+    different = {condition.name: condition for condition in ours}  # the level may be one of ours
     return Columns(
-        tuple(conditions.values()), {"clean": "clean", noise.name: "noise", **{c.name: "pgd" for c in attacks}}
+        tuple(different.values()), {"clean": "clean", noise.name: "noise", **{c.name: "pgd" for c in attacks}}
     )
 
 
 def _table(workshop: Workshop, anatomy: str, accelerations: Sequence[float]) -> Result:
     blocks = [_block(workshop, anatomy, acceleration) for acceleration in accelerations]
-    return Result(
-        [record for found, _ in blocks for record in flat(found)], text="\n\n".join(text for _, text in blocks) + "\n"
-    )
+    records = [record for found, _ in blocks for record in flat(found)]
+    return Result(records, text="\n\n".join(text for _, text in blocks) + "\n")
 
 
 def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[Found], str]:
@@ -62,22 +60,21 @@ def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[
     noise = matched_noise(workshop, anatomy, acceleration)
     shown, methods = columns(noise.level), (*PAPERS, *OURS)
     found = workshop.found([Block(anatomy, acceleration, methods, shown.conditions)])
+    spent = costs(workshop, anatomy, acceleration, [method for method in methods if method in METHODS])
     rows = averaged(found)
     summaries = summarise(rows, PAPERS[0])
     subjects = {row.slice: row.subject for row in rows if row.subject}
     kspace = workshop.test(anatomy, acceleration).description["kspace"]
-    spent = costs(workshop, anatomy, acceleration, [method for method in methods if method in METHODS])
-    spreads = list(_spreads(found))
 
     def paper(method: str, condition: str) -> Printed | None:
         column = shown.printed.get(condition)
         return None if column is None else printed(anatomy, acceleration, method, column)
 
+    note, warnings = workshop.scale.anatomy(anatomy).note, "; ".join(flagged(summaries))
     psnr = table_text.quality(summaries, paper, lambda s: (s.psnr.mean, s.psnr.sd), lambda p: (p.psnr, p.psnr_sd), 2)
     ssim = table_text.quality(summaries, paper, lambda s: (s.ssim.mean, s.ssim.sd), lambda p: (p.ssim, p.ssim_sd), 3)
-    part, note = f"{anatomy}, {acceleration:g}x", workshop.scale.anatomy(anatomy).note
-    parts = (
-        f"## {part}" + (f": {note}" if note else ""),
+    beside = (
+        f"## {anatomy}, {acceleration:g}x" + (f": {note}" if note else ""),
         "**PSNR in dB**, mean ± SD over slices; of all methods but the first, minus the first's mean.",
         psnr,
         "**SSIM**, in the same way.",
@@ -85,25 +82,24 @@ def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[
         f"{noise.note} The paper does not tell for certain how strong its attack was: its PGD stands below both sizes. "
         f"The paper's lines: {source()}.",
         caption(summaries, kspace=kspace, subjects=subjects),
-        "**PSNR minus MoDL's** in dB, paired by slice.",
-        table_text.differences(summaries),
-        statistics_of(summaries, subjects),
-        *(["Warnings: " + "; ".join(flagged(summaries)) + "."] if flagged(summaries) else []),
-        *(["**Training seeds**: SD of mean PSNR in dB over them.", table_text.seeds(spreads)] if spreads else []),
-        "**Over-smoothing**: HFEN, the error of edges relative to the target's.",
-        table_text.over_smoothing(summaries),
-        "**The physics alone**: PSNR in dB of the same loop with the identity for a denoiser, on the same data.",
-        table_text.physics(summaries),
-        "**Cost of training**: forward calls of the denoiser, counted (a backward pass follows each); seconds on the "
-        "machine that trained, mean over training seeds.",
-        table_text.cost(spent, summaries),
     )
-    return found, "\n\n".join(parts)
+    additions = {
+        "**PSNR minus MoDL's** in dB, paired by slice.": table_text.differences(summaries),
+        statistics_of(summaries, subjects): f"Warnings: {warnings}." if warnings else "No attack raised a warning.",
+        "**Training seeds**: SD of mean PSNR in dB over them.": table_text.seeds(seed_spreads(found)),
+        "**Over-smoothing**: HFEN, the error of edges relative to the target's.": table_text.over_smoothing(summaries),
+        "**The physics alone**: PSNR in dB of the same loop with the identity for a denoiser, on the same "
+        "measurements.": table_text.physics(summaries),
+        "**Cost of training**: forward calls of the denoiser, counted (a backward pass follows each); seconds on the "
+        "machine that trained, mean over training seeds.": table_text.cost(spent, summaries),
+    }
+    return found, "\n\n".join((*beside, *(f"{about}\n\n{table}" for about, table in additions.items() if table)))
 
 
-def _spreads(found: Sequence[Found]) -> Iterator[SeedSpread]:
-    names = {f"{each.method} {each.seed}": each.method for each in found}
-    yield from over_seeds([replace(each.row, model=f"{each.method} {each.seed}") for each in found], names)
+def seed_spreads(found: Sequence[Found]) -> list[SeedSpread]:
+    """Return the spread of mean PSNR over training seeds, of methods that have several."""
+    models = {f"{each.method} {each.seed}": each.method for each in found}
+    return over_seeds([replace(each.row, model=f"{each.method} {each.seed}") for each in found], models)
 
 
 TABLE1 = Exhibit("table1", "Table I: brain, 4x", lambda workshop: _table(workshop, "brain", (4.0,)))

@@ -19,6 +19,9 @@ LOOKS = (("#000000", "o"), ("#E69F00", "s"), ("#0072B2", "^"), ("#D55E00", "D"),
 SIDESTEP = 0.08
 """Between scans at one place."""
 
+NOTHING = 1e-3
+"""dB: the scale of gains never shows less than this."""
+
 
 def weights_figure(shown: Sequence[Weighed], gains: Gains) -> "Figure":
     """Return weights over errors on the left, a marker per scan, and gains on the right."""
@@ -46,6 +49,8 @@ def weights_figure(shown: Sequence[Weighed], gains: Gains) -> "Figure":
         means, [x - 0.3 for x in range(len(gains))], [x + 0.3 for x in range(len(gains))], color="0.3", linewidth=1.2
     )
     right.set(xlim=(-0.6, len(gains) - 0.4), xticks=range(len(gains)), xticklabels=list(gains))
+    reach = max(NOTHING, *(1.15 * abs(each) for gain in gains.values() for each in gain.values()))
+    right.set_ylim(-reach, reach)
     _frame(left, "weights of the last unrolling step", "weight / mean weight")
     left.set_xlabel("RMSE of the denoised sample, above the scan's mean (%)", fontsize=9)
     _frame(right, "learned weights minus equal ones", "difference of PSNR (dB)")

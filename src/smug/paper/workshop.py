@@ -128,5 +128,3 @@ class Workshop:
     @cached_property
     def _data(self) -> Callable[[DataConfig], batches.TrainingData]:
         return lru_cache(maxsize=1)(lambda config: batches.load_training_data(config, self.root))
-
-

@@ -1,0 +1,79 @@
+"""The cards of shipped models: what made each, whose data it was trained on, which file it is, and how it does."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from smug.evaluation.typed import typed
+from smug.files import write_json
+
+SCHEMA = "smug-model-1"
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a model was trained on: a ``source``, what it is and shows, and its licence."""
+
+    source: str
+    about: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that is known about a shipped model.
+
+    ``sha256`` is that of the weights' file, ``licence`` that of the weights, ``recipe`` what made them, ``version`` the
+    library's. ``training_range`` has the fields of :class:`smug.training.range.TrainingRange`. ``result`` is a card of
+    :mod:`smug.evaluation.card`; None where the model was not evaluated yet.
+    """
+
+    name: str
+    sha256: str
+    licence: str
+    use: str
+    version: str
+    recipe: str
+    training_data: tuple[TrainingSet, ...]
+    training_range: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    result: Mapping[str, Any] | None = None
+
+    def check(self, weights: Path) -> None:
+        """Raise ValueError if a file is not the one that the card is of, FileNotFoundError if there is none."""
+        if not weights.is_file():
+            raise FileNotFoundError(f"{weights}: the weights of {self.name} are missing: install smug again")
+        if (found := sha256_of(weights)) != self.sha256:
+            raise ValueError(
+                f"{weights}: expected the weights of {self.name}, sha256 {self.sha256}, got sha256 {found}: "
+                "the file was changed or is not whole: install smug again"
+            )
+
+    def write(self, path: Path) -> None:
+        """Write the card as JSON, whole or not at all."""
+        write_json(path, {"schema": SCHEMA, **asdict(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelCard":
+        """Read what :meth:`write` wrote; raises FileNotFoundError, and ValueError for anything else."""
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: the card of a shipped model is missing: install smug again")
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(document, dict) or document.pop("schema", None) != SCHEMA:
+                raise ValueError(f"expected JSON of schema {SCHEMA}")
+            card: ModelCard = typed(cls, document)
+            if card.result is not None and card.result.get("weights") != card.sha256:
+                raise ValueError(f"result: expected that of {card.sha256}, got that of {card.result.get('weights')}")
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}: not the card of a model: {error}") from None
+        return card
+
+
+def sha256_of(file: Path) -> str:
+    """Return the hash of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

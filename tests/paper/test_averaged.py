@@ -1,0 +1,31 @@
+import math
+
+import pytest
+
+from smug.evaluation.row import Row
+from smug.paper.averaged import averaged
+from smug.paper.cells import Found
+
+
+def found(seed, psnr, flags=(), slice="one", method="smug"):
+    row = Row("smug", "clean", slice, psnr, 0.5, 0.1, psnr, 0.0, hfen=psnr / 100, flags=flags, subject="a")
+    return Found("brain", 4.0, method, seed, row)
+
+
+def test_seeds_are_no_slices():
+    rows = averaged([found(0, 20.0), found(1, 30.0), found(0, 10.0, slice="two"), found(1, 10.0, slice="two")])
+    assert [(row.slice, row.psnr) for row in rows] == [("one", 25.0), ("two", 10.0)]
+    assert rows[0].hfen == pytest.approx(0.25) and rows[0].ssim == 0.5 and rows[0].subject == "a"
+
+
+def test_methods_stay_apart_and_are_the_models():
+    assert {row.model for row in averaged([found(0, 20.0), found(0, 20.0, method="modl")])} == {"smug", "modl"}
+
+
+def test_what_has_no_meaning_stays_so():
+    assert math.isnan(averaged([found(0, 20.0), found(1, math.nan)])[0].psnr)
+    assert math.isnan(averaged([found(0, 20.0)])[0].gain)
+
+
+def test_a_warning_of_one_seed_is_a_warning():
+    assert averaged([found(0, 20.0), found(1, 20.0, flags=("blind",))])[0].flags == ("blind",)

@@ -1,0 +1,26 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smug.paper import matched
+from smug.paper.matched import HIGHEST, LOWEST, bisected, matched_noise
+
+
+@given(st.floats(LOWEST * 1.02, HIGHEST / 1.02))
+def test_bisection_finds_a_level_to_a_per_cent(level):
+    assert bisected(math.sqrt, math.sqrt(level)) == pytest.approx(level, rel=0.01)
+
+
+def test_bisection_ends_at_the_nearest_end_where_the_value_is_not_reached():
+    assert bisected(lambda level: 0.0, 1.0) == pytest.approx(HIGHEST, rel=0.01)
+    assert bisected(lambda level: 9.0, 1.0) == pytest.approx(LOWEST, rel=0.01)
+
+
+def test_noise_of_the_matched_level_costs_modl_what_it_cost_in_the_paper(workshop, monkeypatch):
+    monkeypatch.setattr(matched, "TUNING_SLICES", 2)
+    found = matched_noise(workshop, "knee", 4.0)
+    assert found.loss == 1.15 and found.slices == 2
+    assert found.found == pytest.approx(found.loss, abs=0.05)
+    assert f"{found.level:g}" in found.note and "validation" in found.note

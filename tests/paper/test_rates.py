@@ -1,0 +1,29 @@
+import torch
+
+from smug.paper import rates
+from smug.paper.rates import AXIS, FIG9, RATES, resampled
+
+
+def test_the_rate_of_training_is_clean_data(workshop):
+    assert resampled(4.0).name == "clean"
+    scan = workshop.test("knee", 4.0).scans[0]
+    for rate in RATES:
+        made = resampled(rate).perturb(None, scan, torch.tensor([3])).scan
+        sampled = made.A.mask.sum().item()
+        assert sampled == round(scan.A.mask.shape[-1] / rate)
+
+
+def test_the_axis_tells_the_share_that_is_sampled():
+    assert [AXIS.written(rate) for rate in (2.0, 8.0)] == ["2x\n50 %", "8x\n12.5 %"]
+    assert AXIS.trained == 4.0
+
+
+def test_figure_9_has_all_rates(workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr(rates, "ALL", ("modl", "zero-filled"))
+    result = FIG9.write(workshop, tmp_path)
+    assert {record["rate"] for record in result.records} == {*RATES}
+    assert len(result.records) == 2 * len(RATES) * 2
+    assert "| MoDL |" in result.text and "2x, 50 %" in result.text
+    for method in ("modl", "zero-filled"):
+        psnr = {r["rate"]: r["psnr"] for r in result.records if r["method"] == method and r["slice"].endswith("0")}
+        assert psnr[2.0] > psnr[8.0]

@@ -1,0 +1,42 @@
+import tomllib
+from importlib import resources
+
+import pytest
+
+from smug.paper import reference
+from smug.paper.reference import printed, printed_loss
+from smug.paper.tables import PAPERS
+
+
+def test_every_cell_of_the_papers_tables_is_there_and_nothing_else():
+    tables = tomllib.loads((resources.files("smug.paper") / "reference.toml").read_text(encoding="utf-8"))
+    assert set(tables) == {"source", "setting", *(f"{part}.{m}".split(".")[0] for part in BLOCKS for m in PAPERS)}
+    for part in BLOCKS:
+        assert tuple(tables[part]) == PAPERS
+        for cells in tables[part].values():
+            assert {name: len(values) for name, values in cells.items()} == {"clean": 4, "noise": 4, "pgd": 4}
+
+
+BLOCKS = ("brain-4x", "knee-4x", "knee-8x")
+
+
+def test_what_the_paper_does_not_print_is_none():
+    assert printed("brain", 8, "modl", "clean") is None
+    assert printed("brain", 4, "jitter", "clean") is None
+    assert printed("knee", 8.0, "modl", "pgd").psnr == 21.28
+
+
+@pytest.mark.parametrize(
+    ("anatomy", "acceleration", "loss"), [("brain", 4, 0.93), ("knee", 4, 1.15), ("knee", 8, 2.07)]
+)
+def test_what_noise_costs_modl_in_the_paper(anatomy, acceleration, loss):
+    assert printed_loss(anatomy, acceleration) == loss
+
+
+def test_a_table_that_does_not_exist():
+    with pytest.raises(ValueError, match="brain 8x: the paper has no such table"):
+        printed_loss("brain", 8)
+
+
+def test_numbers_are_shown_with_their_source():
+    assert "Smoothed Unrolling" in reference.source() and "fastMRI" in reference.source()

@@ -1,0 +1,50 @@
+import pytest
+
+from smug.paper import strength
+from smug.paper.curves import Sweep
+from smug.paper.runs import METHODS
+from smug.paper.strength import EPSILONS, FIG8, FIG13, SWEEP, TARGETS, pgd
+from smug.paper.sweeps import ALL
+
+
+@pytest.fixture
+def shorter(monkeypatch):
+    """Figures of two strengths and few methods: an attack takes its time."""
+    monkeypatch.setattr(strength, "SWEEP", Sweep({0.0: pgd(0.0), 0.02: pgd(0.02)}))
+    monkeypatch.setattr(strength, "ALL", ("modl", "smug"))
+    monkeypatch.setattr(strength, "TARGETS", ("smug", "smug-target"))
+
+
+def test_strengths_begin_at_clean_data_and_are_the_authors_attack():
+    assert tuple(SWEEP.conditions) == EPSILONS == (0.0, 0.005, 0.01, 0.02, 0.03, 0.05)
+    assert SWEEP.conditions[0.0].name == "clean"
+    assert SWEEP.conditions[0.02].name == "PGD linf 0.02"
+
+
+def test_recipes_are_those_of_any_process():
+    # They are the address of stored rows: with the place of a function in memory nothing would be found again.
+    assert not any("0x" in condition.recipe for condition in SWEEP.conditions.values())
+    assert "gaussian" in SWEEP.conditions[0.02].recipe
+
+
+def test_methods_are_the_papers_and_ours_and_all_targets():
+    assert {"modl", "rs-e2e", "smug", "weighted-smug", "jitter", "adversarial", "cg-sense"} == {*ALL}
+    assert set(TARGETS) == {method for method in METHODS if method.startswith("smug")}
+
+
+def test_figure_8_is_worse_the_stronger_the_attack(workshop, tmp_path, shorter):
+    result = FIG8.write(workshop, tmp_path)
+    assert (tmp_path / "fig8.png").exists() and len(result.records) == 2 * 2 * 2
+    psnr = {(r["method"], r["slice"], r["epsilon"]): r["psnr"] for r in result.records}
+    assert all(psnr[method, name, 0.02] < psnr[method, name, 0.0] for method, name, _ in psnr)
+
+
+def test_figure_13_takes_smug_from_figure_8(workshop, tmp_path, shorter, monkeypatch):
+    FIG8.write(workshop, tmp_path)
+    rows = set((workshop.out / "rows").rglob("*.json"))
+    result = FIG13.write(workshop, tmp_path)
+    new = len(set((workshop.out / "rows").rglob("*.json")) - rows)
+    assert new <= 4  # two strengths, two slices, of smug-target alone
+    assert {r["method"] for r in result.records} == {"smug", "smug-target"}
+    assert "difference to SMUG (dB)" in {axes.get_ylabel() for axes in result.figure.axes}
+    assert any("What UStab pulls towards" in note for note in result.notes)
