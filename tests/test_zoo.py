@@ -1,12 +1,23 @@
+import json
+import shutil
+from dataclasses import asdict, replace
+
 import pytest
 import torch
 
 import smug
+from smug import zoo
+from smug.cli import main
 from smug.data.simulate import Acquisition
+from smug.evaluation.card import card_json, cards, read_card
+from smug.evaluation.comparison import compare
 from smug.evaluation.datasets import simulated_set
+from smug.evaluation.protocols import PROTOCOLS
+from smug.model_card import ModelCard, sha256_of
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.total_variation import TotalVariation
-from smug.zoo import SHIPPED, shipped
+from smug.training.reading import from_dict
+from smug.zoo import SHIPPED, card, shipped
 
 
 def test_classical_names():
@@ -21,6 +32,88 @@ def test_shipped_weights_are_small_and_halved():
     assert sum(shipped(name).stat().st_size for name in SHIPPED) < 8e6
     for name in SHIPPED:
         assert smug.load(name).config.method == name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_cards_are_those_of_the_weights(name):
+    found, model = card(name), smug.load(name)
+    assert found.name == name and found.sha256 == sha256_of(shipped(name))
+    assert from_dict(found.configuration) == model.config and found.seeds == (model.config.seed,)
+    assert json.dumps(found.training_range) == json.dumps(asdict(model.range))
+    assert {data.source for data in found.training_data} == set(model.config.data.sources)
+    assert all(data.about and data.licence in ("MIT", "CC BY") for data in found.training_data)
+    assert "research use only" in found.use
+
+
+def test_the_readme_of_the_weights_cites_what_the_cards_do():
+    readme = " ".join(shipped("smug").with_name("README.md").read_text().replace("*", "").split())
+    [openms] = (data for data in card("smug").training_data if data.source == "openms")
+    assert openms.about.split("Lesjak")[1] in readme and f"({openms.licence})" in readme
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder of shipped weights that may be spoiled."""
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(shipped("modl").with_suffix(suffix), tmp_path)
+    monkeypatch.setattr(zoo, "shipped", lambda name: tmp_path / f"{name}.safetensors")
+    return tmp_path
+
+
+@pytest.mark.parametrize("spoilt", [lambda b: b[:-1], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
+def test_weights_that_are_not_those_of_the_card_are_refused(spoilt, own, capsys):
+    file = own / "modl.safetensors"
+    expected, content = sha256_of(file), spoilt(file.read_bytes())
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{file}: expected the weights of modl, sha256 {expected}, got") as error:
+        smug.load("modl")
+    assert sha256_of(file) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_what_is_missing(own):
+    (own / "modl.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="the weights of modl are missing: install smug again"):
+        smug.load("modl")
+    (own / "modl.json").unlink()
+    with pytest.raises(FileNotFoundError, match="modl.json: the card of a shipped model is missing"):
+        smug.load("modl")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "smug-model-9"}, "expected JSON of schema smug-model-1"),
+        ({"sha256": 3}, "sha256: expected str, got int"),
+        ({"licence": None}, "licence: expected str"),
+        ({"more": 1}, "more: unknown"),
+        ({"result": {"weights": "other"}}, "result: expected that of .*, got that of other"),
+    ],
+)
+def test_what_is_no_card(change, message, own):
+    path = own / "modl.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=f"modl.json: not the card of a model: {message}"):
+        smug.load("modl")
+
+
+def test_a_card_with_results(own, capsys):
+    scans = simulated_set("phantom", "test", 32, Acquisition(), count=1)
+    document = compare({"modl": smug.CGSense()}, PROTOCOLS["clean"], scans).document
+    found = card("modl")
+    [result] = cards(document, {"modl": found.sha256})
+    replace(found, result=card_json(result)).write(own / "modl.json")
+    kept = ModelCard.read(own / "modl.json").result
+    (own / "result.json").write_text(json.dumps(kept))
+    assert repr(read_card(own / "result.json")) == repr(result)
+    assert main(["models", "modl", "--json", str(own / "printed.json")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"PSNR {result.results[0].psnr.mean:.2f} dB" in told and found.sha256 in told and "CC BY" in told
+    assert json.loads((own / "printed.json").read_text()) == json.loads((own / "modl.json").read_text())
+
+
+def test_only_shipped_models_have_cards(capsys):
+    assert main(["models", "tv"]) == 2
+    assert "expected one of modl, rs-e2e, smug, weighted-smug, which have cards, got 'tv'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -108,7 +108,8 @@ def test_a_diagnosis_marks_the_attacked_rows_of_its_model():
 
 
 def test_recipes_are_the_same_in_every_process():
-    code = "from smug.evaluation.protocols import PROTOCOLS as P; print([c.recipe for p in P.values() for c in p.conditions])"
+    recipes = "[c.recipe for p in PROTOCOLS.values() for c in p.conditions]"
+    code = f"from smug.evaluation.protocols import PROTOCOLS; print({recipes})"
     one, other = (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         for _ in range(2)

@@ -1,23 +1,87 @@
 """smug models."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
 
 from smug.commands.common import Common, console
+
+if TYPE_CHECKING:
+    from smug.model_card import ModelCard
 
 
 @dataclass(frozen=True)
 class Models(Common):
-    """List the models that have a name, and what each was trained on."""
+    """List the models that have a name, or print the card of one: what it was trained on, and how it does."""
+
+    name: Annotated[str, tyro.conf.Positional] = ""
+    """A shipped model, whose card is printed."""
 
     def run(self) -> None:
-        """Print the list."""
+        """Print the list or the card."""
+        self.start()
+        if self.name:
+            self._print_card()
+        else:
+            self._print_list()
+
+    def _print_list(self) -> None:
         from rich.table import Table
 
         from smug.zoo import models
 
-        self.start()
-        table = Table("name", "what it is")
+        table = Table("name", "what it is", "trained on", "sha256")
         for entry in models():
-            table.add_row(entry.name, entry.about)
+            table.add_row(entry.name, entry.about, entry.trained_on, entry.sha256[:8])
         console().print(table)
         self.write_json({"schema": "smug-models-1", "models": [asdict(entry) for entry in models()]})
+
+    def _print_card(self) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        from smug.model_card import SCHEMA
+        from smug.zoo import card
+
+        found = card(self.name)
+        table = Table(show_header=False)
+        for name, text in _lines(found):
+            table.add_row(name, Text(text))
+        console().print(table)
+        self.write_json({"schema": SCHEMA, **asdict(found)})
+
+
+def _lines(card: "ModelCard") -> Iterator[tuple[str, str]]:
+    """Yield what a card says, name by name."""
+    from smug.training.reading import from_dict
+
+    config = from_dict(card.configuration)
+    yield "name", card.name
+    yield "sha256", card.sha256
+    yield "licence", card.licence
+    yield "use", card.use
+    for data in card.training_data:
+        yield "trained on", f"{data.source} ({data.licence}): {data.about}"
+    seen = (f"{name}: {', '.join(map(str, values))}" for name, values in card.training_range.items() if values)
+    yield "training range", "; ".join(seen)
+    yield (
+        "configuration",
+        (
+            f"{config.method}, {config.steps} unrolling steps, {config.network.kind} of {config.network.channels} channels, "
+            f"sigma {config.smoothing.sigma:g}, {config.smoothing.num_samples} samples, seed {config.seed}"
+        ),
+    )
+    yield "recipe", f"{card.recipe}, smug {card.version}"
+    if card.result is None:
+        yield "results", "none yet"
+        return
+    data = card.result["data"]
+    yield "tested on", f"{data['source']} {data['split']}, {data['slices']} slices, {data['kspace']} k-space"
+    for result in card.result["results"]:
+        psnr = result["psnr"]["mean"]
+        yield (
+            result["condition"],
+            "diverged" if psnr is None else f"PSNR {psnr:.2f} dB, SSIM {result['ssim']['mean']:.3f}",
+        )

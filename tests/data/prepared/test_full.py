@@ -33,6 +33,15 @@ def test_a_measured_scan_is_the_full_one_with_its_target(volume):
     torch.testing.assert_close(scan.truth, scan.A.H(scan.y))
 
 
+def test_central_slices(tmp_path):
+    write_volume(tmp_path / "volume.h5", 5, 2, (24, 24))
+    full = measured_volume(read_fastmri(tmp_path / "volume.h5"), maps_from_calibration, 24)
+    some = full.central(2)
+    assert some.names == full.names[1:3]
+    assert all(torch.equal(some.scan(i).y, full.scan(i + 1).y) for i in range(2))
+    assert full.central(None) is full.central(9) is full
+
+
 def test_maps_come_from_the_central_lines_alone(volume):
     box = torch.zeros(40, 48, dtype=torch.bool)
     box[20 - 12 : 20 + 12, 24 - 12 : 24 + 12] = True
