@@ -54,6 +54,13 @@ def test_the_papers_numbers_stand_below_ours():
     ]
 
 
+def test_the_papers_own_table():
+    head, _, *body = lines(table_text.printed_table("knee", 8))
+    assert head == ["knee, 8x: PSNR (dB) / SSIM", "clean", "noise", "pgd"]
+    assert [row[0] for row in body] == ["MoDL", "RS-E2E", "SMUG", "Weighted SMUG"]
+    assert body[0][1] == "30.83 ±3.14 / 0.905 ±0.100" and body[3][3] == "+5.32 ±2.48 / +0.033 ±0.090"
+
+
 def test_differences_have_intervals_and_the_reference_none():
     _, _, *body = lines(table_text.differences(summaries()))
     assert [row[0] for row in body] == ["SMUG", "total variation"]

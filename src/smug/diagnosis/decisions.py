@@ -28,7 +28,7 @@ the relative error of the implicit gradient is of the residual's size."""
 
 GRADIENT_ERROR = 0.003
 """Relative error of a directional derivative: rounding, the solver's tolerance and the kinks of networks leave less
-than 5e-4. Without the scale's gradient it is 7e-3 for MoDL, which is nearly homogeneous and needs it least; without
+than 1e-3. Without the scale's gradient it is 7e-3 for MoDL, which is nearly homogeneous and needs it least; without
 the measurements of the data-consistency steps 0.5 or more."""
 
 PSNR_MARGIN = 0.1

@@ -109,8 +109,13 @@ def csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 def stamped(figure: "Figure", scale: Scale) -> None:
     """Write the scale's stamp across a figure."""
-    if scale.stamp:
-        figure.text(0.5, 0.5, scale.stamp, ha="center", va="center", rotation=30, fontsize=24, color="0.5", alpha=0.5)
+    if not scale.stamp:
+        return
+    from matplotlib.patheffects import withStroke
+
+    outline = [withStroke(linewidth=3, foreground="white", alpha=0.6)]  # on black images too
+    place: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 30, "fontsize": 24}
+    figure.text(0.5, 0.5, scale.stamp, color="0.4", alpha=0.6, path_effects=outline, **place)
 
 
 def _saved(figure: "Figure") -> Callable[[Path], None]:

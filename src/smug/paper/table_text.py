@@ -7,7 +7,7 @@ from smug.evaluation.statistics import SeedSpread
 from smug.evaluation.summary import Summary, grid
 from smug.evaluation.tables import LEVEL, NONE, fixed, significant
 from smug.paper.cost import SHARED, Cost
-from smug.paper.reference import Printed
+from smug.paper.reference import COLUMNS, Printed, printed
 from smug.paper.runs import METHODS
 from smug.paper.style import STYLES
 
@@ -89,6 +89,19 @@ def cost(costs: Sequence[Cost], summaries: Sequence[Summary]) -> str:
         for cost in costs
     ]
     return pipes(("", "updates", "calls per slice", "calls", "seconds", "calls per reconstruction"), lines)
+
+
+def printed_table(anatomy: str, acceleration: float) -> str:
+    """Return the paper's table of an anatomy at an acceleration: PSNR and SSIM; below MoDL, minus MoDL's."""
+    lines = []
+    for method in METHODS:
+        cells = [cell for column in COLUMNS if (cell := printed(anatomy, acceleration, method, column)) is not None]
+        relative = method != "modl"
+        numbers = (((cell.psnr, cell.psnr_sd), (cell.ssim, cell.ssim_sd)) for cell in cells)
+        texts = [f"{_number(psnr, 2, relative)} / {_number(ssim, 3, relative)}" for psnr, ssim in numbers]
+        if texts:
+            lines.append([_label(method), *texts])
+    return pipes((f"{anatomy}, {acceleration:g}x: PSNR (dB) / SSIM", *COLUMNS), lines)
 
 
 def by_condition(summaries: Sequence[Summary], text: Callable[[Summary], str]) -> str:

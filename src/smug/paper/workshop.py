@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -122,8 +122,16 @@ class Workshop:
     def _classical(self, method: str, block: Block) -> Reconstructor:
         if method not in REGULARISED:
             return UNTRAINED[method]()
-        source, size = self.scale.anatomy(block.anatomy).source, self.scale.config.data.size
-        return tuned_for(REGULARISED[method], source, size, self.scale.acquisition(block.acceleration), self.root)
+        return self._tuned(method, self.scale.anatomy(block.anatomy).source, block.acceleration)
+
+    @cached_property
+    def _tuned(self) -> Callable[[str, str, float], Reconstructor]:
+        def tune(method: str, source: str, acceleration: float) -> Reconstructor:
+            """Tune lam once for all blocks."""
+            size, acquisition = self.scale.config.data.size, self.scale.acquisition(acceleration)
+            return tuned_for(REGULARISED[method], source, size, acquisition, self.root)
+
+        return cache(tune)
 
     @cached_property
     def _data(self) -> Callable[[DataConfig], batches.TrainingData]:
