@@ -2,7 +2,7 @@
 
 python recipes/ship.py RUNS                              store trained runs in half precision, with cards
 python recipes/ship.py cards                             write the cards anew; results stay
-python recipes/ship.py results STORE [SOURCE [SLICES]]   score all models for their cards: clean, noise, fast attack at 1 %
+python recipes/ship.py results STORE [SOURCE [SLICES]]   score the models for their cards: clean, noise, fast at 1 %
 
 RUNS is the folder that holds the runs modl, rs-e2e, smug and weighted-smug. Refuses where half precision changes the
 clean PSNR by more than 0.01 dB, and training data whose licence does not allow it. STORE keeps the rows, so that the

@@ -61,7 +61,7 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("spoilt", [lambda b: b[:-1], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
-def test_weights_that_are_not_those_of_the_card_are_refused(spoilt, own, capsys):
+def test_weights_that_are_not_those_of_the_card_are_refused(spoilt, own):
     file = own / "modl.safetensors"
     expected, content = sha256_of(file), spoilt(file.read_bytes())
     file.write_bytes(content)
@@ -75,7 +75,7 @@ def test_what_is_missing(own):
     with pytest.raises(FileNotFoundError, match="the weights of modl are missing: install smug again"):
         smug.load("modl")
     (own / "modl.json").unlink()
-    with pytest.raises(FileNotFoundError, match="modl.json: the card of a shipped model is missing"):
+    with pytest.raises(FileNotFoundError, match=r"modl\.json: the card of a shipped model is missing"):
         smug.load("modl")
 
 

@@ -66,13 +66,10 @@ def _lines(card: "ModelCard") -> Iterator[tuple[str, str]]:
         yield "trained on", f"{data.source} ({data.licence}): {data.about}"
     seen = (f"{name}: {', '.join(map(str, values))}" for name, values in card.training_range.items() if values)
     yield "training range", "; ".join(seen)
-    yield (
-        "configuration",
-        (
-            f"{config.method}, {config.steps} unrolling steps, {config.network.kind} of {config.network.channels} channels, "
-            f"sigma {config.smoothing.sigma:g}, {config.smoothing.num_samples} samples, seed {config.seed}"
-        ),
-    )
+    network, smoothing = config.network, config.smoothing
+    yield "network", f"{network.kind}, {network.channels} channels, depth {network.depth}"
+    yield "method", f"{config.method}, {config.steps} unrolling steps, seed {config.seed}"
+    yield "smoothing", f"sigma {smoothing.sigma:g}, {smoothing.num_samples} {smoothing.noise} samples"
     yield "recipe", f"{card.recipe}, smug {card.version}"
     if card.result is None:
         yield "results", "none yet"

@@ -33,8 +33,8 @@ class Matched:
     def note(self) -> str:
         """What a table says of it."""
         return (
-            f"Noise {self.level:g}: here MoDL loses as much as in the paper, which gives no level, {self.loss:.2f} dB. "
-            f"Found by bisection on {self.slices} validation slices, where it loses {self.found:.2f} dB."
+            f"Noise {self.level:g} costs MoDL {self.loss:.2f} dB, as the paper's did, whose level it does not give: by "
+            f"bisection on {self.slices} validation slices, where it costs {self.found:.2f} dB."
         )
 
 

@@ -47,7 +47,7 @@ def sigma_figure(curves: Curves, methods: Sequence[str], difference: str, made_a
     axes[1, 0].set_ylabel(f"{label} (%)", fontsize=9)
     axes[1, 1].set_ylabel(f"{label} (%)", fontsize=9)
     for legend in (axes[0, 0], axes[0, 1], axes[1, 0]):
-        legend.legend(fontsize=8, frameon=False, handlelength=4)
+        legend.legend(fontsize=8, framealpha=0.8, edgecolor="none", handlelength=4)
     return figure
 
 
