@@ -75,7 +75,8 @@ def _lines(card: "ModelCard") -> Iterator[tuple[str, str]]:
         yield "results", "none yet"
         return
     data = card.result["data"]
-    yield "tested on", f"{data['source']} {data['split']}, {data['slices']} slices, {data['kspace']} k-space"
+    tested = f"{data['source']} {data['split']}, {data['slices']} slices, {data['kspace']} k-space"
+    yield "tested on", ", ".join([tested, *data.get("set", ())])
     for result in card.result["results"]:
         psnr = result["psnr"]["mean"]
         yield (
