@@ -58,7 +58,7 @@ def test_models_lists_every_name(tmp_path, capsys):
 @pytest.mark.timeout(900)
 def test_demo(tmp_path, capsys):
     assert run("demo", "--out", tmp_path / "demo", "--slices", 1, "--json", tmp_path / "demo.json") == 0
-    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"report.html", "figure.png", "table.md"}
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"report.html", "figure.png", "table.md", "cards"}
     document = json.loads((tmp_path / "demo.json").read_text())
     cells = {(s["model"], s["condition"]): s["psnr"]["mean"] for s in document["summaries"]}
     clean, noise, attacked = (condition["name"] for condition in document["conditions"])

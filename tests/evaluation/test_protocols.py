@@ -117,3 +117,15 @@ def test_recipes_are_the_same_in_every_process():
     assert one == other
     assert " at 0x" not in one
     assert "gaussian" in one
+
+
+def test_fast_sees_smoothing_that_ignores_its_seeds(scan):
+    class Loose(type(STOCHASTIC)):
+        def __call__(self, y, A, generator=None):
+            x = super().__call__(y, A, generator)
+            return x if self.smoothing.num_samples == 0 else x + torch.randn_like(x)
+
+    loose = Loose(STOCHASTIC.denoiser, STOCHASTIC.smoothing, steps=2)
+    fast_one = protocol("fast", (0.02,))
+    with torch.random.fork_rng():
+        assert [flag.name for flag in fast_one.diagnose(loose, scan).flags] == ["random-output"]

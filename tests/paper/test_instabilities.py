@@ -29,7 +29,7 @@ def test_figure_1_has_numbers_of_all_test_slices(workshop, tmp_path):
     assert {record["method"] for record in result.records} == {"modl"}
     assert result.text.count("\n| (") == 4
     texts = [text.get_text().replace("\n", " ") for text in result.figure.texts]
-    assert any(text.startswith("Data set brain: head phantoms. 2 test slices") for text in texts)
+    assert any(text.startswith("Data set brain: head phantoms stand in. 2 test slices") for text in texts)
     assert "smoke test, not a result" in texts
 
 

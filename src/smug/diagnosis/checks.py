@@ -66,6 +66,13 @@ def diagnose(
         return Diagnosis((), evidence)
 
 
+def repeatable(f: Reconstructor, scan: Scan, threat: Threat) -> Diagnosis:
+    """Check only whether two calls with the same seeds agree: the first check of :func:`diagnose`."""
+    difference = float(output_difference(pose(f, scan.y, scan.A, scan.truth, threat)).max())
+    raised = (FLAGS["random-output"],) if random_output(difference) else ()
+    return Diagnosis(raised, {"output difference": difference})
+
+
 def _checks(
     problem: Problem, scan: Scan, white_box: Rule[Any], black_box: Rule[Any]
 ) -> Iterator[tuple[Mapping[str, float], Mapping[str, bool]]]:

@@ -9,7 +9,7 @@ from smug.attacks.pgd import PAPER
 from smug.attacks.presets import fast, standard
 from smug.attacks.surrogate import noise_free
 from smug.data.scan import Scan
-from smug.diagnosis import Diagnosis, diagnose
+from smug.diagnosis import Diagnosis, diagnose, repeatable
 from smug.evaluation.conditions import (
     Condition,
     attacked,
@@ -74,8 +74,10 @@ def _fast(epsilons: Sequence[float] = (0.01,)) -> Protocol:
     conditions = (c for e in epsilons for c in (*_noise(e), worst_case(_l2(e), "fast", attack)))
 
     def diagnosed(f: Reconstructor, scan: Scan) -> Diagnosis:
-        """Check the network whose gradient is used."""
-        return diagnose(noise_free(f), scan, _l2(max(epsilons)))
+        """Check the reconstructor's noise, then the network whose gradient is used."""
+        threat = _l2(max(epsilons))
+        first = repeatable(f, scan, threat)
+        return first if first.unreliable else diagnose(noise_free(f), scan, threat)
 
     return Protocol("a strong attack in ten steps beside noise of its norm", (clean(), *conditions), DRAWS, diagnosed)
 
