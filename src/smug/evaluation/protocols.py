@@ -24,9 +24,6 @@ from smug.evaluation.conditions import (
 from smug.reconstructor import Reconstructor
 from smug.shifts import SHIFTS, model
 
-AXIS = (0.0025, 0.005, 0.01, 0.015, 0.02, 0.025, 0.05)
-"""The usual sizes of perturbations, relative to the l2 norm of the measurements."""
-
 DRAWS = 8
 """Draws of its noise that a stochastic reconstructor is scored on."""
 
