@@ -16,7 +16,7 @@ def shorter(monkeypatch):
 
 
 def test_strengths_begin_at_clean_data_and_are_the_authors_attack():
-    assert tuple(SWEEP.conditions) == EPSILONS == (0.0, 0.005, 0.01, 0.02, 0.03, 0.05)
+    assert tuple(SWEEP.conditions) == EPSILONS == (0.0, 0.01, 0.02, 0.03, 0.05)
     assert SWEEP.conditions[0.0].name == "clean"
     assert SWEEP.conditions[0.02].name == "PGD linf 0.02"
 

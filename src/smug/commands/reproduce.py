@@ -1,6 +1,6 @@
 """smug reproduce."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -37,7 +37,9 @@ class Reproduce(Common):
     exhibit: Annotated[tuple[Name, ...], tyro.conf.Positional]
     """table1, table2, fig1, fig5 to fig13, or all; several may be named."""
     config: Literal["tiny", "small", "paper"] = "small"
-    """tiny: phantoms, minutes, no result; small: two cores and a night; paper: fastMRI and GPUs."""
+    """tiny: phantoms, minutes, no result; small: two cores and a few hours; paper: fastMRI and GPUs."""
+    seeds: int = 1
+    """Train every model with so many seeds, and show their spread."""
     out: Path = Path("reproduced")
     """Folder of the exhibits, and below it of the runs and rows."""
     data: Path | None = None
@@ -55,7 +57,9 @@ class Reproduce(Common):
 
         device, screen = self.start(), console()
         told = partial(screen.print, markup=False, soft_wrap=True)
-        scale = SCALES[self.config]
+        if self.seeds < 1:
+            raise ValueError(f"--seeds: expected at least 1, got {self.seeds}")
+        scale = replace(SCALES[self.config], seeds=tuple(range(self.seeds)))
         if self.data is not None:
             scale = at(scale, self.data, self.out / "data", workers=torch.get_num_threads(), told=told)
         elif self.config == "paper":

@@ -18,7 +18,7 @@ from smug.training.methods import build, training_loss
 from smug.training.runs import DOCUMENT
 
 SHARED = ("start", "warm")
-"""The runs that all methods start from."""
+"""The runs that all methods start from; there is no first one where the second starts from a shipped model."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ def calls_per_slice(config: Config) -> int:
 
 def costs(workshop: Workshop, anatomy: str, acceleration: float, methods: Sequence[str]) -> list[Cost]:
     """Return the cost of the runs of trained methods, that of the warm start first."""
-    return [_cost(workshop, [Run(anatomy, acceleration, method)]) for method in SHARED] + [
+    shipped = isinstance(workshop.scale.start, str)
+    shared = [_cost(workshop, [Run(anatomy, acceleration, method)]) for method in SHARED[shipped:]]
+    return shared + [
         _cost(workshop, [Run(anatomy, acceleration, method, seed) for seed in workshop.scale.seeds])
         for method in methods
     ]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from smug.paper.scale import Scale
 from smug.training.config import Config
+from smug.zoo import shipped
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "modl": {"method": "modl"},
@@ -40,16 +42,16 @@ class Run:
         """The run's folder below that of all runs."""
         return f"{self.anatomy}-{self.acceleration:g}x/{self.method}-{self.seed}"
 
-    @property
-    def parent(self) -> "Run | None":
-        """The run whose weights this one starts from."""
-        match self.method:
-            case "start":
+    def parent(self, scale: Scale) -> "Run | Path | None":
+        """Return whose weights this run starts from: a run, shipped weights, or nobody's."""
+        match self.method, scale.start:
+            case "start", _:
                 return None
-            case "warm":
+            case "warm", str(name):
+                return shipped(name)
+            case "warm", _:
                 return replace(self, method="start", seed=0)
-            case _:
-                return replace(self, method="warm", seed=0)
+        return replace(self, method="warm", seed=0)
 
     def config(self, scale: Scale) -> Config:
         """Return the run's configuration."""
@@ -61,6 +63,8 @@ class Run:
         config = replace(scale.config, data=data, seed=self.seed)
         match self.method:
             case "start":
+                if isinstance(scale.start, str):
+                    raise ValueError(f"{scale.name} starts from the shipped {scale.start}: it has no run of its own")
                 return replace(config, method="modl", steps=1, optimizer=scale.start)
             case "warm":
                 return replace(config, method="modl", optimizer=scale.warm)

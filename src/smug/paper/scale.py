@@ -8,7 +8,7 @@ from typing import Literal
 from smug.data.prepared.set import PreparedSet, is_prepared
 from smug.data.simulate import Acquisition
 from smug.paper.fastmri import prepared, shortage
-from smug.training.config import ComputeConfig, Config, DataConfig, NetworkConfig, OptimizerConfig
+from smug.training.config import Config, DataConfig, NetworkConfig, OptimizerConfig
 from smug.training.presets import PRESETS
 
 
@@ -33,19 +33,20 @@ class Anatomy:
 class Scale:
     """Everything that the exhibits depend on but for their lists of cells.
 
-    ``config`` is that of all training; ``start`` and ``warm`` are the optimisers of the warm start that all methods
-    share: first with one unrolling step, then as MoDL. ``seeds`` are those of training. ``slices`` of each anatomy's
-    test split are scored, with ``num_samples`` of ``noise`` where there is smoothing. ``stamp`` is drawn into every
-    figure.
+    ``config`` is that of all training; ``warm`` is the optimiser of the warm start, MoDL, that all methods share. It
+    starts from a run with one unrolling step and the optimiser ``start``, or from the shipped model of that name.
+    ``seeds`` are those of training. ``slices`` of each anatomy's test split are scored, ``together`` so many at a time,
+    with ``num_samples`` of ``noise`` where there is smoothing. ``stamp`` is drawn into every figure.
     """
 
     name: str
     config: Config
-    start: OptimizerConfig
+    start: OptimizerConfig | str
     warm: OptimizerConfig
     brain: Anatomy
     knee: Anatomy
     slices: int
+    together: int = 1
     seeds: tuple[int, ...] = (0,)
     noise: Literal["iid", "antithetic"] = "antithetic"
     num_samples: int = 2
@@ -63,8 +64,7 @@ class Scale:
 
 _SMALL = replace(
     PRESETS["small"],
-    optimizer=OptimizerConfig(updates=200, learning_rate=3e-4),
-    compute=ComputeConfig(precision="bf16", recompute=False),
+    optimizer=OptimizerConfig(updates=100, learning_rate=3e-4),
 )
 
 _TINY = replace(
@@ -92,12 +92,12 @@ SCALES: Mapping[str, Scale] = {
     "small": Scale(
         "small",
         _SMALL,
-        start=OptimizerConfig(updates=2000, batch=4, learning_rate=1e-3, validate_every=500),
-        warm=OptimizerConfig(updates=2000, learning_rate=7e-4, validate_every=500),
+        start="modl",
+        warm=OptimizerConfig(updates=300, learning_rate=7e-4, validate_every=300),
         brain=Anatomy("brain", "siat", "SIAT brain images with simulated coils, 128 x 128"),
         knee=Anatomy("knee", "openms", "openms brain images stand in for the knee, with simulated coils, 128 x 128"),
         slices=20,
-        seeds=(0, 1, 2),
+        together=5,
     ),
     "paper": Scale(
         "paper",
@@ -111,7 +111,7 @@ SCALES: Mapping[str, Scale] = {
         num_samples=10,
     ),
 }
-"""``tiny`` is for continuous integration, ``small`` for two cores and a night, ``paper`` for GPUs and fastMRI."""
+"""``tiny`` is for continuous integration, ``small`` for two cores and a few hours, ``paper`` for GPUs and fastMRI."""
 
 
 def at(

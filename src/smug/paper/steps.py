@@ -8,7 +8,7 @@ from smug.paper.sweeps import ALL, swept
 from smug.paper.workshop import Workshop
 from smug.shifts import steps
 
-STEPS = (1, 2, 4, 8, 12, 16)
+STEPS = (1, 2, 3, 8, 16)
 """Beside the number in training."""
 
 EPSILON = 0.02

@@ -8,7 +8,7 @@ from smug.paper.exhibit import Exhibit, Result
 from smug.paper.sweeps import ALL, swept
 from smug.paper.workshop import Workshop
 
-EPSILONS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05)
+EPSILONS = (0.0, 0.01, 0.02, 0.03, 0.05)
 """Largest real or imaginary part of the perturbation, over the image's maximum."""
 
 AXIS = Axis("epsilon", "ε: largest part of perturbation / image maximum", lambda x: f"{x:g}".replace("0.", "."))

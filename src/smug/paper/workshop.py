@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from smug.data.scan import stacked
 from smug.evaluation.datasets import TestSet, load_set, tuned_for
 from smug.evaluation.protocol import evaluate
 from smug.evaluation.row import Outcome
@@ -54,9 +55,12 @@ class Workshop:
                 raise ValueError(f"{folder}: holds a run of another configuration; name another --out")
             return model
         f = build(config).to(self.device)
-        if run.parent is not None:
-            self.model(run.parent)
-            initialise(f, self.out / "runs" / run.parent.folder)
+        match run.parent(self.scale):
+            case Run() as parent:
+                self.model(parent)
+                initialise(f, self.out / "runs" / parent.folder)
+            case Path() as weights:
+                initialise(f, weights)
 
         def report(entry: LogEntry) -> None:
             if entry.validation_psnr is not None:
@@ -95,11 +99,13 @@ class Workshop:
         return [seen.found for block in blocks for seen in self.seen(block)]
 
     def seen(self, block: Block) -> Iterator[Seen]:
-        """Score the cells of a block; images are empty but for the first ``block.images`` slices."""
+        """Score the cells of a block; images are empty but for those of the first ``block.images`` slices and others
+        that are scored together with these."""
         test = self.test(block.anatomy, block.acceleration)
         for method, seed, f in self.models(block):
             self.told(f"scoring {block.anatomy} {block.acceleration:g}x {method}-{seed}: {len(test.scans)} slices")
-            for number, scan in enumerate(test.scans):
+            for first in range(0, len(test.scans), self.scale.together):
+                scan = stacked(test.scans[first : first + self.scale.together])
                 kept: list[Outcome] = []
                 rows = evaluate(
                     {method: moved(f, self.device)},
@@ -108,7 +114,7 @@ class Workshop:
                     seed=self.seed,
                     subjects=test.subjects,
                     store=self.store,
-                    keep=kept.append if number < block.images else None,
+                    keep=kept.append if first < block.images else None,
                 )
                 for outcome in kept or [Outcome(row, torch.empty(0), torch.empty(0)) for row in rows]:
                     found = Found(block.anatomy, block.acceleration, method, seed, outcome.row)
