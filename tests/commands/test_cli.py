@@ -103,6 +103,16 @@ def test_the_seed_of_a_configuration_is_kept(tmp_path):
     assert seeds == [7, 3]
 
 
+@pytest.mark.parametrize(("precision", "supported", "warned"), [("bf16", 0, 1), ("bf16", 1, 0), ("fp32", 0, 0)])
+def test_training_in_bfloat16_warns_where_the_processor_emulates_it(
+    precision, supported, warned, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: bool(supported))
+    small = ("--max-steps", "1", "--set", "data.size=16", "--set", "data.count=1", "--set", "data.validation=1")
+    run("train", "--config", "tiny", *small, "--set", f"compute.precision={precision}", "--out", tmp_path / "run")
+    assert capsys.readouterr().out.count("no instructions for bf16") == warned
+
+
 def test_train_then_use_the_run(tmp_path, kspace_file, capsys):
     out = tmp_path / "run"
     argv = ("--config", "tiny", "--method", "smug", "--max-steps", 3, "--out", out, "--json", tmp_path / "t.json")

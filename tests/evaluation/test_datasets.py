@@ -1,8 +1,9 @@
 import pytest
 
+import smug
 from smug.data.simulate import Acquisition
 from smug.evaluation import datasets
-from smug.evaluation.datasets import named_models, settings_of, simulated_set
+from smug.evaluation.datasets import check_unseen, named_models, settings_of, simulated_set
 from smug.evaluation.tuning import tuned
 from smug.models.classical import CGSense
 from smug.models.total_variation import TotalVariation
@@ -28,3 +29,10 @@ def test_models_are_labelled_by_the_last_part_of_their_name(tmp_path):
     assert set(named_models((one, other), "phantom", 32, ACQUISITION)) == {one, other}
     with pytest.raises(ValueError, match="each once"):
         named_models((one, one), "phantom", 32, ACQUISITION)
+
+
+def test_all_slices_are_for_models_that_have_seen_none():
+    models = {"modl": smug.load("modl"), "mine": lambda y, A: A.H(y)}
+    check_unseen(models, "siat")
+    with pytest.raises(ValueError, match=r"split all: modl was trained on openms; expected models that have not seen"):
+        check_unseen(models, "openms")

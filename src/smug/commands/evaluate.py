@@ -21,8 +21,8 @@ class Evaluate(Common):
     """A name that smug models lists, a run folder, a weights file, or FILE.py:function; may be repeated."""
     data: str = "phantom"
     """A folder that smug prepare has made; phantom, siat, openms, knee, or an HDF5 file of images."""
-    split: Literal["val", "test"] = "test"
-    """Which images of the set."""
+    split: Literal["val", "test", "all"] = "test"
+    """Which images of the set; all of them for models that have seen none."""
     protocol: Literal["clean", "paper", "demo", "fast", "standard", "shifts"] = "paper"
     """clean: no perturbation; paper: noise and the authors' attack, in the paper's sizes; demo: quick; fast: a strong
     attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other masks, maps, anatomy,
@@ -58,7 +58,7 @@ class Evaluate(Common):
     def _evaluate(self, group: "Group") -> None:
         from smug.data.simulate import Acquisition
         from smug.evaluation.comparison import compare
-        from smug.evaluation.datasets import load_set, named_models
+        from smug.evaluation.datasets import check_unseen, load_set, named_models
         from smug.evaluation.protocols import protocol as named
         from smug.evaluation.settings import with_settings
         from smug.evaluation.store import RowStore
@@ -78,6 +78,8 @@ class Evaluate(Common):
         )
         place = (self.data, self.size, acquisition, self.data_root)
         models = with_settings(named_models(self.model, *place), self.set)
+        if self.split == "all":
+            check_unseen(models, self.data)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         protocol, screen = named(self.protocol, self.epsilon), console(quiet=not group.first)
         for name, model in models.items():

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from smug.training.memory import MemoryEstimate
 
 
+SLOW = 'compute.precision: this processor has no instructions for bf16, which takes several times as long as "fp32".'
+
+
 @dataclass(frozen=True)
 class Train(Common):
     """Train a reconstructor; the run folder gets its weights, configuration, checkpoint, log and pictures.
@@ -49,6 +52,7 @@ class Train(Common):
         from smug.commands.progress import training_progress
         from smug.distributed import joined
         from smug.files import write_json
+        from smug.models.precision import bfloat16_is_slow
         from smug.python_file import load_network
         from smug.training import batches, checkpoint, log, memory, methods, reading, runs, summary, trainer
 
@@ -67,6 +71,8 @@ class Train(Common):
                 )
             rows = max(1, settings.optimizer.batch // (group.world * settings.compute.accumulate))
             terminal.print(_memory(memory.estimate(settings, network, rows=rows)))
+            if settings.compute.precision == "bf16" and bfloat16_is_slow(device):
+                terminal.print(f"[yellow]Warning:[/] {SLOW}")
             terminal.print(f"Loading {', '.join(settings.data.sources)}.")
             data = batches.load_training_data(settings.data, self.data_root)
             done = checkpoint.reached(self.out / checkpoint.CHECKPOINT).update if self.resume else 0

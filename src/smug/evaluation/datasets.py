@@ -120,6 +120,16 @@ def named_models(
     }
 
 
+def check_unseen(models: Mapping[str, Reconstructor], source: str) -> None:
+    """Raise ValueError where a model was trained on a source: then its training slices are among ``all`` of them."""
+    for name, model in models.items():
+        if isinstance(model, Model) and source in model.config.data.sources:
+            raise ValueError(
+                f"split all: {name} was trained on {source}; expected models that have not seen it, "
+                "or the split test, whose subjects were kept out of training"
+            )
+
+
 def _label(name: str) -> str:
     """Return the folder of a run, the stem of a file, the function's name, or the name."""
     path = Path(name)

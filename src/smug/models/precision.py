@@ -34,6 +34,12 @@ def _autocast(function: ImageMap, x: Tensor) -> Tensor:
         return function(x)
 
 
+def bfloat16_is_slow(device: torch.device | str) -> bool:
+    """Whether a processor has no instructions for bfloat16: then networks take several times as long as in float32."""
+    supported = torch.ops.mkldnn._is_mkldnn_bf16_supported
+    return torch.device(device).type == "cpu" and not bool(supported())
+
+
 @contextmanager
 def tf32(allowed: bool) -> Iterator[None]:
     """Allow or forbid TF32 (products of 10-bit mantissas, summed in float32) for convolutions on CUDA, and restore.

@@ -99,8 +99,10 @@ class Workshop:
         return [seen.found for block in blocks for seen in self.seen(block)]
 
     def seen(self, block: Block) -> Iterator[Seen]:
-        """Score the cells of a block; images are empty but for those of the first ``block.images`` slices and others
-        that are scored together with these."""
+        """Score the cells of a block, so many slices together as the scale says.
+
+        Images are empty but where one of the first ``block.images`` slices is among them.
+        """
         test = self.test(block.anatomy, block.acceleration)
         for method, seed, f in self.models(block):
             self.told(f"scoring {block.anatomy} {block.acceleration:g}x {method}-{seed}: {len(test.scans)} slices")

@@ -78,6 +78,11 @@ def test_a_folder_has_splits_and_a_file_has_none(tmp_path):
         with h5py.File(tmp_path / f"{split}.h5", "w") as file:
             file["v"] = np.full((value, 16, 16), value, dtype=np.uint16)
     assert [len(load_images(str(tmp_path), split, 16)) for split in ("train", "val", "test")] == [1, 2, 3]
+    together = load_images(str(tmp_path), "all", 16)
+    assert together.names == tuple(
+        name for split in ("train", "val", "test") for name in load_images(str(tmp_path), split, 16).names
+    )
+    assert len(load_images(str(tmp_path), "all", 16, count=4)) == 4
     assert len(load_images(str(tmp_path / "val.h5"), "test", 16)) == 2
     with pytest.raises(ValueError, match="a single file of images has a test split only"):
         load_images(str(tmp_path / "val.h5"), "val", 16)

@@ -92,8 +92,9 @@ def test_a_split_without_slices_is_named_with_the_others(folder):
     data = PreparedSet.open(folder)
     with pytest.raises(ValueError, match=r"the test split, got none \(volumes: train 2, val 1, test 0\).*smug prepare"):
         data.slices("test")
-    with pytest.raises(ValueError, match="expected one of train, val, test"):
-        data.slices("all")
+    assert data.slices("all") == (*data.slices("train"), *data.slices("val"))
+    with pytest.raises(ValueError, match="expected one of train, val, test, all"):
+        data.slices("every")
 
 
 def test_a_prepared_folder_is_told_from_others(folder, tmp_path):

@@ -1,7 +1,9 @@
 """Sets of fully sampled images: the embedded phantom and HDF5 files of slices."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -47,10 +49,13 @@ def load_images(source: str, split: str, size: int, *, count: int | None = None,
 
     ``source`` is ``phantom`` (``count`` of them, 64 by default); ``siat``, ``openms`` or ``knee`` (below ``root``,
     else ``SMUG_DATA``); a folder that holds ``train.h5``, ``val.h5`` and ``test.h5``; or an HDF5 file, which has a test
-    split only. Files hold ``image_ri`` with ``scale`` (complex), or one magnitude data set per volume. Larger images
-    are resampled by cropping k-space. With ``count``, that many slices, evenly spread over the set. Raises ValueError
-    for unknown names, splits that are not there and files of another form, FileNotFoundError for missing ones.
+    split only. ``all`` is every slice of every split, for models that have seen none of them. Files hold ``image_ri``
+    with ``scale`` (complex), or one magnitude data set per volume. Larger images are resampled by cropping k-space.
+    With ``count``, that many slices, evenly spread over the set. Raises ValueError for unknown names, splits that are
+    not there and files of another form, FileNotFoundError for missing ones.
     """
+    if split == "all" and source != "phantom":
+        return _joined([load_images(source, part, size, root=root) for part in PHANTOM_SEEDS]).evenly(count)
     if split not in PHANTOM_SEEDS:
         raise ValueError(f"split: expected one of {sorted(PHANTOM_SEEDS)}, got {split!r}")
     if source == "phantom":
@@ -91,6 +96,12 @@ def _phantoms(split: str, size: int, count: int) -> Images:
     seeds = range(PHANTOM_SEEDS[split], PHANTOM_SEEDS[split] + count)
     names = tuple(f"phantom-{seed}" for seed in seeds)
     return Images(torch.stack([head_phantom(seed, size) for seed in seeds]), names, names)
+
+
+def _joined(parts: Sequence[Images]) -> Images:
+    names = tuple(chain.from_iterable(part.names for part in parts))
+    subjects = tuple(chain.from_iterable(part.subjects for part in parts))
+    return Images(torch.cat([part.images for part in parts]), names, subjects)
 
 
 def _path(source: str, split: str, root: Path | None) -> Path:

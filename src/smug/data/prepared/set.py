@@ -81,11 +81,12 @@ class PreparedSet:
     def slices(self, split: str, count: int | None = None) -> tuple[PreparedSlice, ...]:
         """Return the slices of a split, volume by volume; with ``count``, so many, evenly spread over them.
 
-        Raises ValueError where it has none.
+        ``all`` is every slice of every split. Raises ValueError where there are none.
         """
-        if split not in SPLITS:
-            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
-        found = tuple(PreparedSlice(volume, i) for volume in self.manifest.of(split) for i in range(len(volume.slices)))
+        if split not in (*SPLITS, "all"):
+            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, all, got {split!r}")
+        volumes = [volume for part in (SPLITS if split == "all" else (split,)) for volume in self.manifest.of(part)]
+        found = tuple(PreparedSlice(volume, i) for volume in volumes for i in range(len(volume.slices)))
         if not found:
             held = ", ".join(f"{name} {len(self.manifest.of(name))}" for name in SPLITS)
             raise ValueError(
