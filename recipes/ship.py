@@ -4,7 +4,7 @@ python recipes/ship.py RUNS                              store trained runs in h
 python recipes/ship.py cards                             write the cards anew; results stay
 python recipes/ship.py results STORE [SOURCE [SLICES]]   score the models for their cards: clean, noise, fast at 1 %
 
-RUNS is the folder that holds the runs modl, rs-e2e, smug and weighted-smug. Refuses where half precision changes the
+RUNS is the folder that holds runs of the shipped models' names. Refuses where half precision changes the
 clean PSNR by more than 0.01 dB, and training data whose licence does not allow it. STORE keeps the rows, so that the
 results go on where they were stopped; they are of 10 slices of openms by default, whose folder SMUG_DATA names.
 """
@@ -22,7 +22,7 @@ from smug.evaluation.card import card_json, cards
 from smug.evaluation.comparison import compare
 from smug.evaluation.datasets import load_set, simulated_set
 from smug.evaluation.protocols import protocol
-from smug.evaluation.settings import with_settings
+from smug.evaluation.settings import PAIR, with_settings
 from smug.evaluation.store import RowStore
 from smug.evaluation.summary import RESEARCH
 from smug.model_card import ModelCard, TrainingSet, sha256_of
@@ -30,9 +30,6 @@ from smug.training.reading import to_dict
 from smug.training.runs import load_weights, save_weights
 from smug.training.validation import validate
 from smug.zoo import SHIPPED, card, shipped
-
-SAMPLED = ("num_samples=2", "noise=antithetic")
-"""How results are sampled where there is smoothing: a pair, which is nearer to the expectation than ten iid samples."""
 
 LICENCE = "MIT, that of the library"
 
@@ -53,7 +50,7 @@ TRAINING_SETS = {
 def store(runs: Path) -> None:
     """Store trained runs as the shipped weights, in half precision."""
     scans = simulated_set("phantom", "val", 128, Acquisition(), count=8).scans
-    for name in SHIPPED:
+    for name in (name for name in SHIPPED if (runs / name).is_dir()):
         run = load_weights(runs / name)
         new = shipped(name).with_suffix(".new")
         notes = {key: run.metadata[key] for key in ("update", "validation_psnr", "range") if key in run.metadata}
@@ -97,9 +94,9 @@ def card_of(name: str) -> ModelCard:
 
 def write_results(kept: Path, source: str = "openms", slices: int = 10) -> None:
     """Score all models, and put what came out into their cards."""
-    models = with_settings({name: smug.load(name) for name in SHIPPED}, SAMPLED)
+    models = with_settings({name: smug.load(name) for name in SHIPPED}, PAIR)
     test = load_set(source, "test", 128, Acquisition(), count=slices)
-    test = replace(test, description={**test.description, "set": SAMPLED})
+    test = replace(test, description={**test.description, "set": PAIR})
     command = shlex.join(["python", "recipes/ship.py", *sys.argv[1:]])
     compared = compare(models, protocol("fast"), test, command=command, store=RowStore(kept))
     weights = {name: card(name).sha256 for name in SHIPPED}

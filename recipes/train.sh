@@ -11,4 +11,5 @@ train smug mixed
 train modl mixed
 train weighted-smug mixed
 train rs-e2e mixed
+train adversarial modl
 python recipes/ship.py "$runs"

@@ -15,7 +15,7 @@ from smug.reconstructor import Reconstructor
 from smug.training.reading import from_dict
 from smug.training.runs import load_weights
 
-SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug")
+SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
 """Names of the weights inside the package."""
 
 REGULARISED: Mapping[str, Callable[..., Reconstructor]] = {"cg-sense": CGSense, "tv": TotalVariation}

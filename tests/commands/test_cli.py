@@ -51,7 +51,7 @@ def test_help_tells_of_research_use_or_the_options(command, capsys):
 def test_models_lists_every_name(tmp_path, capsys):
     assert run("models", "--json", tmp_path / "models.json") == 0
     names = [entry["name"] for entry in json.loads((tmp_path / "models.json").read_text())["models"]]
-    assert names[:4] == ["modl", "rs-e2e", "smug", "weighted-smug"]
+    assert names[:5] == ["modl", "rs-e2e", "smug", "weighted-smug", "adversarial"]
     assert "128x128" in capsys.readouterr().out.replace("\n", "")
 
 
@@ -62,7 +62,7 @@ def test_demo(tmp_path, capsys):
     document = json.loads((tmp_path / "demo.json").read_text())
     cells = {(s["model"], s["condition"]): s["psnr"]["mean"] for s in document["summaries"]}
     clean, noise, attacked = (condition["name"] for condition in document["conditions"])
-    for name in ("modl", "rs-e2e", "smug", "weighted-smug"):
+    for name in ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial"):
         assert cells[name, clean] > cells["cg-sense", clean] + 1
         assert cells[name, clean] > cells[name, noise] > cells[name, attacked]
     assert "smug" in capsys.readouterr().out

@@ -79,9 +79,9 @@ def test_recipes_are_valid(pytestconfig):
     assert {"modl.toml", "smug.toml", "rs-e2e.toml", "weighted-smug.toml"} <= {path.name for path in recipes}
     configs = [load_config(str(path)) for path in recipes]
     shipped = [config for path, config in zip(recipes, configs, strict=True) if path.stem == config.method]
-    # the four shipped models differ in their method alone
+    # the shipped models differ in their method alone
     assert len({replace(config, method="modl") for config in shipped}) == 1
-    assert {config.method for config in shipped} == {"modl", "rs-e2e", "smug", "weighted-smug"}
+    assert {config.method for config in shipped} == {"modl", "rs-e2e", "smug", "weighted-smug", "adversarial"}
 
 
 def test_overrides_are_read_as_toml_and_together(tmp_path):

@@ -21,6 +21,7 @@ OWN = {
     "smug": Style(VERMILION, "s", "--"),
     "weighted-smug": Style(PURPLE, "D", "-."),
     "rs-e2e": Style(GREEN, "^", (0, (4, 1, 1, 1, 1, 1))),
+    "adversarial": Style(SKY, "<", (0, (6, 1, 1, 1))),
     "cg-sense": Style(BLACK, "X", (0, (8, 1.5))),
     "tv": Style(GREY, "v", (0, (2, 1))),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from smug.evaluation.palette import ORANGE, OWN, SKY
+from smug.evaluation.palette import ORANGE, OWN
 from smug.evaluation.palette import Style as Look
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ STYLES: Mapping[str, Style] = {
     "smug": Style("SMUG", OWN["smug"], 2.0),
     "weighted-smug": Style("Weighted SMUG", OWN["weighted-smug"], 2.0),
     "jitter": Style("jittering", Look(ORANGE, "P", ":")),
-    "adversarial": Style("adversarial training", Look(SKY, "v", (0, (6, 1, 1, 1)))),
+    "adversarial": Style("adversarial training", OWN["adversarial"]),
     "smug-target": Style("SMUG, t", Look("#332288", "o", "-")),
     "smug-denoised-iterate": Style("SMUG, D(xₙ)", Look("#44AA99", "^", "-.")),
     "smug-frozen-denoised-target": Style("SMUG, frozen D(t)", Look("#882255", "P", ":")),
