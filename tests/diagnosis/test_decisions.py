@@ -44,16 +44,6 @@ def test_either_side_of_the_threshold(decide, quiet, raised):
     assert [decide(*numbers) for numbers in raised] == [True] * len(raised)
 
 
-def test_attempts_without_gradients_beat_those_with():
-    objectives = {"apgd": torch.tensor([1.0, 1.0]), "apgd to clean": torch.tensor([1.1, 1.1])}
-    assert not decisions.masked_attempts(objectives)
-    assert not decisions.masked_attempts(
-        {**objectives, "square": torch.tensor([1.2, 1.0])}
-    )  # one slice, but not in all
-    assert decisions.masked_attempts({**objectives, "transfer": torch.tensor([1.3, 1.1])})
-    assert decisions.masked_attempts({**objectives, "SPSA": torch.tensor([1.3, 1.1])}, others=["SPSA"])
-
-
 @pytest.mark.parametrize("threat", [Threat(0.05, "l2", "kspace-l2"), Threat(0.02, "linf", "image-max")])
 def test_outside_threat(threat, device):
     mask = (torch.arange(8, device=device) % 2 == 0)[None]

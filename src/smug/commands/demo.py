@@ -13,7 +13,8 @@ TITLE = "Networks and CG-SENSE under clean, noisy and worst-case measurements"
 class Demo(Common):
     """See the effect in a few minutes: the shipped networks and CG-SENSE on head phantoms, clean, noisy and attacked.
 
-    The phantoms were never trained on; smoothing averages an antithetic pair. Writes report.html (open it in a browser), figure.png and table.md.
+    The phantoms were never trained on; smoothing averages an antithetic pair. Writes report.html (open it in a
+    browser), figure.png and table.md.
     """
 
     out: Path = Path("smug-demo")

@@ -5,7 +5,7 @@ thresholds stand apart from what rounding does and from what a working reconstru
 several on both sides. NaN, where nothing can be said, raises.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -70,17 +70,6 @@ def cut_gradient(error: float) -> bool:
 def masked_gradient(white_box: float, others: Mapping[str, float]) -> bool:
     """Whether an attack without the reconstructor's own gradient leaves a lower PSNR than the one with it."""
     return any(not psnr >= white_box - PSNR_MARGIN for psnr in others.values())
-
-
-def masked_attempts(objectives: Mapping[str, Tensor], others: Collection[str] = ("transfer", "square")) -> bool:
-    """Whether one of ``others`` beats all the rest of :attr:`smug.attacks.SuiteResult.objectives`.
-
-    An objective is a mean squared error, ``(batch,)``; ``others`` are the names of the attempts that do not use the
-    reconstructor's own gradient.
-    """
-    psnr = {name: float(-10 * values.log10().mean()) for name, values in objectives.items()}
-    white_box = min(value for name, value in psnr.items() if name not in others)
-    return masked_gradient(white_box, {name: psnr[name] for name in others if name in psnr})
 
 
 def weaker_than_noise(attacked: float, noisy: float) -> bool:
