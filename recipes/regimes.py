@@ -1,10 +1,10 @@
 """Where is MoDL unstable? python recipes/regimes.py OUT [SLICES [REGIME ...]].
 
 Trains MoDL and SMUG as ``smug reproduce --config small`` does on the SIAT brain images, but at 64 x 64, in regimes that
-differ from it in one or two things, most of them towards the paper's, and attacks both: the authors' attack at 0.02 of
-the image's maximum, and the fast one at 1 % of the measurements. An instability is a gain well above that of the same
-loop with the identity for a denoiser. OUT keeps the runs and rows, so that it goes on where it was stopped; SMUG_DATA
-names the folder of the image sets.
+differ from it in one to three things, most of them towards the paper's, and attacks both: the authors' attack at 0.02
+of the image's maximum, and the fast one at 1 % of the measurements. An instability is a gain well above that of the
+same loop with the identity for a denoiser. OUT keeps the runs and rows, so that it goes on where it was stopped;
+SMUG_DATA names the folder of the image sets.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Print the sampler table of the README: python recipes/samplers.py [MODEL ...]."""
+"""Print the sampler table of docs/results.md: python recipes/samplers.py [MODEL ...]."""
 
 import sys
 

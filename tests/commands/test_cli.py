@@ -153,6 +153,8 @@ def test_evaluate_any_function(tmp_path, capsys):
         (("evaluate", "--model", "cg-sense", "--threads", "0"), "--threads"),
         (("train", "--config", "nothing.toml", "--out", "nowhere/run"), "expected one of tiny"),
         (("demo", "--slices", "0"), "--slices"),
+        (("reproduce",), "exhibit: expected all, or at least one of table1"),
+        (("reproduce", "fig8", "--config", "tiny", "--seeds", "0"), "--seeds: expected at least 1"),
     ],
 )
 def test_mistakes_end_in_one_line_and_status_2(argv, message, capsys):

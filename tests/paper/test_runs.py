@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from smug.paper.cost import calls_per_slice
 from smug.paper.runs import Run
 from smug.paper.scale import SCALES
 from smug.training.methods import build
@@ -25,6 +26,13 @@ def test_a_warm_start_may_begin_with_a_shipped_model():
     initialise(build(warm.config(scale)), weights)  # raises where the weights do not fit
     with pytest.raises(ValueError, match="small starts from the shipped modl: it has no run of its own"):
         Run("knee", 8.0, "start").config(scale)
+
+
+def test_equal_compute_is_as_many_denoiser_calls_as_those_of_smug():
+    for scale in SCALES.values():
+        smug, longer = (Run("brain", 4.0, method).config(scale) for method in ("smug", "modl-longer"))
+        spent = [calls_per_slice(config) * config.optimizer.updates for config in (smug, longer)]
+        assert spent[1] == pytest.approx(spent[0], rel=0.02)
 
 
 def test_seeds_differ_in_nothing_but_the_seed():

@@ -24,9 +24,9 @@ class Evaluate(Common):
     split: Literal["val", "test", "all"] = "test"
     """Which images of the set; all of them for models that have seen none."""
     protocol: Literal["clean", "paper", "demo", "fast", "standard", "shifts"] = "paper"
-    """clean: no perturbation; paper: noise and the authors' attack, in the paper's sizes; demo: quick; fast: a strong
-    attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other masks, maps, anatomy,
-    steps."""
+    """clean: no perturbation; paper: noise and the authors' attack, at 0.02 and 0.05 of the image's maximum; demo:
+    quick; fast: a strong attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other
+    noise, rates, masks, maps, positions, contrasts, lesions, steps and smoothing."""
     epsilon: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = field(default=())
     """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())

@@ -57,6 +57,8 @@ class Reproduce(Common):
 
         device, screen = self.start(), console()
         told = partial(screen.print, markup=False, soft_wrap=True)
+        if not self.exhibit:
+            raise ValueError("exhibit: expected all, or at least one of table1, table2, fig1, fig5 to fig13")
         if self.seeds < 1:
             raise ValueError(f"--seeds: expected at least 1, got {self.seeds}")
         scale = replace(SCALES[self.config], seeds=tuple(range(self.seeds)))

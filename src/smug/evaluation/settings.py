@@ -10,7 +10,7 @@ EXAMPLE = "num_samples=0"
 
 PAIR = ("num_samples=2", "noise=antithetic")
 """Smoothing with an antithetic pair: nearer to the expectation than the paper's ten iid samples, at a fifth of the cost
-(the sampler table of the README)."""
+(the sampler table of the results page)."""
 
 
 def with_settings(models: Mapping[str, Reconstructor], overrides: Sequence[str]) -> dict[str, Reconstructor]:

@@ -24,9 +24,6 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
 }
 """What is trained, by the name in tables and figures: the values that the scale's configuration gets."""
 
-LONGER = 11 / 5
-"""The updates of ``modl-longer`` over those of all others: the denoiser calls of SMUG with two samples over MoDL's."""
-
 
 @dataclass(frozen=True)
 class Run:
@@ -69,6 +66,8 @@ class Run:
             case "warm":
                 return replace(config, method="modl", optimizer=scale.warm)
             case "modl-longer":
-                updates = round(LONGER * config.optimizer.updates)
+                # as many denoiser calls as SMUG: K samples in each of N steps, and D(t)
+                calls = (config.training_samples * config.steps + 1) / config.steps
+                updates = round(calls * config.optimizer.updates)
                 config = replace(config, optimizer=replace(config.optimizer, updates=updates))
         return replace(config, **METHODS[self.method])

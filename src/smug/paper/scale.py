@@ -1,4 +1,4 @@
-"""At which scale the paper is reproduced: on phantoms in minutes, on two cores in a night, or as it was done."""
+"""At which scale the paper is reproduced: on phantoms in minutes, on two cores in a few hours, or as it was done."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
