@@ -1,9 +1,9 @@
 """What training gives, and what smoothing at test time: python recipes/smoothing_at_test.py STORE [SLICES [SIZE]].
 
-The denoisers of the shipped MoDL and SMUG, each in the same loop without noise, with an antithetic pair, and with a pair
-at five times the sigma of training: clean, and under the fast attack, made for each, of a relative l2 norm SIZE. The
-slices are spread over all six SIAT subjects, which neither has seen. STORE keeps the rows, so that it goes on where it
-was stopped; SMUG_DATA names the folder of the image sets.
+The denoisers of the shipped MoDL and SMUG, each in the same loop without noise, with an antithetic pair, and with a
+pair at five times the sigma of training: clean, and under the fast attack, made for each, of a relative l2 norm SIZE.
+The slices are spread over all six SIAT subjects, which neither has seen. STORE keeps the rows, so that it goes on where
+it was stopped; SMUG_DATA names the folder of the image sets.
 """
 
 import sys

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from smug.attacks import APGD, PGD, Square, Threat, start
 from smug.data.scan import Scan
-from smug.diagnosis import FLAGS, diagnose
+from smug.diagnosis import FLAGS, diagnose, repeatable
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense
 from smug.models.normalised import normalised
@@ -129,3 +129,10 @@ def test_bad_arguments(scan):
         diagnose(CGSense(), scan, replace(THREAT, value=0.0))
     with pytest.raises(ValueError, match="fully sampled target"):
         diagnose(CGSense(), replace(scan, target=None), THREAT)
+
+
+def test_repeatable_needs_no_gradient_of_the_network(scan):
+    # with one, turning the difference into a number warns, and a warning is an error here
+    f = moved(SMUG(denoiser().double(), SMOOTHING, steps=1), scan.y.device)
+    assert all(parameter.requires_grad for parameter in f.denoiser.parameters())
+    assert repeatable(f, scan, THREAT).flags == ()

@@ -68,7 +68,8 @@ def diagnose(
 
 def repeatable(f: Reconstructor, scan: Scan, threat: Threat) -> Diagnosis:
     """Check only whether two calls with the same seeds agree: the first check of :func:`diagnose`."""
-    difference = float(output_difference(pose(f, scan.y, scan.A, scan.truth, threat)).max())
+    with torch.no_grad():
+        difference = float(output_difference(pose(f, scan.y, scan.A, scan.truth, threat)).max())
     raised = (FLAGS["random-output"],) if random_output(difference) else ()
     return Diagnosis(raised, {"output difference": difference})
 
