@@ -8,7 +8,7 @@ copyright = "2026, The smug developers"
 version = release = smug.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "results/*", "paper/results/*"]  # included by pages
 
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
