@@ -24,7 +24,7 @@ PAPERS = ("modl", "rs-e2e", "smug", "weighted-smug")
 """The paper's methods; the others are compared with the first."""
 
 OURS = ("modl-longer", "jitter", "adversarial", "cg-sense")
-"""What we set beside them; total variation, whose attacks cost more than those of all others, stands in the figures."""
+"""What we set beside them; total variation, whose attacks cost more than any other's, stands in the figures."""
 
 EPSILONS = (0.02, 0.05)
 """The paper's code and its text differ in the size of the attack: both."""
