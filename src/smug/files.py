@@ -3,9 +3,13 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+LOCK = ".lock"
+"""The file by which a process says that it works in a folder."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -39,3 +43,31 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write strict JSON, whole or not at all; raises ValueError for NaN and infinity, which JSON does not have."""
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def locked(folder: Path, refusal: str) -> Iterator[None]:
+    """Hold the lock of a folder, made where it is missing; it ends with the process.
+
+    Raises ValueError, with the ``refusal``, where another process holds it. Where there are no locks, do without.
+    """
+    path = folder / LOCK
+    try:
+        import fcntl
+
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except (ImportError, OSError):  # if nobody can write there, what is written next says so
+        yield
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(refusal) from None
+        except OSError:  # a file system without locks
+            pass
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

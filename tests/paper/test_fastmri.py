@@ -111,6 +111,21 @@ def test_a_second_call_makes_nothing(source, tmp_path, monkeypatch):
     assert not told
 
 
+def test_other_files_make_another_set(source, tmp_path):
+    out = prepared(source, tmp_path / "out", 6, 2, 3)
+    before = PreparedSet.open(out).manifest
+    others = tmp_path / "others"
+    for seed in range(20, 24):
+        publish(others / f"file_brain_{seed}.h5", seed=seed)
+    after = PreparedSet.open(prepared(others, out, 6, 2, 3)).manifest
+    assert after.sha256 != before.sha256
+    assert {volume.source for volume in after.volumes} <= {f"file_brain_{seed}.h5" for seed in range(20, 24)}
+    # and one more, where there were too few
+    assert "fewer" in shortage(prepared(others, out, 60, 2, 3))
+    publish(others / "file_brain_24.h5", seed=24)
+    assert counts(prepared(others, out, 60, 2, 3))["train"] > 8
+
+
 def test_what_is_interrupted_goes_on(source, tmp_path, monkeypatch):
     whole = prepared(source, tmp_path / "whole", 6, 2, 3)
     made, make = [], fastmri.make
@@ -212,6 +227,7 @@ def test_where_the_knee_is_missing_the_brain_stands_in(source, tmp_path):
     placed = at(SCALES["tiny"], source.parent, tmp_path / "data", told=told.append)
     assert placed.knee.source == placed.brain.source == str(tmp_path / "data" / "brain")
     assert placed.knee.note.startswith("brain stands in for knee") and "stands in" not in placed.brain.note
+    assert placed.together == 1 and at(SCALES["small"], source.parent, tmp_path / "data").together == 1
     assert placed.knee.kspace == "measured" and SCALES["tiny"].knee.kspace == "simulated"
     assert any(line.startswith("knee: brain stands in for knee, which is not there") for line in told)
     with pytest.raises(FileNotFoundError, match="expected the folders brain and knee in it"):
@@ -269,11 +285,15 @@ def test_the_first_table_from_files_as_downloaded(source, tmp_path, monkeypatch,
     }
     assert "data crime" not in (out / "table1.md").read_text()
 
+    # moved, with another spelling of the folder
+    moved = out.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    command = (*command[:7], moved.name, *command[8:])
     monkeypatch.setattr(fastmri, "worked", lambda *_: pytest.fail("prepared twice"))
     monkeypatch.setattr(workshop.trainer, "train", lambda *_, **__: pytest.fail("trained twice"))
     monkeypatch.setattr("smug.evaluation.store.RowStore.write", lambda *_, **__: pytest.fail("scored twice"))
     assert main([str(word) for word in command]) == 0
-    assert json.loads((out / "table1.json").read_text())["records"] == document["records"]
+    assert json.loads((moved / "table1.json").read_text())["records"] == document["records"]
 
 
 def test_the_paper_wants_data(capsys):

@@ -1,12 +1,15 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from smug.evaluation.conditions import clean, noisy
 from smug.paper.cells import Block
+from smug.paper.runs import Run
 from smug.paper.scale import SCALES
 from smug.paper.strength import pgd
 from smug.paper.workshop import Workshop
+from smug.training.runs import DOCUMENT, initialise, load_weights, save_weights
 
 BLOCK = Block("brain", 4.0, ("zero-filled",), (clean(), noisy(0.02), pgd(0.02)))
 
@@ -29,3 +32,31 @@ def test_images_are_kept_of_the_first_slices(tmp_path):
     scale = replace(SCALES["tiny"], slices=3, together=2)
     seen = list(Workshop(scale, tmp_path).seen(replace(BLOCK, conditions=(clean(),), images=1)))
     assert [bool(each.image.numel()) for each in seen] == [True, True, False]
+
+
+def test_only_the_run_that_would_be_made_is_taken_from_its_folder(smallest, tmp_path):
+    made, modl, warm = Workshop(smallest, tmp_path), Run("brain", 4.0, "modl"), Run("brain", 4.0, "warm")
+    model = made.model(modl)
+    weights, document = made.folder(modl) / "model.safetensors", made.folder(modl) / DOCUMENT
+    assert made.model(modl).metadata == model.metadata
+
+    def refused(why):
+        with pytest.raises(ValueError, match=f"modl-0: holds a run of another {why}; name another --out"):
+            made.model(modl)
+
+    described = document.read_text()
+    document.write_text(json.dumps({**json.loads(described), "data": {"source": "phantom", "sha256": "0"}}))
+    refused("data")
+    document.write_text(described)
+    # as by another process that is slower
+    save_weights(weights, model.reconstructor, model.config, {**model.metadata, "update": "1"})
+    refused("length")
+    save_weights(weights, model.reconstructor, model.config, model.metadata)
+    longer = replace(smallest, config=replace(smallest.config, seed=1), warm=replace(smallest.warm, updates=3))
+    with pytest.raises(ValueError, match="warm-0: holds a run of another configuration, length"):
+        Workshop(longer, tmp_path).model(warm)
+    # a warm start that was trained again, elsewhere
+    before = load_weights(made.folder(warm))
+    initialise(before.reconstructor, made.folder(modl))
+    save_weights(made.folder(warm) / "model.safetensors", before.reconstructor, before.config, before.metadata)
+    refused("start")

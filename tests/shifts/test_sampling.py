@@ -38,6 +38,29 @@ def test_another_rate_of_regular_lines_is_regular(device, make, seeds):
     assert not torch.equal(named, acceleration(scan, 3.0, seeds).A.mask)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda scan, seeds: acceleration(scan, 3.0, seeds),
+        lambda scan, seeds: mask_kind(scan, "poisson", seeds),
+        lambda scan, seeds: mask_redraw(scan, 1, seeds),
+    ],
+    ids=["acceleration", "kind", "redraw"],
+)
+def test_zero_padding_is_never_sampled_and_not_counted(scan, seeds, change):
+    encoded = torch.zeros(1, 40, dtype=torch.bool, device=scan.y.device)
+    encoded[:, 4:34] = True
+    mask = torch.zeros(2, 40, dtype=torch.bool, device=scan.y.device)
+    mask[:, [4, 7, 14, 17, 18, 19, 20, 25, 29, 33]] = True  # 3x of 30 lines
+    padded = replace(scan, encoded=encoded, A=Sense(mask=mask, maps=scan.A.maps))
+    for each in (padded, padded[1]):
+        changed = change(each, seeds[: len(each.id)])
+        sampled = changed.A.mask.reshape(len(each.id), -1, 40).double().mean(1)
+        assert not sampled[:, ~encoded[0]].any() and not changed.y[..., ~encoded[0]].any()
+        assert sampled.sum(1).tolist() == pytest.approx([10.0] * len(each.id))
+    assert torch.equal(padded[1].encoded_lines, encoded) and padded.encoded_lines.shape == (2, 40)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_the_kind_at_the_same_rate(scan, seeds, kind):
     shifted = mask_kind(scan, kind, seeds)

@@ -108,6 +108,16 @@ def test_a_resumed_run_ends_with_the_same_bits(method, changes, data, tmp_path):
     assert same == entries and fingerprint(again.networks()) == fingerprint(whole.networks())
 
 
+def test_two_runs_in_a_folder_are_one_too_many(data, tmp_path):
+    def meanwhile(_: object) -> None:
+        with pytest.raises(ValueError, match="another process is training there"):
+            trained(configured("modl"), data, tmp_path, resume=True)
+
+    _, log = trained(configured("modl"), data, tmp_path, report=meanwhile)
+    assert len(log) == 4 and not (tmp_path / ".lock").exists()
+    trained(configured("modl"), data, tmp_path, resume=True)
+
+
 def test_resume_without_a_checkpoint_begins(data, tmp_path):
     _, log = trained(configured("modl"), data, tmp_path, resume=True)
     assert [entry.update for entry in log] == [1, 2, 3, 4]

@@ -17,13 +17,15 @@ class Scan:
     """Measurements of a batch of slices.
 
     ``y`` is k-space ``(batch, coil, y, x)``, ``A`` the operator that made it, ``target`` the fully sampled image
-    combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice.
+    combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice. ``encoded`` tells the
+    lines that the scanner encodes from zero padding, ``bool (1, x)`` or ``(batch, x)``; None is all.
     """
 
     y: Tensor
     A: Sense
     target: Tensor | None
     id: tuple[str, ...]
+    encoded: Tensor | None = None
 
     @property
     def truth(self) -> Tensor:
@@ -31,6 +33,13 @@ class Scan:
         if self.target is None:
             raise ValueError(f"scan {self.id[0]}: expected a fully sampled target, got none")
         return self.target
+
+    @property
+    def encoded_lines(self) -> Tensor:
+        """The lines that are encoded, ``bool (batch, x)``."""
+        batch, _, _, width = self.y.shape
+        lines = torch.ones(1, width, dtype=torch.bool) if self.encoded is None else self.encoded
+        return lines.to(self.y.device).expand(batch, width)
 
     def normalised(self) -> Self:
         """Return the scan in units in which images have a magnitude of about 1."""
@@ -49,7 +58,8 @@ class Scan:
             raise IndexError(f"scan of {len(self.id)} slices: got index {index}")
         rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         target = None if self.target is None else self.target[rows]
-        return replace(self, y=self.y[rows], A=self.A[index], target=target, id=self.id[rows])
+        encoded = None if self.encoded is None else self.encoded_lines[rows]
+        return replace(self, y=self.y[rows], A=self.A[index], target=target, id=self.id[rows], encoded=encoded)
 
 
 def stacked(scans: Sequence[Scan]) -> Scan:
@@ -59,11 +69,13 @@ def stacked(scans: Sequence[Scan]) -> Scan:
     targets = [scan.target for scan in scans if scan.target is not None]
     masks = [scan.A.mask.expand(len(scan.id), *scan.A.mask.shape[1:]) for scan in scans]
     maps = [scan.A.maps.expand(len(scan.id), *scan.A.maps.shape[1:]) for scan in scans]
+    padded = any(scan.encoded is not None for scan in scans)
     return Scan(
         torch.cat([scan.y for scan in scans]),
         Sense(mask=torch.cat(masks), maps=torch.cat(maps)),
         torch.cat(targets) if len(targets) == len(scans) else None,
         tuple(name for scan in scans for name in scan.id),
+        torch.cat([scan.encoded_lines for scan in scans]) if padded else None,
     )
 
 

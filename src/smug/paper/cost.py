@@ -76,5 +76,5 @@ def _cost(workshop: Workshop, runs: Sequence[Run]) -> Cost:
 
 
 def _document(workshop: Workshop, run: Run) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = json.loads((workshop.out / "runs" / run.folder / DOCUMENT).read_text())
+    document: Mapping[str, Any] = json.loads((workshop.folder(run) / DOCUMENT).read_text())
     return document

@@ -1,5 +1,6 @@
 """The paper's data from fastMRI files as they are downloaded: so many slices, prepared once."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from smug.data.prepared.manifest import MANIFEST, Manifest, Skipped
 from smug.data.prepared.prepare import DIED, Job, is_current, make
 from smug.data.prepared.set import is_prepared
 from smug.data.prepared.source_volumes import Settings
-from smug.data.prepared.sources import unique_names
+from smug.data.prepared.sources import find_sources, origin_of, unique_names
 from smug.data.prepared.splits import SPLITS
 from smug.data.prepared.workers import worked
 from smug.paper.choice import chosen, found_files
@@ -34,16 +35,17 @@ def prepared(
 ) -> Path:
     """Return a prepared set: ``folder`` if it is one, else ``out``, made of so many slices of its fastMRI files.
 
-    What is there is not made again, and what is interrupted goes on with the next call. Files that cannot be used are
-    left out, and others taken in their place; ``told`` hears of them. ``workers`` is the number of processes, 0 is this
-    one. Raises FileNotFoundError and ValueError for folders that cannot be used, and ValueError where there are less
-    than three subjects.
+    What is there, of the same files, is not made again, and what is interrupted goes on with the next call. Files that
+    cannot be used are left out, and others taken in their place; ``told`` hears of them. ``workers`` is the number of
+    processes, 0 is this one. Raises FileNotFoundError and ValueError for folders that cannot be used, and ValueError
+    where there are less than three subjects.
     """
     if is_prepared(folder):
         return folder
     wanted = dict(zip(SPLITS, (train, val, test), strict=True))
+    assignment = {"slices": wanted, "files": _listing(folder)}
     before = _manifest(out)
-    if before is not None and before.assignment.get("slices", wanted) == wanted:
+    if before is not None and before.settings == SETTINGS.described and before.assignment == assignment:
         return out
     check_folders(folder, out)
     files, skipped = found_files(folder, told)
@@ -68,7 +70,7 @@ def prepared(
         manifest = Manifest(
             version=smug.__version__,
             settings=SETTINGS.described,
-            assignment={"slices": wanted},
+            assignment=assignment,
             splits={split: tuple(volumes[file].entry.file for file in taken[split]) for split in SPLITS},
             volumes=tuple(volumes[job.file].entry for job in jobs),
             skipped=tuple(skipped[file] for file in sorted(skipped)),
@@ -85,6 +87,12 @@ def shortage(folder: Path) -> str:
     wanted = manifest.assignment.get("slices", {})
     fewer = [f"{held[split]} of {count} {split}" for split, count in wanted.items() if held[split] < count]
     return f"fewer slices than wanted: {', '.join(fewer)}" if fewer else ""
+
+
+def _listing(folder: Path) -> str:
+    """Return a hash of the files below a folder: their names, sizes, and when they were last written to."""
+    origins = [(file, origin_of(folder / file)) for file in find_sources(folder)]
+    return hashlib.sha256(repr(origins).encode()).hexdigest()
 
 
 def _made(jobs: Sequence[Job], stored: Mapping[str, Sequence[Stored]], workers: int, told: Told) -> dict[str, Skipped]:

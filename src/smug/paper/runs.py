@@ -1,5 +1,6 @@
 """The training runs that the exhibits need, and how they are made: each once, from one warm start."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from smug.paper.scale import Scale
 from smug.training.config import Config
+from smug.training.reading import digest
+from smug.training.runs import DOCUMENT, Model, load_weights
 from smug.zoo import shipped
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
@@ -71,3 +74,26 @@ class Run:
                 updates = round(calls * config.optimizer.updates)
                 config = replace(config, optimizer=replace(config.optimizer, updates=updates))
         return replace(config, **METHODS[self.method])
+
+
+def finished(folder: Path, config: Config, data: Mapping[str, Any], start: str) -> Model:
+    """Return the model of a run that is done: of this configuration, on these data, from weights of this hash.
+
+    Raises ValueError where the folder holds another run.
+    """
+    model, document = load_weights(folder), json.loads((folder / DOCUMENT).read_text())
+    agrees = {
+        "configuration": _digest(model.config) == _digest(config),
+        "data": document.get("data") == data,
+        "start": model.metadata.get("start_sha256") == start,
+        "length": model.metadata.get("update") == str(config.optimizer.updates),
+    }
+    if wrong := [name for name, same in agrees.items() if not same]:
+        raise ValueError(f"{folder}: holds a run of another {', '.join(wrong)}; name another --out")
+    return model
+
+
+def _digest(config: Config) -> str:
+    """Return the digest of a configuration, whose data may have moved."""
+    names = tuple(Path(source).name for source in config.data.sources)
+    return digest(replace(config, data=replace(config.data, sources=names)))

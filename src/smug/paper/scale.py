@@ -28,6 +28,12 @@ class Anatomy:
         """Where its k-space comes from: "measured" or "simulated"."""
         return PreparedSet.open(self.source).kspace if is_prepared(self.source) else "simulated"
 
+    @property
+    def described(self) -> dict[str, str | None]:
+        """What tells it from others, wherever it lies: its name, and of a prepared set the hash."""
+        sha256 = PreparedSet.open(self.source).manifest.sha256 if is_prepared(self.source) else None
+        return {"source": Path(self.source).name, "sha256": sha256}
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -55,6 +61,11 @@ class Scale:
     def anatomy(self, name: str) -> Anatomy:
         """Return the anatomy called ``brain`` or ``knee``."""
         return {"brain": self.brain, "knee": self.knee}[name]
+
+    @property
+    def sampling(self) -> str:
+        """What stands below what smoothed models are scored in."""
+        return f"Smoothing averages {counted(self.num_samples, f'{self.noise} sample')} at test."
 
     def acquisition(self, acceleration: float) -> Acquisition:
         """Return how scans are undersampled: 8 % ACS at 4x, 4 % at 8x, as in the paper."""
@@ -140,4 +151,14 @@ def at(
         placed[name] = Anatomy(name, str(source), note)
         if note:
             told(f"{name}: {note}")
-    return replace(scale, brain=placed["brain"], knee=placed["knee"])
+    # slices as they were measured differ in matrix and coils: each is scored by itself
+    return replace(scale, brain=placed["brain"], knee=placed["knee"], together=1)
+
+
+def counted(number: int, of: str) -> str:
+    """Return a number of something.
+
+    >>> counted(1, "slice"), counted(2, "slice")
+    ('1 slice', '2 slices')
+    """
+    return f"{number} {of}{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from smug.paper.cells import Block, Found
 from smug.paper.curves import Axis, Curves, Sweep, curves, records, tables
 from smug.paper.exhibit import Result
 from smug.paper.plot import curve_figure
+from smug.paper.scale import counted
 from smug.paper.style import STYLES, captioned
 from smug.paper.workshop import Workshop
 
@@ -31,7 +32,8 @@ def swept(
     block = Block("knee", 4.0, methods, tuple(c for sweep in sweeps for c in sweep.conditions.values()))
     found = workshop.found([block])
     panels = {sweep.title: curves(found, sweep, reference) for sweep in sweeps}
-    said = [about(workshop, block, found), _legend(panels, STYLES[reference].label), *_sizes(found), *notes]
+    legend = _legend(panels, STYLES[reference].label)
+    said = [about(workshop, block, found), legend, workshop.scale.sampling, *_sizes(found), *notes]
     figure = captioned(curve_figure(panels, axis, reference), " ".join(said))
     text = "\n".join(_headed(title, tables(drawn, axis, reference)) for title, drawn in panels.items())
     intervals = [point.psnr for drawn in panels.values() for points in drawn.values() for point in points]
@@ -47,17 +49,9 @@ def about(workshop: Workshop, block: Block, found: Sequence[Found]) -> str:
     whose = f" of {counted(len(subjects), 'subject')}" if subjects else ""
     return (
         f"Data set {block.anatomy}{f': {note}' if note else ''}. {counted(len(slices), 'test slice')}{whose}; "
-        f"models trained at {block.acceleration:g}x, {counted(len(seeds), 'training seed')}."
+        f"models trained at {block.acceleration:g}x, {counted(len(seeds), 'training seed')}"
+        f"{' from one warm start' if len(seeds) > 1 else ''}."
     )
-
-
-def counted(number: int, of: str) -> str:
-    """Return a number of something.
-
-    >>> counted(1, "slice"), counted(2, "slice")
-    ('1 slice', '2 slices')
-    """
-    return f"{number} {of}{'' if number == 1 else 's'}"
 
 
 def _sizes(found: Sequence[Found]) -> list[str]:

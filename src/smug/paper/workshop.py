@@ -14,15 +14,16 @@ from smug.evaluation.row import Outcome
 from smug.evaluation.store import RowStore
 from smug.files import write_json
 from smug.paper.cells import CLASSICAL, Block, Found, Seen
-from smug.paper.runs import Run
+from smug.paper.runs import Run, finished
 from smug.paper.scale import Scale
 from smug.reconstructor import Reconstructor, moved
 from smug.training import batches, reading, summary, trainer
+from smug.training.checkpoint import fingerprint
 from smug.training.config import DataConfig
 from smug.training.log import LogEntry
 from smug.training.methods import build
 from smug.training.runs import DOCUMENT, Model, initialise, load_weights
-from smug.zoo import CLASSICAL as UNTRAINED
+from smug.zoo import CLASSICAL as RECONSTRUCTORS
 from smug.zoo import REGULARISED
 
 Told = Callable[[str], None]
@@ -32,7 +33,7 @@ Told = Callable[[str], None]
 class Workshop:
     """A folder of runs and rows at a scale.
 
-    ``told`` hears what is going on; ``seed`` is that of masks' noise and attacks, the training seeds are the scale's.
+    ``told`` hears what is going on; ``seed`` is that of noise and attacks, the training seeds are the scale's.
     """
 
     scale: Scale
@@ -43,24 +44,27 @@ class Workshop:
     command: str = ""
     told: Told = lambda text: None
 
+    def folder(self, run: Run) -> Path:
+        """Return where a run is kept."""
+        return self.out / "runs" / run.folder
+
     def model(self, run: Run) -> Model:
         """Return a trained model: from its folder, or after training it, from where that was stopped.
 
-        Raises ValueError for a folder that holds a run of another configuration.
+        Raises ValueError for a folder that holds another run: of another configuration or length, on other data, or
+        from other weights.
         """
-        folder, config = self.out / "runs" / run.folder, run.config(self.scale)
-        if (folder / DOCUMENT).exists():
-            model = load_weights(folder)
-            if reading.digest(model.config) != reading.digest(config):
-                raise ValueError(f"{folder}: holds a run of another configuration; name another --out")
-            return model
+        folder, config = self.folder(run), run.config(self.scale)
+        described = self.scale.anatomy(run.anatomy).described
         f = build(config).to(self.device)
         match run.parent(self.scale):
             case Run() as parent:
                 self.model(parent)
-                initialise(f, self.out / "runs" / parent.folder)
+                initialise(f, self.folder(parent))
             case Path() as weights:
                 initialise(f, weights)
+        if (folder / DOCUMENT).exists():
+            return finished(folder, config, described, fingerprint(f.networks()))
 
         def report(entry: LogEntry) -> None:
             if entry.validation_psnr is not None:
@@ -69,7 +73,9 @@ class Workshop:
 
         self.told(f"training {run.folder}")
         entries = trainer.train(f, config, self._data(config.data), folder, resume=True, report=report)
-        document = summary.document(reading.to_dict(config), entries, seeds=[run.seed], command=self.command)
+        document = summary.document(
+            reading.to_dict(config), entries, seeds=[run.seed], data=described, command=self.command
+        )
         write_json(folder / DOCUMENT, document)
         return load_weights(folder)
 
@@ -129,7 +135,7 @@ class Workshop:
 
     def _classical(self, method: str, block: Block) -> Reconstructor:
         if method not in REGULARISED:
-            return UNTRAINED[method]()
+            return RECONSTRUCTORS[method]()
         return self._tuned(method, self.scale.anatomy(block.anatomy).source, block.acceleration)
 
     @cached_property

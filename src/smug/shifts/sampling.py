@@ -1,7 +1,7 @@
 """Other sampling: acceleration, kind of mask, another draw.
 
 Entries that were measured and are sampled again keep their values; the others are simulated from the target, with
-noise of the level that the scan has.
+noise of the level that the scan has. Lines that the scanner does not encode are never sampled, and no rate counts them.
 """
 
 import math
@@ -22,7 +22,7 @@ from smug.shifts.record import MASK, MEASUREMENT, check_severity
 
 
 def acceleration(scan: Scan, rate: float, seeds: Tensor, kind: MaskKind | None = None) -> Scan:
-    """Sample ``1 / rate`` of k-space by a mask of the same kind, with the ACS that is usual at the rate.
+    """Sample ``1 / rate`` of the encoded k-space by a mask of the same kind, with the ACS that is usual at the rate.
 
     A slice that has this many samples keeps its mask, so at its own rate a scan stays as it is. ``kind`` None is that
     of :func:`mask_kind_of`. Raises ValueError for rates that no mask has, and for a scan without target.
@@ -33,7 +33,7 @@ def acceleration(scan: Scan, rate: float, seeds: Tensor, kind: MaskKind | None =
         drawn = kind or mask_kind_of(mask)
         if round(mask.numel() / rate) == int(mask.sum()) and (drawn == "poisson") == (mask.ndim == 2):
             return mask
-        return _draw(scan, drawn, rate, usual_center_fraction(rate), seed)
+        return _draw(scan, mask.shape[-1], drawn, rate, usual_center_fraction(rate), seed)
 
     return _redrawn(scan, draw, derive(entry_seeds(seeds, scan.y.shape[0]), MASK, 0))
 
@@ -105,10 +105,14 @@ def remeasured(scan: Scan, mask: Tensor, seeds: Tensor) -> Scan:
 
 
 def _redrawn(scan: Scan, draw: Callable[[Tensor, int], Tensor], address: Tensor) -> Scan:
-    """Draw a mask for every slice, from its own and a seed, and measure with it."""
+    """Draw a mask of every slice's encoded lines, from its own and a seed, and measure with it."""
     masks = scan.A.mask.expand(scan.y.shape[0], *scan.A.mask.shape[1:])
-    drawn = [draw(mask, int(seed) & (2**62 - 1)) for mask, seed in zip(masks, address, strict=True)]
-    return remeasured(scan, torch.stack(drawn), address)
+
+    def drawn(mask: Tensor, encoded: Tensor, seed: Tensor) -> Tensor:
+        kept = draw(mask[..., encoded], int(seed) & (2**62 - 1))
+        return kept.new_zeros(*kept.shape[:-1], len(encoded)).masked_scatter(encoded, kept)
+
+    return remeasured(scan, torch.stack(list(map(drawn, masks, scan.encoded_lines, address))), address)
 
 
 def _like(scan: Scan, mask: Tensor, kind: MaskKind, seed: int) -> Tensor:
@@ -117,12 +121,12 @@ def _like(scan: Scan, mask: Tensor, kind: MaskKind, seed: int) -> Tensor:
     fraction = usual_center_fraction(rate)
     if mask.ndim == 1:
         fraction = len(range(len(mask))[calibration_region(mask[None])[1]]) / len(mask)
-    return _draw(scan, kind, rate, fraction, seed)
+    return _draw(scan, mask.shape[-1], kind, rate, fraction, seed)
 
 
-def _draw(scan: Scan, kind: MaskKind, rate: float, center_fraction: float, seed: int) -> Tensor:
-    """Return one mask, ``bool (x,)``, or ``(y, x)`` for "poisson", on the scan's device."""
-    height, width = scan.y.shape[-2:]
+def _draw(scan: Scan, width: int, kind: MaskKind, rate: float, center_fraction: float, seed: int) -> Tensor:
+    """Return one mask of so many lines, ``bool (x,)``, or ``(y, x)`` for "poisson", on the scan's device."""
+    height = scan.y.shape[-2]
     if kind == "poisson":  # its usual square, but of small images no more than half of the samples
         side = min(24, math.isqrt(int(height * width / rate / 2)))
         mask = poisson_disc(height, width, rate, side, seed=seed)

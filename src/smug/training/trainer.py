@@ -9,6 +9,7 @@ from time import monotonic
 
 from smug.data.scan import Scan
 from smug.distributed import ALONE, Group
+from smug.files import locked
 from smug.models.reconstructors import NetworkReconstructor
 from smug.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
@@ -40,9 +41,24 @@ def train(
     has the log.
 
     Raises ValueError where a loss or gradient is not finite, with the slices' names (the checkpoint stays as it was),
-    for a batch without equal shares, and for a checkpoint of another configuration or that only some processes see;
-    :class:`Stopped` after SIGTERM or an interrupt, when the checkpoint is written.
+    for a batch without equal shares, for a checkpoint of another configuration or that only some processes see, and
+    where another run is at work in ``out``; :class:`Stopped` after SIGTERM or an interrupt, when the checkpoint is
+    written.
     """
+    refusal = f"{out}: another process is training there: wait for it, or choose another folder"
+    with locked(out, refusal) if group.first else nullcontext():
+        return _train(f, config, data, out, resume, group, report)
+
+
+def _train(
+    f: NetworkReconstructor,
+    config: Config,
+    data: TrainingData,
+    out: Path,
+    resume: bool,
+    group: Group,
+    report: Callable[[LogEntry], None] | None,
+) -> list[LogEntry]:
     settings = config.optimizer
     notes = {"start_sha256": fingerprint(f.networks()), "range": data.range.to_json()}
     learner = Learner.of(f, config, group)

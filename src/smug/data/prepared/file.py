@@ -94,7 +94,8 @@ def read_slice(path: Path, row: int, expected: Entry) -> Scan:
         if mask is None or mask.shape != matrix[1:]:
             raise ValueError(f"{path}: expected 'mask' of {matrix[1]} columns, got none; {AGAIN}")
         mask = torch.from_numpy(np.asarray(mask[()], dtype=bool))
-    return Scan(kspace[None], Sense(mask=mask[None], maps=maps[None]), target[None], (expected.slices[row],))
+    A, names = Sense(mask=mask[None], maps=maps[None]), (expected.slices[row],)
+    return Scan(kspace[None], A, target[None], names, encoded=mask[None])
 
 
 def _row(file: Any, name: str, row: int, shape: tuple[int, ...]) -> Any:

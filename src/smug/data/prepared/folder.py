@@ -7,11 +7,10 @@ from pathlib import Path
 
 from smug.data.prepared.file import Stored, read_prepared
 from smug.data.prepared.manifest import MANIFEST, Manifest
+from smug.files import LOCK, locked
 
 VOLUMES = "volumes"
 """The folder, in that of the set, with a file per volume."""
-
-LOCK = ".lock"
 
 TEMPORARY = re.compile(r"\..*\.\d+\.(h5|json)")
 """Names of files that are being written, or were when their process was killed."""
@@ -42,7 +41,7 @@ def working_in(out: Path) -> Iterator[None]:
     volumes = out / VOLUMES
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(out / LOCK, f"{out}: another smug prepare is at work there: wait for it"):
+        with locked(out, f"{out}: another smug prepare is at work there: wait for it"):
             volumes.mkdir(exist_ok=True)
             _remove_temporary(out, volumes)
             try:
@@ -82,24 +81,3 @@ def _inside(folder: Path) -> list[Path]:
 def _remove_temporary(*folders: Path) -> None:
     for path in (path for folder in folders for path in _inside(folder) if TEMPORARY.fullmatch(path.name)):
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(path: Path, refusal: str) -> Iterator[None]:
-    """Hold a lock that ends with the process; where the system has none, do without."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(refusal) from None
-        except OSError:  # a file system without locks
-            pass
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
