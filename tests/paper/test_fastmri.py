@@ -17,7 +17,7 @@ from smug.data.prepared.source_volumes import Settings
 from smug.data.prepared.splits import SPLITS
 from smug.data.prepared.workers import worked
 from smug.paper import fastmri, scale, workshop
-from smug.paper.choice import PER_VOLUME, Found, chosen, shares
+from smug.paper.choice import PER_VOLUME, Volume, chosen, shares
 from smug.paper.fastmri import prepared, shortage
 from smug.paper.scale import SCALES, at
 from smug.training.config import NetworkConfig, OptimizerConfig
@@ -194,7 +194,7 @@ def test_too_few_subjects(tmp_path):
 def test_the_papers_counts():
     """As many volumes as fastMRI has: 8 slices of each, and its own splits."""
     files = [
-        Found(f"multicoil_{split}/file{number}.h5", f"{split} {number}", 16)
+        Volume(f"multicoil_{split}/file{number}.h5", f"{split} {number}", 16)
         for split, volumes in (("train", 973), ("val", 199))
         for number in range(volumes)
     ]
@@ -209,7 +209,7 @@ def test_the_papers_counts():
 
 
 def test_subjects_stay_together():
-    files = [Found(f"file{number}.h5", f"subject {number // 3}", 4) for number in range(30)]
+    files = [Volume(f"file{number}.h5", f"subject {number // 3}", 4) for number in range(30)]
     taken = chosen(files, {"train": 60, "val": 6, "test": 6})
     subject = {found.file: found.subject for found in files}
     splits = [{subject[file] for file in shares} for shares in taken.values()]
@@ -217,7 +217,7 @@ def test_subjects_stay_together():
 
 
 def test_shares_are_even():
-    files = [Found(f"{n}", f"{n}", n) for n in (1, 5, 9)]
+    files = [Volume(f"{n}", f"{n}", n) for n in (1, 5, 9)]
     assert shares(files, 7) == {"1": 1, "5": 3, "9": 3}
     assert shares(files, 99) == {"1": 1, "5": 5, "9": 9}
 
@@ -266,7 +266,8 @@ def test_the_first_table_from_files_as_downloaded(source, tmp_path, monkeypatch,
     monkeypatch.setattr("smug.paper.matched.HALVINGS", 1)
     monkeypatch.setattr("smug.paper.tables.OURS", ("cg-sense",))
     out = tmp_path / "out"
-    command = ("reproduce", "table1", "--config", "paper", "--data", source.parent, "--out", out, "--threads", 1)
+    table = tmp_path / "table.json"
+    command = ("reproduce", "table1", "--config", "paper", "--data", source.parent, "--out", out, "--json", table)
     assert main([str(word) for word in command]) == 0
     told = capsys.readouterr().out
     assert "brain stands in for knee" in told and "file_brain_5.h5: left out" in told and "table1 is in" in told
@@ -283,6 +284,9 @@ def test_the_first_table_from_files_as_downloaded(source, tmp_path, monkeypatch,
         "weighted-smug",
         "cg-sense",
     }
+    assert json.loads(table.read_text()) == {"table1": document}
+    assert document["test"] == {"slices": 1, "noise": "iid", "num_samples": 1}
+    assert len(document["data"]["brain"]["sha256"]) == 64
     assert "data crime" not in (out / "table1.md").read_text()
 
     # moved, with another spelling of the folder

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smug.paper import matched
-from smug.paper.matched import HIGHEST, LOWEST, bisected, matched_noise
+from smug.paper.matched import HIGHEST, LOWEST, Matched, bisected, matched_noise
 
 
 @given(st.floats(LOWEST * 1.02, HIGHEST / 1.02))
@@ -24,3 +24,8 @@ def test_noise_of_the_matched_level_costs_modl_what_it_cost_in_the_paper(worksho
     assert found.loss == 1.15 and found.slices == 2
     assert found.found == pytest.approx(found.loss, abs=0.05)
     assert f"{found.level:g}" in found.note and "validation" in found.note
+
+
+def test_a_loss_that_no_level_reaches_is_said():
+    assert Matched(0.02, 0.94, 0.93, 16).note.startswith("Noise 0.02 costs MoDL 0.93 dB, as the paper's did")
+    assert "no level from 0.001 to 0.5 does so here: 0.499 costs 0.31 dB" in Matched(0.499, 0.31, 2.07, 16).note

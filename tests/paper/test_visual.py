@@ -58,7 +58,7 @@ def test_no_panel_covers_another_nor_leaves_the_figure(all_methods):
         assert not any(box.overlaps(other) for other in boxes[number + 1 :])
 
 
-def test_the_exhibit_is_of_the_slice_in_the_middle_and_of_one_seed(workshop, tmp_path, monkeypatch):
+def test_the_exhibit_is_of_one_slice_and_of_one_seed(workshop, tmp_path, monkeypatch):
     monkeypatch.setattr(visual, "PAPERS", ("modl", "smug"))
     monkeypatch.setattr(visual, "OURS", ("zero-filled",))
     result = FIG6.write(replace(workshop, scale=replace(workshop.scale, seeds=(0, 1))), tmp_path)

@@ -17,8 +17,8 @@ class Scan:
     """Measurements of a batch of slices.
 
     ``y`` is k-space ``(batch, coil, y, x)``, ``A`` the operator that made it, ``target`` the fully sampled image
-    combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice. ``encoded`` tells the
-    lines that the scanner encodes from zero padding, ``bool (1, x)`` or ``(batch, x)``; None is all.
+    combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice. ``encoded`` is where
+    the scanner encodes lines, and no zeros are padded, ``bool (1, x)`` or ``(batch, x)``; None is everywhere.
     """
 
     y: Tensor

@@ -24,7 +24,7 @@ UNFIT = "undersampled, of a single coil, or no k-space"
 
 
 @dataclass(frozen=True)
-class Found:
+class Volume:
     """A multi-coil file that is not undersampled: whom it shows, and its number of slices."""
 
     file: str
@@ -32,7 +32,7 @@ class Found:
     slices: int
 
 
-def found_files(folder: Path, told: Callable[[str], None]) -> tuple[list[Found], dict[str, Skipped]]:
+def found_files(folder: Path, told: Callable[[str], None]) -> tuple[list[Volume], dict[str, Skipped]]:
     """Glance at all files below a folder: those that can be used, as far as that tells, and the others.
 
     ``told`` hears of the others. Raises FileNotFoundError and ValueError where there are no files.
@@ -58,14 +58,14 @@ def found_files(folder: Path, told: Callable[[str], None]) -> tuple[list[Found],
     return files, skipped
 
 
-def chosen(files: Sequence[Found], wanted: Mapping[str, int], where: str = "data") -> Mapping[str, Mapping[str, int]]:
+def chosen(files: Sequence[Volume], wanted: Mapping[str, int], where: str = "data") -> Mapping[str, Mapping[str, int]]:
     """Return by split and file how many central slices are taken.
 
     Subjects come in an order that is a hash of their names, but those that fastMRI trains on last: test and validation
     take theirs from its beginning, training from its end. Where there are too few of them, at most a tenth is held out
     for each, and more slices of each are taken. Raises ValueError for less than three subjects.
     """
-    subjects: dict[str, list[Found]] = {}
+    subjects: dict[str, list[Volume]] = {}
     for found in sorted(files, key=lambda found: found.file):
         subjects.setdefault(found.subject, []).append(found)
     if len(subjects) < len(SPLITS):
@@ -78,10 +78,10 @@ def chosen(files: Sequence[Found], wanted: Mapping[str, int], where: str = "data
     return {split: shares(files, wanted[split]) for split, files in zip(SPLITS, (train, val, test), strict=True)}
 
 
-def shares(files: Sequence[Found], count: int) -> dict[str, int]:
+def shares(files: Sequence[Volume], count: int) -> dict[str, int]:
     """Return how many slices each file gives to ``count`` of them: as evenly as can be.
 
-    >>> shares([Found("a", "a", 2), Found("b", "b", 9), Found("c", "c", 9)], 9)
+    >>> shares([Volume("a", "a", 2), Volume("b", "b", 9), Volume("c", "c", 9)], 9)
     {'a': 2, 'b': 4, 'c': 3}
     """
     turns = sorted((turn, place) for place, found in enumerate(files) for turn in range(found.slices))
@@ -89,22 +89,22 @@ def shares(files: Sequence[Found], count: int) -> dict[str, int]:
     return {found.file: given[place] for place, found in enumerate(files) if given[place]}
 
 
-def _split(subjects: list[list[Found]], count: int, most: int) -> tuple[list[Found], list[list[Found]]]:
+def _split(subjects: list[list[Volume]], count: int, most: int) -> tuple[list[Volume], list[list[Volume]]]:
     """The files of the first subjects that give so many slices, of ``most`` of them at most; the other subjects."""
     given = accumulate(sum(min(found.slices, PER_VOLUME) for found in files) for files in subjects)
     number = min(1 + sum(slices < count for slices in given), most)
     return [found for files in subjects[:number] for found in files], subjects[number:]
 
 
-def _trained_on(files: Sequence[Found]) -> bool:
+def _trained_on(files: Sequence[Volume]) -> bool:
     return any(named_split(found.file) == "train" for found in files)
 
 
-def _glance(path: Path, file: str) -> Found | None:
+def _glance(path: Path, file: str) -> Volume | None:
     """What the head of a file tells; None where there is no full multi-coil scan in it."""
     with opened(path) as h5:
         kspace, mask = dataset(h5, "kspace"), dataset(h5, "mask")
         if kspace is None or kspace.ndim != 4 or (mask is not None and not mask[()].all()):
             return None
         slices = len(kspace)
-    return Found(file, patient(path) or subject_of(file), slices)
+    return Volume(file, patient(path) or subject_of(file), slices)

@@ -1,12 +1,13 @@
 """An exhibit of the paper: a list of cells, and what is made of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smug.evaluation.figure import write_figure
 from smug.evaluation.summary import RESEARCH, plainly
-from smug.files import write_atomically, write_json, write_text
+from smug.files import write_json, write_text
 from smug.paper.cells import Found
 from smug.paper.scale import Scale
 from smug.paper.workshop import Workshop
@@ -44,8 +45,7 @@ class Exhibit:
         if result.figure is not None:
             stamped(result.figure, scale)
             for suffix in (".png", ".pdf"):
-                save = _saved(result.figure)
-                write_atomically(folder / f"{self.name}{suffix}", save)
+                write_figure(folder / f"{self.name}{suffix}", result.figure)
         if result.text:
             head = f"**{scale.stamp}**\n\n" if scale.stamp else ""
             notes = "".join(f"\n{note}\n" for note in result.notes)
@@ -73,8 +73,11 @@ class Exhibit:
                 "seed": workshop.seed,
                 "training_seeds": scale.seeds,
                 "configuration": to_dict(scale.config),
+                "start": scale.start if isinstance(scale.start, str) else asdict(scale.start),
+                "warm_start": asdict(scale.warm),
+                "test": {"slices": scale.slices, "noise": scale.noise, "num_samples": scale.num_samples},
                 "data": {
-                    part.name: {"source": part.source, "note": part.note, "kspace": part.kspace}
+                    part.name: part.described | {"note": part.note, "kspace": part.kspace}
                     for part in (scale.brain, scale.knee)
                 },
                 "notes": list(result.notes),
@@ -116,7 +119,3 @@ def stamped(figure: "Figure", scale: Scale) -> None:
     outline = [withStroke(linewidth=3, foreground="white", alpha=0.6)]  # on black images too
     place: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 30, "fontsize": 24}
     figure.text(0.5, 0.5, scale.stamp, color="0.4", alpha=0.6, path_effects=outline, **place)
-
-
-def _saved(figure: "Figure") -> Callable[[Path], None]:
-    return lambda path: figure.savefig(path, dpi=150)

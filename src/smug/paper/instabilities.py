@@ -7,16 +7,16 @@ from statistics import fmean
 
 from smug.evaluation.conditions import Condition, clean
 from smug.evaluation.figure import comparison_figure
-from smug.evaluation.row import Outcome
-from smug.evaluation.statistics import interval, paired
+from smug.evaluation.row import Outcome, Row
+from smug.evaluation.statistics import Interval, interval, paired, sentence
 from smug.evaluation.summary import per_cent
 from smug.paper.averaged import averaged
 from smug.paper.cells import Block, Found, Seen, mean_psnr
 from smug.paper.curves import signed
 from smug.paper.exhibit import Exhibit, Result, flat
 from smug.paper.rates import TRAINED, resampled
-from smug.paper.steps import EPSILON, unrolled
-from smug.paper.strength import pgd
+from smug.paper.steps import unrolled
+from smug.paper.strength import EPSILON, pgd
 from smug.paper.style import STYLES, captioned
 from smug.paper.sweeps import about
 from smug.paper.workshop import Workshop
@@ -40,8 +40,7 @@ def _fig1(workshop: Workshop) -> Result:
     block = Block("brain", TRAINED, ("modl",), tuple(named.values()))
     found = workshop.found([block])
     # Nobody chooses the slice that is shown: it is the only one of a test set of one.
-    one = replace(workshop, scale=replace(scale, slices=1, seeds=scale.seeds[:1]))
-    seen = list(one.seen(replace(block, images=1)))
+    seen = list(workshop.few(1).seen(replace(block, images=1)))
     size = per_cent(each.found.row.relative_l2 for each in seen if each.found.row.attack)
     said = (
         f"{about(workshop, block, found)} Shown is one slice, of seed {scale.seeds[0]}; its perturbation in (b) is "
@@ -49,7 +48,9 @@ def _fig1(workshop: Workshop) -> Result:
         "square where the images differ most."
     )
     figure = comparison_figure([_column(name, each) for name, each in zip(named, seen, strict=True)])
-    return Result(flat(found), captioned(figure, said), _table(named, found), (said,))
+    rows = averaged(found)
+    text = _table(named, rows)
+    return Result(flat(found), captioned(figure, said), text, (said, sentence(_psnr(rows, c) for c in named.values())))
 
 
 def _column(name: str, seen: Seen) -> Outcome:
@@ -64,16 +65,20 @@ def _means(named: Mapping[str, Condition], found: Sequence[Found]) -> str:
     return ", ".join(f"{name[:3]} {means['modl', condition.name]:.2f} dB" for name, condition in named.items())
 
 
-def _table(named: Mapping[str, Condition], found: Sequence[Found]) -> str:
+def _psnr(rows: Sequence[Row], condition: Condition) -> Interval:
+    here = [row for row in rows if row.condition == condition.name]
+    return interval([row.psnr for row in here], [row.subject for row in here])
+
+
+def _table(named: Mapping[str, Condition], rows: Sequence[Row]) -> str:
     lines = [
         "| MoDL | PSNR (dB), 95 % interval | change, 95 % interval | same loop, identity denoiser (dB) |",
         "| --- | ---: | ---: | ---: |",
     ]
-    rows = averaged(found)
     trained = [row for row in rows if row.condition == "clean"]
     for name, condition in named.items():
         here = [row for row in rows if row.condition == condition.name]
-        mean = interval([row.psnr for row in here], [row.subject for row in here])
+        mean = _psnr(rows, condition)
         bounds = f" [{mean.low:.2f}, {mean.high:.2f}]" if math.isfinite(mean.low) else ""
         change = paired(here, trained) if condition.name != "clean" else None
         identity = fmean(row.identity_psnr for row in here)

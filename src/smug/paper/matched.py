@@ -32,6 +32,12 @@ class Matched:
     @property
     def note(self) -> str:
         """What a table says of it."""
+        if abs(self.found - self.loss) > 0.1 * self.loss:
+            return (
+                f"The paper's noise, whose level it does not give, costs MoDL {self.loss:.2f} dB; no level from "
+                f"{LOWEST:g} to {HIGHEST:g} does so here: {self.level:g} costs {self.found:.2f} dB on {self.slices} "
+                "validation slices."
+            )
         return (
             f"Noise {self.level:g} costs MoDL {self.loss:.2f} dB, as the paper's did, whose level it does not give: by "
             f"bisection on {self.slices} validation slices, where it costs {self.found:.2f} dB."

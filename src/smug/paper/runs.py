@@ -27,6 +27,9 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
 }
 """What is trained, by the name in tables and figures: the values that the scale's configuration gets."""
 
+PAPERS = ("modl", "rs-e2e", "smug", "weighted-smug")
+"""The paper's methods; the others are compared with the first."""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 from smug.evaluation.conditions import Condition, clean, with_setting
 from smug.evaluation.row import Row
 from smug.evaluation.statistics import Interval, interval, sentence
-from smug.paper.averaged import averaged
 from smug.paper.cells import Block
 from smug.paper.exhibit import Exhibit, Result
 from smug.paper.made_at import made_at
-from smug.paper.sigma_plot import CLEAN, PERTURBED, ROBUSTNESS, Curves, sigma_figure
-from smug.paper.strength import pgd
+from smug.paper.sigma_plot import CLEAN, PERTURBED, ROBUSTNESS, Errors, sigma_figure
+from smug.paper.strength import EPSILON, pgd
 from smug.paper.style import STYLES, captioned
 from smug.paper.sweeps import about
 from smug.paper.table_text import pipes
@@ -24,7 +24,6 @@ SIGMAS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 MADE_AT = 0.01
 """That at which the perturbation is made: the paper's, and that of training."""
 
-EPSILON = 0.02
 METHODS = ("rs-e2e", "smug")
 DIFFERENCE = "smug minus rs-e2e"
 
@@ -40,13 +39,13 @@ def _fig11(workshop: Workshop) -> Result:
     without, under = sigma_conditions()
     block = Block("knee", 4.0, METHODS, (*without.values(), *under.values()))
     found = workshop.found([block])
-    curves = sigma_curves(averaged(found), without, under)
+    curves = sigma_curves([each.row for each in found], without, under)
     said = (
         f"{about(workshop, block, found)} The perturbation (PGD, ε = {EPSILON:g} of the image's maximum) is made once "
         f"for each model and slice, at σ = {MADE_AT:g}; nothing is trained again. RMSE: of magnitudes, over the "
         "target's norm. Robustness error: the difference of complex reconstructions with and without the perturbation, "
-        "at the same smoothing noise, over the norm of the latter. Smoothing averages "
-        f"{workshop.scale.num_samples} {workshop.scale.noise} samples. Above: means over slices; below: differences, "
+        "at the same smoothing noise, over the norm of the latter. "
+        f"{workshop.scale.sampling} Above: means over slices; below: differences, "
         f"paired by slice. {sentence(curves[DIFFERENCE, CLEAN].values())}"
     )
     place = {condition.name: s for conditions in (without, under) for s, condition in conditions.items()}
@@ -59,11 +58,14 @@ def _errors(row: Row) -> dict[str, float]:
     return {"rmse": math.sqrt(row.nmse), "rmse_per_pixel": 10 ** (-row.psnr / 20)}
 
 
-def sigma_curves(rows: Sequence[Row], without: Mapping[float, Condition], under: Mapping[float, Condition]) -> Curves:
-    """Return what is drawn, in per cent, over sigma: of each method the mean over slices, and their difference."""
-    cells: dict[tuple[str, str], list[Row]] = {}
+def sigma_curves(rows: Sequence[Row], without: Mapping[float, Condition], under: Mapping[float, Condition]) -> Errors:
+    """Return what is drawn, in per cent, over sigma: of each method the mean over slices, and their difference.
+
+    A slice's number is the mean over training seeds.
+    """
+    cells: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in rows:
-        cells.setdefault((row.model, row.condition), []).append(row)
+        cells.setdefault((row.model, row.condition), {}).setdefault(row.slice, []).append(row)
     drawn: dict[str, tuple[Mapping[float, Condition], Callable[[Row], float]]] = {
         CLEAN: (without, lambda row: 100 * math.sqrt(row.nmse)),
         PERTURBED: (under, lambda row: 100 * math.sqrt(row.nmse)),
@@ -72,15 +74,17 @@ def sigma_curves(rows: Sequence[Row], without: Mapping[float, Condition], under:
     curves: dict[tuple[str, str], dict[float, Interval]] = {}
     for name, (conditions, of) in drawn.items():
         for s, condition in conditions.items():
-            first, second = ([of(row) for row in cells[method, condition.name]] for method in METHODS)
-            subjects = [row.subject for row in cells[METHODS[0], condition.name]]
+            subjects = {name: seeds[0].subject for name, seeds in cells[METHODS[0], condition.name].items()}
+            first, second = (
+                [fmean(map(of, cells[method, condition.name][name])) for name in subjects] for method in METHODS
+            )
             differences = [b - a for a, b in zip(first, second, strict=True)]
             for who, values in zip((*METHODS, DIFFERENCE), (first, second, differences), strict=True):
-                curves.setdefault((who, name), {})[s] = interval(values, subjects)
+                curves.setdefault((who, name), {})[s] = interval(values, list(subjects.values()))
     return curves
 
 
-def _text(curves: Curves) -> str:
+def _text(curves: Errors) -> str:
     labels = {method: STYLES[method].label for method in METHODS}
     labels[DIFFERENCE] = f"{labels[METHODS[1]]} minus {labels[METHODS[0]]}"
     lines = [

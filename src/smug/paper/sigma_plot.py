@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 CLEAN, PERTURBED, ROBUSTNESS = "clean", "perturbed", "robustness error"
 """What is drawn of a method: RMSE on the left, robustness error on the right."""
 
-Curves = Mapping[tuple[str, str], Mapping[float, Interval]]
+Errors = Mapping[tuple[str, str], Mapping[float, Interval]]
 """Numbers in per cent, by who and what is drawn, over sigma."""
 
 
-def sigma_figure(curves: Curves, methods: Sequence[str], difference: str, made_at: float) -> "Figure":
+def sigma_figure(curves: Errors, methods: Sequence[str], difference: str, made_at: float) -> "Figure":
     """Return errors on the left and robustness errors on the right; below, the difference of the two methods."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

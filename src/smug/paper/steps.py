@@ -3,15 +3,13 @@
 from smug.evaluation.conditions import Condition, clean, with_setting
 from smug.paper.curves import Axis, Sweep
 from smug.paper.exhibit import Exhibit, Result
-from smug.paper.strength import pgd
+from smug.paper.strength import EPSILON, pgd
 from smug.paper.sweeps import ALL, swept
 from smug.paper.workshop import Workshop
 from smug.shifts import steps
 
 STEPS = (1, 2, 3, 8, 16)
 """Beside the number in training."""
-
-EPSILON = 0.02
 
 
 def unrolled(number: int, trained: int, base: Condition) -> Condition:

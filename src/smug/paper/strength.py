@@ -8,6 +8,9 @@ from smug.paper.exhibit import Exhibit, Result
 from smug.paper.sweeps import ALL, swept
 from smug.paper.workshop import Workshop
 
+EPSILON = 0.02
+"""That of the other figures, and of the authors' code."""
+
 EPSILONS = (0.0, 0.01, 0.02, 0.03, 0.05)
 """Largest real or imaginary part of the perturbation, over the image's maximum."""
 

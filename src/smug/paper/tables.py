@@ -16,18 +16,15 @@ from smug.paper.cost import costs
 from smug.paper.exhibit import Exhibit, Result, flat
 from smug.paper.matched import matched_noise
 from smug.paper.reference import Column, Printed, printed, source
-from smug.paper.runs import METHODS
-from smug.paper.strength import pgd
+from smug.paper.runs import METHODS, PAPERS
+from smug.paper.strength import EPSILON, pgd
 from smug.paper.workshop import Workshop
-
-PAPERS = ("modl", "rs-e2e", "smug", "weighted-smug")
-"""The paper's methods; the others are compared with the first."""
 
 OURS = ("modl-longer", "jitter", "adversarial", "cg-sense")
 """What we set beside them; total variation, whose attacks cost more than any other's, stands in the figures."""
 
-EPSILONS = (0.02, 0.05)
-"""The paper's code and its text differ in the size of the attack: both."""
+EPSILONS = (EPSILON, 0.05)
+"""The authors' code and the paper's text differ in the size of the attack: both."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,8 @@ def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[
         psnr,
         "**SSIM**, in the same way.",
         ssim,
-        f"{noise.note} The paper does not tell for certain how strong its attack was: its PGD stands below both sizes. "
-        f"The paper's lines: {source()}.",
+        f"{workshop.scale.sampling} {noise.note} The paper does not tell for certain how strong its attack was: its "
+        f"PGD stands below both sizes. The paper's lines: {source()}.",
         caption(summaries, kspace=kspace, subjects=subjects),
     )
     additions = {

@@ -1,7 +1,6 @@
 """Figures 5 to 7: what the methods make of a slice in the worst case."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from smug.evaluation.figure import (
@@ -19,7 +18,8 @@ from smug.evaluation.row import Outcome
 from smug.evaluation.summary import per_cent
 from smug.paper.cells import Block, Seen
 from smug.paper.exhibit import Exhibit, Result, flat
-from smug.paper.strength import pgd
+from smug.paper.runs import PAPERS
+from smug.paper.strength import EPSILON, pgd
 from smug.paper.style import STYLES, captioned
 from smug.paper.workshop import Workshop
 
@@ -27,27 +27,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PAPERS = ("modl", "rs-e2e", "smug", "weighted-smug")
-"""The paper's columns, beside the target."""
-
 OURS = ("cg-sense", "tv", "jitter", "adversarial")
-"""What stands below them."""
-
-EPSILON = 0.02
+"""What stands below the paper's columns."""
 
 
 def _visual(workshop: Workshop, anatomy: str, acceleration: float) -> Result:
     # Nobody chooses the slice: it is the only one of a test set of one, in the middle of the split.
-    scale = replace(workshop.scale, slices=1, seeds=workshop.scale.seeds[:1])
-    one = replace(workshop, scale=scale)
-    seen = list(one.seen(Block(anatomy, acceleration, (*PAPERS, *OURS), (pgd(EPSILON),), images=1)))
+    scale = workshop.scale
+    seen = list(workshop.few(1).seen(Block(anatomy, acceleration, (*PAPERS, *OURS), (pgd(EPSILON),), images=1)))
     note = scale.anatomy(anatomy).note
     said = (
         f"Data set {anatomy}{f': {note}' if note else ''}. {seen[0].found.row.slice}, the slice in the middle of the "
         f"test split (of phantoms the first); models trained at {acceleration:g}x, seed {scale.seeds[0]}. PGD, "
-        f"ε = {EPSILON:g} of the image's maximum, made for each method. In the panels: PSNR and SSIM of the slice's "
-        "magnitude. All images from 0 to the target's maximum, all errors on one scale; the inset enlarges the square "
-        "where the four above differ most."
+        f"ε = {EPSILON:g} of the image's maximum, made for each method. {scale.sampling} In the panels: PSNR and SSIM "
+        "of the slice's magnitude. All images from 0 to the target's maximum, all errors on one scale; the inset "
+        "enlarges the square where the four above differ most."
     )
     return Result(flat(each.found for each in seen), captioned(visual_figure(seen), said), notes=(said,))
 

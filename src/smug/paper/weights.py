@@ -1,7 +1,6 @@
 """Figure 12: which samples Weighted SMUG trusts, and what its weights are worth."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import fmean
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from smug.evaluation.tables import fixed
 from smug.paper.cells import Block, Found
 from smug.paper.exhibit import Exhibit, Result, flat
 from smug.paper.runs import Run
-from smug.paper.strength import pgd
+from smug.paper.strength import EPSILON, pgd
 from smug.paper.style import captioned
 from smug.paper.sweeps import about
 from smug.paper.table_text import pipes
@@ -27,17 +26,14 @@ from smug.training.runs import Model
 SCANS = 5
 """The paper's number of scans; ours are evenly spread over the test split."""
 
-EPSILON = 0.02
-
 
 def _fig12(workshop: Workshop) -> Result:
     # One trained model, and as many scans as the paper shows.
-    scale = replace(workshop.scale, slices=SCANS, seeds=workshop.scale.seeds[:1])
-    few, seed = replace(workshop, scale=scale), scale.seeds[0]
+    few = workshop.few(SCANS)
     conditions = {base.name: pair(base) for base in (clean(), pgd(EPSILON))}
     block = Block("knee", 4.0, ("weighted-smug",), tuple(c for both in conditions.values() for c in both))
     found = few.found([block])
-    model = cast(Model, sampled(few.model(Run("knee", 4.0, "weighted-smug", seed)).to(few.device)))
+    model = cast(Model, sampled(few.model(Run("knee", 4.0, "weighted-smug", few.scale.seeds[0])).to(few.device)))
     scans = [scan.to(few.device) for scan in few.test("knee", 4.0).scans]
     shown = [weighed(model, scan, _seeds(scan, workshop.seed)) for scan in scans]
     gains = {name: _gains(found, *both) for name, both in conditions.items()}

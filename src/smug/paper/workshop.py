@@ -1,7 +1,7 @@
 """Where models are trained and cells are scored, each once, whatever asks for them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class Workshop:
     seed: int = 0
     command: str = ""
     told: Told = lambda text: None
+
+    def few(self, slices: int) -> "Workshop":
+        """Return the workshop for so many test slices, and the first training seed."""
+        return replace(self, scale=replace(self.scale, slices=slices, seeds=self.scale.seeds[:1]))
 
     def folder(self, run: Run) -> Path:
         """Return where a run is kept."""

@@ -67,7 +67,7 @@ def data_root(root: Path | None = None) -> Path:
     """Return the folder of the image sets: ``root``, else the environment's ``SMUG_DATA``."""
     folder = root or (Path(os.environ["SMUG_DATA"]) if "SMUG_DATA" in os.environ else None)
     if folder is None:
-        raise ValueError("data: expected the folder of the image sets in SMUG_DATA, which is not set")
+        raise ValueError("--data-root: expected the folder of the image sets, there or in SMUG_DATA, which is not set")
     return folder
 
 
@@ -108,6 +108,9 @@ def _path(source: str, split: str, root: Path | None) -> Path:
     path = data_root(root) / SETS[source] if source in SETS else Path(source)
     if path.is_dir():
         return path / f"{split}.h5"
+    if not path.exists():
+        known = "in --data-root or SMUG_DATA" if source in SETS else f"or phantom, {', '.join(SETS)}"
+        raise FileNotFoundError(f"no such image file or folder: {path}; expected one {known}")
     if split != "test":
         raise ValueError(f"{path}: expected a folder with {split}.h5; a single file of images has a test split only")
     return path
