@@ -5,12 +5,15 @@ test.h5 in the form of the set itself, which SMUG_DATA names the folder of.
 """
 
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from smug.data.images.sets import SETS, data_root
+from smug.files import write_atomically
 
 
 def main() -> None:
@@ -33,9 +36,14 @@ def main() -> None:
         folder = folds / str(left_out)
         folder.mkdir(parents=True, exist_ok=True)
         for split, rows in splits.items():
-            with h5py.File(folder / f"{split}.h5", "w") as file:
-                for name, values in whole.items():
-                    file[name] = values[rows]
+            write_atomically(folder / f"{split}.h5", partial(written, {k: values[rows] for k, values in whole.items()}))
+
+
+def written(columns: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write the columns of a split."""
+    with h5py.File(path, "w") as file:
+        for name, values in columns.items():
+            file[name] = values
 
 
 main()

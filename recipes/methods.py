@@ -5,13 +5,10 @@ where it was stopped. "val" is for choices. Smoothed reconstructors average one 
 expectation than ten independent samples.
 """
 
-import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 import smug
 from smug.attacks.pgd import PAPER
@@ -20,7 +17,7 @@ from smug.evaluation.conditions import attacked, clean, noisy
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.figure import write_figure
 from smug.evaluation.protocol import evaluate
-from smug.files import write_json
+from smug.evaluation.store import RowStore
 
 CONDITIONS = (
     clean(),
@@ -37,28 +34,19 @@ Levels = Mapping[str, Mapping[str, Mapping[str, float]]]
 """The mean PSNR by method, seed and condition."""
 
 
-def scored(run: Path, kept: Path, split: str, slices: int) -> list[dict[str, Any]]:
-    """Return the rows of a run, from its file or anew."""
-    if not kept.exists():
-        model = smug.load(run)
-        if hasattr(model.reconstructor, "smoothing"):
-            model = model.replace(noise="antithetic", num_samples=2)
-        scans = simulated_set("siat", split, 128, Acquisition(), count=slices).scans
-        rows = [asdict(row) for row in evaluate({run.name: model}, CONDITIONS, scans)]
-        write_json(kept, {"schema": "smug-rows-1", "rows": rows})
-    kept_rows: list[dict[str, Any]] = json.loads(kept.read_text())["rows"]
-    return kept_rows
-
-
 def levels(runs: Path, split: str, slices: int) -> Levels:
     """Score all finished runs."""
+    scans = simulated_set("siat", split, 128, Acquisition(), count=slices).scans
     found: dict[str, dict[str, dict[str, float]]] = {}
     for run in sorted(path.parent for path in runs.glob("*-[0-9]/run.json")):
         method, _, seed = run.name.rpartition("-")
         if split == "test" and SWEEP in method:
             continue
-        rows = scored(run, runs / split / f"{run.name}.json", split, slices)
-        means = {name: fmean(row["psnr"] for row in rows if row["condition"] == name) for name in NAMES}
+        model = smug.load(run)
+        if hasattr(model.reconstructor, "smoothing"):
+            model = model.replace(noise="antithetic", num_samples=2)
+        rows = evaluate({run.name: model}, CONDITIONS, scans, store=RowStore(runs / split / "rows"))
+        means = {name: fmean(row.psnr for row in rows if row.condition == name) for name in NAMES}
         found.setdefault(method, {})[seed] = means
     return found
 
