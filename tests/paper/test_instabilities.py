@@ -1,6 +1,6 @@
 from smug.evaluation.statistics import interval
-from smug.paper.curves import signed
 from smug.paper.instabilities import FIG1, changes
+from smug.paper.table_text import signed
 
 
 def test_what_changes_is_one_thing_at_a_time():

@@ -12,6 +12,7 @@ from smug.evaluation.statistics import Interval, interval, paired
 from smug.paper.averaged import averaged
 from smug.paper.cells import Found
 from smug.paper.style import STYLES
+from smug.paper.table_text import pipes, signed
 
 
 @dataclass(frozen=True)
@@ -89,16 +90,15 @@ def _point(x: float, found: Sequence[Found], reference: Sequence[Found]) -> Poin
 def tables(drawn: Curves, axis: Axis, reference: str) -> str:
     """Return the curves as two tables in markdown: means, and differences to the reference method."""
     places = sorted({point.x for points in drawn.values() for point in points})
-    heads = (axis.written(x).replace("\n", ", ") for x in places)
-    head = f"| {axis.column} | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(places)
+    heads = [axis.written(x).replace("\n", ", ") for x in places]
+    head = (axis.column, *heads)
 
     def table(write: Callable[[Point], str]) -> str:
-        lines = list(head)
-        for method, points in drawn.items():
-            cells = {point.x: write(point) for point in points}
-            if any(cells.values()):
-                lines.append(f"| {STYLES[method].label} | " + " | ".join(cells.get(x, "") for x in places) + " |")
-        return "\n".join(lines) + "\n"
+        cells = {method: {point.x: write(point) for point in points} for method, points in drawn.items()}
+        lines = [
+            [STYLES[m].label, *(told.get(x, "") for x in places)] for m, told in cells.items() if any(told.values())
+        ]
+        return pipes(head, lines) + "\n"
 
     return "\n".join(
         [
@@ -108,13 +108,3 @@ def tables(drawn: Curves, axis: Axis, reference: str) -> str:
             table(lambda point: "" if point.difference is None else signed(point.difference)),
         ]
     )
-
-
-def signed(difference: Interval) -> str:
-    """Return a difference with its interval; a mean of no units has none.
-
-    >>> signed(Interval(0.123, -0.001, 0.25, "slice", 9))
-    '+0.12 [+0.00, +0.25]'
-    """
-    mean, low, high = (f"{round(value, 2) + 0.0:+.2f}" for value in (difference.mean, difference.low, difference.high))
-    return f"{mean} [{low}, {high}]" if math.isfinite(difference.low) else mean

@@ -12,13 +12,13 @@ from smug.evaluation.statistics import Interval, interval, paired, sentence
 from smug.evaluation.summary import per_cent
 from smug.paper.averaged import averaged
 from smug.paper.cells import Block, Found, Seen, mean_psnr
-from smug.paper.curves import signed
 from smug.paper.exhibit import Exhibit, Result, flat
 from smug.paper.rates import TRAINED, resampled
 from smug.paper.steps import unrolled
 from smug.paper.strength import EPSILON, pgd
 from smug.paper.style import STYLES, captioned
 from smug.paper.sweeps import about
+from smug.paper.table_text import pipes, signed
 from smug.paper.workshop import Workshop
 
 RATE = TRAINED / 2
@@ -71,10 +71,8 @@ def _psnr(rows: Sequence[Row], condition: Condition) -> Interval:
 
 
 def _table(named: Mapping[str, Condition], rows: Sequence[Row]) -> str:
-    lines = [
-        "| MoDL | PSNR (dB), 95 % interval | change, 95 % interval | same loop, identity denoiser (dB) |",
-        "| --- | ---: | ---: | ---: |",
-    ]
+    head = ("MoDL", "PSNR (dB), 95 % interval", "change, 95 % interval", "same loop, identity denoiser (dB)")
+    lines = []
     trained = [row for row in rows if row.condition == "clean"]
     for name, condition in named.items():
         here = [row for row in rows if row.condition == condition.name]
@@ -83,12 +81,13 @@ def _table(named: Mapping[str, Condition], rows: Sequence[Row]) -> str:
         change = paired(here, trained) if condition.name != "clean" else None
         identity = fmean(row.identity_psnr for row in here)
         cells = (
+            name,
             f"{mean.mean:.2f}{bounds}",
             signed(change) if change else "",
             f"{identity:.2f}" if math.isfinite(identity) else "",
         )
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        lines.append(cells)
+    return pipes(head, lines) + "\n"
 
 
 FIG1 = Exhibit("fig1", "Fig. 1: instabilities of MoDL", _fig1)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from smug.evaluation.statistics import SeedSpread
+from smug.evaluation.statistics import Interval, SeedSpread
 from smug.evaluation.summary import Summary, grid
 from smug.evaluation.tables import LEVEL, NONE, fixed, significant
 from smug.paper.cost import SHARED, Cost
@@ -47,9 +47,7 @@ def differences(summaries: Sequence[Summary]) -> str:
     def text(s: Summary) -> str:
         if s.difference is None:
             return NONE
-        low, high = s.difference.low, s.difference.high
-        bounds = f" [{_signed(low, 2)}, {_signed(high, 2)}]" if math.isfinite(low) else ""
-        return f"{_signed(s.difference.mean, 2)}{bounds}" + ("\\*" if (s.model, s.condition) in differ else "")
+        return signed(s.difference) + ("\\*" if (s.model, s.condition) in differ else "")
 
     table = by_condition([s for s in summaries if s.model != s.reference], text)
     return f"{table}\n\n\\* p < {LEVEL:g} after Holm's correction." if differ else table
@@ -121,6 +119,16 @@ def pipes(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+
+
+def signed(difference: Interval) -> str:
+    """Return a difference with its interval; a mean of no units has none.
+
+    >>> signed(Interval(0.123, -0.001, 0.25, "slice", 9))
+    '+0.12 [+0.00, +0.25]'
+    """
+    mean, low, high = (_signed(value, 2) for value in (difference.mean, difference.low, difference.high))
+    return f"{mean} [{low}, {high}]" if math.isfinite(difference.low) else mean
 
 
 def _number(value: Number, digits: int, relative: bool) -> str:
