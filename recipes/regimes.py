@@ -35,13 +35,14 @@ CONDITIONS = (
 METHODS = ("modl", "smug")
 
 
-def scale(*, noise: float = 0.01, steps: int = 5, sigma: float = 0.01, times: int = 1) -> Scale:
+def scale(*, noise: float = 0.01, steps: int = 5, sigma: float = 0.01, lam_l: float = 300.0, times: int = 1) -> Scale:
     """Return the scale ``small`` at 64 x 64 with another regime; ``times`` as many updates of each method."""
     base = SCALES["small"]
     optimizer = replace(base.config.optimizer, updates=times * base.config.optimizer.updates)
     config = replace(
         base.config,
         steps=steps,
+        reconstruction_weight=lam_l,
         smoothing=replace(base.config.smoothing, sigma=sigma),
         data=replace(base.config.data, size=64, acquisition=Acquisition(noise=noise)),
         optimizer=optimizer,
@@ -55,6 +56,7 @@ REGIMES = {
     "8 steps": scale(steps=8),
     "sigma 0.05": scale(sigma=0.05),
     "10 times the updates": scale(times=10),
+    "lam_l 30, 10 times the updates": scale(lam_l=30.0, times=10),
     "no receiver noise, 10 times the updates": scale(noise=0.0, times=10),
     "no receiver noise, 8 steps, 10 times the updates": scale(noise=0.0, steps=8, times=10),
     "no receiver noise, 8 steps, 10 times the updates, sigma 0.05": scale(noise=0.0, steps=8, times=10, sigma=0.05),
