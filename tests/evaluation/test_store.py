@@ -66,6 +66,13 @@ def test_whatever_the_rows_depend_on_is_in_the_address(scans, tmp_path, changes)
     assert address(**changes) != address()
 
 
+def test_lines_that_are_never_encoded_are_in_the_address(scans, tmp_path):
+    lines = torch.ones(1, scans[0].y.shape[-1], dtype=torch.bool)
+    lines[:, 0] = False
+    padded = [dataclasses.replace(scans[0], encoded=encoded) for encoded in (None, lines, lines.roll(1))]
+    assert len({RowStore(tmp_path).address(CGSense(), Counting().condition, scan, 0, 1) for scan in padded}) == 3
+
+
 def test_images_are_kept_where_they_are_wanted(scans, tmp_path):
     counted, store = Counting(), RowStore(tmp_path)
     evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)

@@ -15,7 +15,10 @@ from smug.training import trainer
 SWEEP = Sweep({0.0: clean(), 0.01: noisy(0.01)})
 METHODS = ("modl", "smug", "zero-filled")
 EXHIBIT = Exhibit(
-    "curves", "Curves", lambda shop: swept(shop, METHODS, (SWEEP,), Axis("level", "level (unit)", "{:g}".format))
+    "curves",
+    "Curves",
+    "knee",
+    lambda shop: swept(shop, METHODS, (SWEEP,), Axis("level", "level (unit)", "{:g}".format)),
 )
 
 

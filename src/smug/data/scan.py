@@ -69,13 +69,13 @@ def stacked(scans: Sequence[Scan]) -> Scan:
     targets = [scan.target for scan in scans if scan.target is not None]
     masks = [scan.A.mask.expand(len(scan.id), *scan.A.mask.shape[1:]) for scan in scans]
     maps = [scan.A.maps.expand(len(scan.id), *scan.A.maps.shape[1:]) for scan in scans]
-    padded = any(scan.encoded is not None for scan in scans)
+    encoded = [scan.encoded_lines for scan in scans]
     return Scan(
         torch.cat([scan.y for scan in scans]),
         Sense(mask=torch.cat(masks), maps=torch.cat(maps)),
         torch.cat(targets) if len(targets) == len(scans) else None,
         tuple(name for scan in scans for name in scan.id),
-        torch.cat([scan.encoded_lines for scan in scans]) if padded else None,
+        torch.cat(encoded) if any(scan.encoded is not None for scan in scans) else None,
     )
 
 

@@ -106,8 +106,9 @@ def _part(value: Any) -> str | None:
 
 
 def scan_digest(scan: Scan) -> str:
-    """Return the hash of a scan: its measurements, mask, maps, target and names."""
-    return _digest(repr(scan.id).encode(), scan.y, scan.A.mask, scan.A.maps, scan.truth)
+    """Return the hash of a scan: its measurements, mask, maps, target, names, and the encoded lines if not all are."""
+    encoded = () if scan.encoded is None else (scan.encoded_lines,)
+    return _digest(repr(scan.id).encode(), scan.y, scan.A.mask, scan.A.maps, scan.truth, *encoded)
 
 
 def _digest(text: bytes, *tensors: Tensor) -> str:

@@ -33,10 +33,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A table or a figure: ``make`` scores its cells in a workshop and draws them."""
+    """A table or a figure of an ``anatomy``: ``make`` scores its cells in a workshop and draws them."""
 
     name: str
     title: str
+    anatomy: str
     make: Callable[[Workshop], Result]
 
     def write(self, workshop: Workshop, folder: Path) -> Result:

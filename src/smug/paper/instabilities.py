@@ -90,4 +90,4 @@ def _table(named: Mapping[str, Condition], rows: Sequence[Row]) -> str:
     return pipes(head, lines) + "\n"
 
 
-FIG1 = Exhibit("fig1", "Fig. 1: instabilities of MoDL", _fig1)
+FIG1 = Exhibit("fig1", "Fig. 1: instabilities of MoDL", "brain", _fig1)

@@ -28,4 +28,4 @@ def _fig9(workshop: Workshop) -> Result:
     return swept(workshop, ALL, (sweep,), AXIS, notes=notes)
 
 
-FIG9 = Exhibit("fig9", "Fig. 9: PSNR over the sampling rate", _fig9)
+FIG9 = Exhibit("fig9", "Fig. 9: PSNR over the sampling rate", "knee", _fig9)

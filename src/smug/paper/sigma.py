@@ -102,4 +102,4 @@ def _number(point: Interval, difference: bool) -> str:
     return f"{point.mean:+.3f}{bounds}"
 
 
-FIG11 = Exhibit("fig11", "Fig. 11: error and robustness error over the smoothing noise", _fig11)
+FIG11 = Exhibit("fig11", "Fig. 11: error and robustness error over the smoothing noise", "knee", _fig11)

@@ -43,5 +43,5 @@ def _fig13(workshop: Workshop) -> Result:
     return swept(workshop, TARGETS, (SWEEP,), AXIS, reference="smug", notes=notes)
 
 
-FIG8 = Exhibit("fig8", "Fig. 8: PSNR over the strength of the worst case", _fig8)
-FIG13 = Exhibit("fig13", "Fig. 13: targets of the UStab loss, PSNR over the strength of the worst case", _fig13)
+FIG8 = Exhibit("fig8", "Fig. 8: PSNR over the strength of the worst case", "knee", _fig8)
+FIG13 = Exhibit("fig13", "Fig. 13: targets of the UStab loss, PSNR over the strength of the worst case", "knee", _fig13)

@@ -99,5 +99,5 @@ def seed_spreads(found: Sequence[Found]) -> list[SeedSpread]:
     return over_seeds([replace(each.row, model=f"{each.method} {each.seed}") for each in found], models)
 
 
-TABLE1 = Exhibit("table1", "Table I: brain, 4x", lambda workshop: _table(workshop, "brain", (4.0,)))
-TABLE2 = Exhibit("table2", "Table II: knee, 4x and 8x", lambda workshop: _table(workshop, "knee", (4.0, 8.0)))
+TABLE1 = Exhibit("table1", "Table I: brain, 4x", "brain", lambda workshop: _table(workshop, "brain", (4.0,)))
+TABLE2 = Exhibit("table2", "Table II: knee, 4x and 8x", "knee", lambda workshop: _table(workshop, "knee", (4.0, 8.0)))

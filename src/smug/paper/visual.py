@@ -102,7 +102,7 @@ def _perturbation(pictures: Iterable[Picture]) -> str:
 
 
 def _exhibit(name: str, title: str, anatomy: str, acceleration: float) -> Exhibit:
-    return Exhibit(name, title, lambda workshop: _visual(workshop, anatomy, acceleration))
+    return Exhibit(name, title, anatomy, lambda workshop: _visual(workshop, anatomy, acceleration))
 
 
 FIG5 = _exhibit("fig5", "Fig. 5: brain at 4x in the worst case", "brain", 4.0)

@@ -99,4 +99,4 @@ def _text(shown: Sequence[Weighed], gains: Gains) -> str:
     return f"{pipes(head, lines)}\n\nLearned weights minus equal ones, mean over scans: {means}.\n"
 
 
-FIG12 = Exhibit("fig12", "Fig. 12: learned weights against denoising error", _fig12)
+FIG12 = Exhibit("fig12", "Fig. 12: learned weights against denoising error", "knee", _fig12)

@@ -49,7 +49,7 @@ def test_files_of_both_forms(tmp_path):
 
 def test_bad_sources(tmp_path, monkeypatch):
     monkeypatch.delenv("SMUG_DATA", raising=False)
-    with pytest.raises(ValueError, match="SMUG_DATA, which is not set"):
+    with pytest.raises(ValueError, match="--data-root or SMUG_DATA, got neither"):
         load_images("siat", "test", 16)
     with pytest.raises(FileNotFoundError, match="no such image file"):
         load_images("siat", "test", 16, root=tmp_path)

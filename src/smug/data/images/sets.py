@@ -67,7 +67,7 @@ def data_root(root: Path | None = None) -> Path:
     """Return the folder of the image sets: ``root``, else the environment's ``SMUG_DATA``."""
     folder = root or (Path(os.environ["SMUG_DATA"]) if "SMUG_DATA" in os.environ else None)
     if folder is None:
-        raise ValueError("--data-root: expected the folder of the image sets, there or in SMUG_DATA, which is not set")
+        raise ValueError("data root: expected the folder of the image sets in --data-root or SMUG_DATA, got neither")
     return folder
 
 
