@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from smug.data.images.sets import SETS, data_root
-from smug.files import write_atomically
+from smug.system.files import write_atomically
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from smug.evaluation.row import Row
 from smug.evaluation.summary import summarise
-from smug.evaluation.tables import markdown
+from smug.reports.tables import markdown
 
 
 def main() -> None:

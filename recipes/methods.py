@@ -15,9 +15,9 @@ from smug.attacks.pgd import PAPER
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import attacked, clean, noisy
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.figure import write_figure
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.store import RowStore
+from smug.system.figures import write_figure
 
 CONDITIONS = (
     clean(),

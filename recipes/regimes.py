@@ -17,14 +17,14 @@ from smug.attacks.presets import ONE_PERCENT, fast
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import clean, with_setting, worst_case
 from smug.evaluation.summary import Summary, grid, summarise
-from smug.files import write_text
 from smug.paper.cells import Block
 from smug.paper.exhibit import csv, flat
-from smug.paper.scale import SCALES, Scale
-from smug.paper.strength import pgd
+from smug.paper.figures_8_to_13 import pgd
+from smug.paper.regime import SCALES, Scale
 from smug.paper.style import STYLES
 from smug.paper.table_text import pipes
 from smug.paper.workshop import Workshop
+from smug.system.files import write_text
 
 CONDITIONS = (
     clean(),

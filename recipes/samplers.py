@@ -3,9 +3,9 @@
 import sys
 
 import smug
+from recipes.sampler_distances import sampler_distances
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.samplers import sampler_distances
 
 SLICES = 2
 

@@ -18,17 +18,16 @@ import torch
 
 import smug
 from smug.data.simulate import Acquisition
-from smug.evaluation.card import card_json, cards
-from smug.evaluation.comparison import compare
-from smug.evaluation.datasets import load_set, simulated_set
+from smug.evaluation.datasets import PAIR, load_set, simulated_set, with_settings
 from smug.evaluation.protocols import protocol
-from smug.evaluation.settings import PAIR, with_settings
 from smug.evaluation.store import RowStore
-from smug.evaluation.summary import RESEARCH
 from smug.model_card import ModelCard, TrainingSet, sha256_of
-from smug.training.reading import to_dict
+from smug.reports.card import card_json, cards
+from smug.reports.comparison import compare
+from smug.system.documents import RESEARCH
+from smug.training.config_file import to_dict
 from smug.training.runs import load_weights, save_weights
-from smug.training.validation import validate
+from smug.training.trainer import validate
 from smug.zoo import SHIPPED, card, shipped
 
 LICENCE = "MIT, that of the library"

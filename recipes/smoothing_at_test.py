@@ -15,11 +15,11 @@ from smug.attacks import Threat, fast
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import clean, worst_case
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.store import RowStore
 from smug.evaluation.summary import summarise
-from smug.evaluation.tables import headline, statistics_of, to_markdown
 from smug.models.normalised import normalised
+from smug.reports.tables import headline, statistics_of, to_markdown
 
 SAMPLERS = {
     "no noise": smug.Smoothing(num_samples=0),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.fastmri import read_fastmri
-from smug.data.kspace.undersample import undersample
+from smug.data.kspace.read import undersample
 from smug.data.kspace.volume import Volume
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan, stacked

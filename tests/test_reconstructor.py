@@ -4,7 +4,7 @@ from smug.attacks import Threat, attack
 from smug.attacks.pgd import PAPER
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS
 from smug.models.classical import CGSense
 from smug.models.normalised import normalised

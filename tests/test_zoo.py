@@ -9,14 +9,13 @@ import smug
 from smug import zoo
 from smug.cli import main
 from smug.data.simulate import Acquisition
-from smug.evaluation.card import card_json, cards, read_card
-from smug.evaluation.comparison import compare
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.protocols import PROTOCOLS
 from smug.model_card import ModelCard, sha256_of
-from smug.models.classical import CGSense, ZeroFilled
-from smug.models.total_variation import TotalVariation
-from smug.training.reading import from_dict
+from smug.models.classical import CGSense, TotalVariation, ZeroFilled
+from smug.reports.card import card_json, cards, read_card
+from smug.reports.comparison import compare
+from smug.training.config_file import from_dict
 from smug.zoo import SHIPPED, card, shipped
 
 

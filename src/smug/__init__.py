@@ -2,25 +2,22 @@
 
 from smug import attacks, bounds, diagnosis, foreign, losses, metrics, shifts
 from smug.attacks import Threat
-from smug.evaluation.tuning import tuned
-from smug.models.adapters import as_complex
-from smug.models.classical import CGSense, ZeroFilled
+from smug.evaluation.datasets import tuned
+from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.models.didn import DIDN
+from smug.models.layers import as_complex
 from smug.models.noise_map import noise_map
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import normalised
-from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG, unroll
 from smug.models.smoothing import Smoothing, smooth
-from smug.models.total_variation import TotalVariation
 from smug.models.unet import UNet
-from smug.models.unrolled import unroll
-from smug.models.weighting import WeightEncoder
+from smug.models.weight_encoder import WeightEncoder
 from smug.physics.consistency import Solution, solve
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
+from smug.version import __version__
 from smug.zoo import load
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DIDN",
@@ -39,6 +36,7 @@ __all__ = [
     "WeightEncoder",
     "WeightedSMUG",
     "ZeroFilled",
+    "__version__",
     "as_complex",
     "attacks",
     "bounds",

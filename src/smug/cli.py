@@ -3,10 +3,9 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from smug.commands.bench import Bench
 from smug.commands.certify import Certify
 from smug.commands.demo import Demo
 from smug.commands.evaluate import Evaluate
@@ -24,7 +23,6 @@ COMMANDS: dict[str, type] = {
     "evaluate": Evaluate,
     "certify": Certify,
     "reproduce": Reproduce,
-    "bench": Bench,
     "models": Models,
 }
 
@@ -40,13 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     import tyro
 
     command = tyro.extras.subcommand_cli_from_dict({**COMMANDS}, prog="smug", description=DESCRIPTION, args=argv)
+    return answered(command.run)
+
+
+def answered(run: Callable[[], None]) -> int:
+    """Run, and turn errors into one line and an exit status: see :func:`main`."""
     from torch import OutOfMemoryError
 
-    from smug.stopping import Stopped
+    from smug.system.stopping import Stopped
 
     try:
         with _terminable():
-            command.run()
+            run()
     except Stopped as stopped:
         return _failed(str(stopped), 128 + stopped.signal)
     except Terminated:

@@ -1,29 +1,103 @@
-"""The paper's losses as pure functions: ``smug.losses.smug`` and its like."""
+"""The paper's losses as pure functions, for the trainer here and for anybody's own loop.
 
-from smug.training.losses import (
-    StabilityTarget,
-    denoised_iterate,
-    denoised_target,
-    frozen,
-    mean_square,
-    pretraining,
-    smug,
-    stable_reconstruction,
-    supervised,
-    target_itself,
-    unrolled_stability,
-)
+Squared norms are means over pixels and over the real and imaginary part. Scans are normalised
+(:meth:`smug.data.scan.Scan.normalised`), so that images have a magnitude of about 1.
+"""
 
-__all__ = [
-    "StabilityTarget",
-    "denoised_iterate",
-    "denoised_target",
-    "frozen",
-    "mean_square",
-    "pretraining",
-    "smug",
-    "stable_reconstruction",
-    "supervised",
-    "target_itself",
-    "unrolled_stability",
-]
+from collections.abc import Callable
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from smug.data.scan import Scan
+from smug.models.noise import Seeds, complex_normal, derive
+from smug.models.reconstructors import NetworkReconstructor, Step, Unrolled
+from smug.models.smoothing import ImageMap
+
+StabilityTarget = Callable[[Tensor], Callable[[Step], Tensor]]
+"""What the denoised samples are pulled towards: given t, the image of every step."""
+
+
+def mean_square(difference: Tensor) -> Tensor:
+    """Return the mean of ``|difference|^2 / 2`` over everything: the mean square per part."""
+    return torch.view_as_real(difference).square().mean()
+
+
+def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:
+    """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
+    eta = sigma * complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
+    return mean_square(denoiser(target + eta) - target)
+
+
+def supervised(f: NetworkReconstructor, scan: Scan, generator: Seeds = None) -> Tensor:
+    """Return ``||F(y) - t||^2``, the loss of MoDL and of RS-E2E."""
+    return mean_square(f(scan.y, scan.A, generator) - scan.truth)
+
+
+def unrolled_stability(
+    f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
+) -> Tensor:
+    """Equation (7), UStab: ``sum_n E||D(x^n + eta) - D(t)||^2``, on the samples that make the smoothed output.
+
+    ``towards`` replaces ``D(t)``; the alternatives of Fig. 13 are :func:`target_itself`, and
+    :func:`denoised_target` and :func:`denoised_iterate` of ``f.denoiser`` or of a :func:`frozen` one. Gradients
+    flow through ``D(x^n + eta)``, ``x^n`` and ``D(t)``.
+    """
+    return stable_reconstruction(f, scan, generator, towards=towards)[0]
+
+
+def smug(
+    f: Unrolled,
+    scan: Scan,
+    generator: Seeds = None,
+    *,
+    reconstruction_weight: float = 1.0,
+    towards: StabilityTarget | None = None,
+) -> Tensor:
+    """Equations (8) and (12): ``UStab + lam_l ||F(y) - t||^2``, in one pass through the unrolling."""
+    stability, x = stable_reconstruction(f, scan, generator, towards=towards)
+    return stability + reconstruction_weight * mean_square(x - scan.truth)
+
+
+def stable_reconstruction(
+    f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of equation (7) and the reconstruction, from one pass."""
+    t = scan.truth
+    goal = (towards or denoised_target(f.denoiser))(t)
+    stability = torch.zeros((), device=t.device)
+    for step in f.iterate(scan.y, scan.A, generator):
+        stability = stability + mean_square(step.z.samples - goal(step))
+    return stability, step.solution.value
+
+
+def denoised_target(denoiser: ImageMap) -> StabilityTarget:
+    """Pull towards ``D(t)``, the paper's choice; it is evaluated once for all steps."""
+
+    def towards(t: Tensor) -> Callable[[Step], Tensor]:
+        denoised = denoiser(t)
+        return lambda step: denoised
+
+    return towards
+
+
+def denoised_iterate(denoiser: ImageMap) -> StabilityTarget:
+    """Pull towards ``D(x^n)``, the step's denoised image without noise."""
+    return lambda t: lambda step: denoiser(step.x)
+
+
+def target_itself(t: Tensor) -> Callable[[Step], Tensor]:
+    """Pull towards ``t``."""
+    return lambda step: t
+
+
+def frozen(denoiser: ImageMap) -> ImageMap:
+    """Return a copy of the denoiser as it is now, which carries no gradient: the trained MoDL's in Fig. 13."""
+    fixed = deepcopy(denoiser)
+
+    def call(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return fixed(x)
+
+    return call

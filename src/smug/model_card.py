@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from smug.evaluation.typed import typed
-from smug.files import write_json
+from smug.system.documents import typed
+from smug.system.files import write_json
 
 SCHEMA = "smug-model-1"
 
@@ -27,8 +27,8 @@ class ModelCard:
     """Everything that is known about a shipped model.
 
     ``sha256`` is that of the weights' file, ``licence`` that of the weights, ``recipe`` what made them, ``version`` the
-    library's. ``training_range`` has the fields of :class:`smug.training.range.TrainingRange`. ``result`` is a card of
-    :mod:`smug.evaluation.card`; None where the model was not evaluated yet.
+    library's. ``training_range`` has the fields of :class:`smug.training.training_range.TrainingRange`. ``result`` is a
+    card of :mod:`smug.reports.card`; None where the model was not evaluated yet.
     """
 
     name: str

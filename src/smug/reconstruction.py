@@ -11,7 +11,7 @@ from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import stacked
 from smug.data.simulate import named_seed
 from smug.data.slices import remembered
-from smug.evaluation.metrics import nmse, psnr, ssim
+from smug.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
 from smug.physics import masks
@@ -19,7 +19,7 @@ from smug.physics.espirit import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
-from smug.training.range import TrainingRange
+from smug.training.training_range import TrainingRange
 
 RATE_TOLERANCE = 0.1
 """How far the acceleration may be from that of training, relative, without a warning."""
@@ -168,7 +168,7 @@ def range_warnings(model: Any, shape: Sequence[int], mask: Tensor, *, accelerati
 
 
 def _matrices(trained: TrainingRange) -> list[str]:
-    """What :meth:`smug.training.range.TrainingRange.has_matrix` goes by, in words."""
+    """What :meth:`smug.training.training_range.TrainingRange.has_matrix` goes by, in words."""
     names, sides = [f"{height} x {width}" for height, width in trained.matrices], sorted(trained.zoomed)
     listed = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} others"]
     if all((side, side) in trained.matrices for side in sides):

@@ -8,11 +8,10 @@ from pathlib import Path
 from torch import nn
 
 from smug.model_card import ModelCard
-from smug.models.classical import CGSense, ZeroFilled
-from smug.models.total_variation import TotalVariation
-from smug.python_file import is_function, load_function, load_network
+from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.reconstructor import Reconstructor
-from smug.training.reading import from_dict
+from smug.system.python_file import is_function, load_function, load_network
+from smug.training.config_file import from_dict
 from smug.training.runs import load_weights
 
 SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")

@@ -8,7 +8,7 @@ import torch
 
 from smug.attacks import APGD, PGD, Threat, attack, to_clean
 from smug.attacks import start as starts
-from smug.attacks.singular import singular
+from smug.attacks.start import singular
 from smug.models.noise import complex_normal
 
 THREAT = Threat(0.1, "l2", "kspace-l2")

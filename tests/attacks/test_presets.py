@@ -20,7 +20,7 @@ from smug.attacks import (
     strongest,
     transferred,
 )
-from smug.attacks.counting import Cost, Counting
+from smug.attacks.suite import Cost, Counting
 from smug.models.noise import complex_normal
 
 THREAT = Threat(0.1, "l2", "kspace-l2")

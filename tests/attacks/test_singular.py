@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smug.attacks import Threat, singular
+from smug.attacks import Threat, start
 from smug.attacks import start as starts
 from smug.attacks.problem import pose
 from smug.models.noise import complex_normal
@@ -31,8 +31,8 @@ def tiny(device):
 
 def test_it_is_the_top_right_singular_vector_of_the_jacobian(tiny, monkeypatch):
     y, A, _ = tiny
-    monkeypatch.setattr(singular, "ITERATIONS", 200)
-    delta = singular.singular(pose(nonlinear, *tiny, THREAT), 0)
+    monkeypatch.setattr(start, "ITERATIONS", 200)
+    delta = starts.singular(pose(nonlinear, *tiny, THREAT), 0)
     support = A.sampled.expand(y.shape)
     assert not delta[~support].any()
 
@@ -52,7 +52,7 @@ def test_it_is_as_large_as_the_threat_allows(slices):
     for norm in ("linf", "l2"):
         threat = Threat(0.1, norm, "kspace-l2")
         problem = pose(nonlinear, *slices, threat, generator=SEEDS)
-        torch.testing.assert_close(threat.size(singular.singular(problem, 0)), problem.radius)
+        torch.testing.assert_close(threat.size(starts.singular(problem, 0)), problem.radius)
 
 
 def test_the_noise_of_the_reconstructor_is_frozen(slices):
@@ -60,20 +60,20 @@ def test_the_noise_of_the_reconstructor_is_frozen(slices):
         x = nonlinear(y, A)
         return x + complex_normal(generator, x.shape[1:], x.dtype, x.device)
 
-    deltas = [singular.singular(pose(f, *slices, THREAT, generator=SEEDS), 0) for f in (nonlinear, noisy)]
+    deltas = [starts.singular(pose(f, *slices, THREAT, generator=SEEDS), 0) for f in (nonlinear, noisy)]
     torch.testing.assert_close(*deltas, rtol=1e-5, atol=1e-8)
 
 
 def test_a_blind_gradient_starts_at_zero(slices):
     cut = pose(lambda y, A, generator=None: A.H(y).detach(), *slices, THREAT)
     broken = pose(lambda y, A, generator=None: torch.nan * A.H(y), *slices, THREAT)
-    assert not singular.singular(cut, 0).any()
-    assert not singular.singular(broken, 0).any()
+    assert not starts.singular(cut, 0).any()
+    assert not starts.singular(broken, 0).any()
 
 
 def test_starts_in_turn_opposite_and_known(slices):
     problem = pose(nonlinear, *slices, THREAT, generator=SEEDS)
-    start = starts.in_turn(starts.image, starts.image, singular.singular, starts.opposite(singular.singular))
+    start = starts.in_turn(starts.image, starts.image, starts.singular, starts.opposite(starts.singular))
     first, second, plus, minus, again = (start(problem, restart) for restart in range(5))
     assert torch.equal(minus, -plus)
     assert not torch.equal(first, second)

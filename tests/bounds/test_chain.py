@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smug.bounds import chain, theorem
+from smug.bounds import chain
 from smug.bounds.spectrum import Spectrum
 
 
@@ -26,7 +26,7 @@ def test_linear_chain_is_its_closed_form_and_below_theorem_1(s, lam, L, n):
     expected = a * sum(r**j for j in range(n)) + norm * r**n
     assert chain.linear(spectrum, n, lam, L) == pytest.approx(expected, rel=1e-9)
     M, sigma = L * math.sqrt(2 * math.pi), 1.0
-    assert expected <= theorem.constant(norm, spectrum.inverse_norm(lam), M, sigma, n, lam) * (1 + 1e-9)
+    assert expected <= chain.constant(norm, spectrum.inverse_norm(lam), M, sigma, n, lam) * (1 + 1e-9)
 
 
 def test_it_is_reached_by_one_singular_value():
@@ -42,7 +42,7 @@ def test_saturating_chain_is_below_the_linear_and_the_trivial(radius, sigma, n):
     spectrum, lam, jump = of(0.0, 0.4, 1.0), 1.0, 3.0
     bound = chain.saturating(spectrum, n, lam, sigma, jump, radius)
     assert bound <= chain.trivial(spectrum, lam, jump, radius) * (1 + 1e-12)
-    assert bound <= chain.linear(spectrum, n, lam, theorem.smoothed_lipschitz(jump, sigma)) * radius * (1 + 1e-9)
+    assert bound <= chain.linear(spectrum, n, lam, chain.smoothed_lipschitz(jump, sigma)) * radius * (1 + 1e-9)
 
 
 @given(y=st.floats(-2, 2), d=st.floats(-3, 3), sigma=st.floats(0.05, 1))

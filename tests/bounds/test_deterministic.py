@@ -13,7 +13,7 @@ from smug.models.noise import complex_normal
 from smug.models.nonexpansive import Nonexpansive, modulus_clipped
 from smug.models.normalised import Normalised
 from smug.models.sector import Sector
-from smug.models.weighting import WeightEncoder
+from smug.models.weight_encoder import WeightEncoder
 from smug.reconstructor import Reconstructor
 
 SMOOTHING = Smoothing(sigma=0.05, num_samples=2)

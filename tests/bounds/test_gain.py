@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from smug.bounds.bound import Estimate, LowerBound
 from smug.bounds.gain import jacobian, local_gain
-from smug.bounds.kinds import Estimate, LowerBound
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.didn import DIDN
 from smug.models.noise import complex_normal

@@ -3,9 +3,9 @@ import torch
 
 from smug import DIDN
 from smug.bounds.lipschitz import measured_residual, proved_modulus, proved_sector
+from smug.models.compute import in_precision
 from smug.models.noise import complex_normal
 from smug.models.nonexpansive import Nonexpansive, modulus_clipped
-from smug.models.precision import in_precision
 from smug.models.sector import Sector
 
 

@@ -16,7 +16,7 @@ from smug.bounds.percentile import (
     release_errors,
     shifted_level,
 )
-from smug.evaluation.metrics import psnr
+from smug.metrics import psnr
 from smug.models.classical import ZeroFilled
 from smug.models.noise import complex_normal
 from smug.physics.sense import Sense

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from smug.bounds import structure
+from smug.bounds import chain
 from smug.bounds.spectrum import Spectrum
 
 LAMS = [0.1, 1.0]
@@ -13,16 +13,16 @@ def test_phi_against_dense_svd(operator, dense, unrolled_matrix, steps, lam):
     A = dense(operator)
     s = torch.linalg.svdvals(A)
     unrolled = unrolled_matrix(A, torch.eye(48, dtype=A.dtype, device=A.device), steps, lam)
-    expected = structure.phi(steps, s, lam).sort(descending=True).values
+    expected = chain.phi(steps, s, lam).sort(descending=True).values
     torch.testing.assert_close(torch.linalg.svdvals(unrolled), expected, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("lam", LAMS)
 def test_largest_phi(operator, dense, lam):
     s = torch.linalg.svdvals(dense(operator))
-    expected = max(float(structure.phi(n, s, lam).max()) for n in range(9))
+    expected = max(float(chain.phi(n, s, lam).max()) for n in range(9))
     found = Spectrum.of(operator)
-    bound = structure.largest_phi(8, found, lam)
+    bound = chain.largest_phi(8, found, lam)
     assert bound >= expected - 1e-9
     if found.exact:
         assert bound == pytest.approx(expected, rel=1e-6)
@@ -30,11 +30,11 @@ def test_largest_phi(operator, dense, lam):
 
 def test_phi_at_its_ends_and_at_its_worst():
     s = torch.linspace(0, 1, 1001, dtype=torch.float64)
-    values = structure.phi(8, s, 1.0)
+    values = chain.phi(8, s, 1.0)
     assert float(values[0]) == 0
     assert float(values[-1]) == 1
     assert float(values.max()) == pytest.approx(1.87, abs=0.005)
-    assert float(structure.phi(8, s, 0.1).max()) == pytest.approx(5.5, abs=0.05)
+    assert float(chain.phi(8, s, 0.1).max()) == pytest.approx(5.5, abs=0.05)
 
 
 @pytest.mark.parametrize("rho", [0.05, 0.5, 1.0])
@@ -44,14 +44,14 @@ def test_linear_residuals_stay_below(operator, dense, unrolled_matrix, lam, rho)
     U, _, Vh = torch.linalg.svd(A.mH @ A)
     identity = torch.eye(48, dtype=A.dtype, device=A.device)
     crosstalk = U.flip(1) @ Vh  # exchanges what is measured and what is not
-    bound = structure.residual_bound(Spectrum.of(operator), 8, lam, rho)
+    bound = chain.residual_bound(Spectrum.of(operator), 8, lam, rho)
     for r in (rho * identity, -rho * identity, rho * crosstalk):
         assert float(torch.linalg.matrix_norm(unrolled_matrix(A, identity + r, 8, lam), 2)) <= bound
         if operator.maps.shape[1] == 1:
             gain = float(torch.linalg.matrix_norm(unrolled_matrix(A, identity + r, 8, lam), 2))
-            assert gain <= structure.single_coil_bound(8, lam, rho) + 1e-9
+            assert gain <= chain.single_coil_bound(8, lam, rho) + 1e-9
 
 
 def test_single_coil_figures():
-    figures = [structure.single_coil_bound(8, 1.0, rho) for rho in (0.05, 0.1, 0.2, 0.5)]
+    figures = [chain.single_coil_bound(8, 1.0, rho) for rho in (0.05, 0.1, 0.2, 0.5)]
     assert figures == pytest.approx([1.14, 1.47, 2.9, 20.8], rel=0.01)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smug.bounds.kinds import LowerBound
+from smug.bounds.bound import LowerBound
 from smug.bounds.tradeoff import needed_error, needed_gain, tradeoff
 from smug.models.classical import CGSense
 from smug.models.noise import complex_normal

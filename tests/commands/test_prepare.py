@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
 from smug.cli import main
 
 

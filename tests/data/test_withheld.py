@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.data.withheld import WithheldFile
+from smug.data.hdf5 import WithheldFile
 
 
 @pytest.fixture

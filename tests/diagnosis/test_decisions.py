@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smug.attacks import Threat
-from smug.diagnosis import decisions
+from smug.diagnosis import flags
 from smug.models.noise import complex_normal
 from smug.physics.sense import Sense
 
@@ -16,18 +16,18 @@ NAN = math.nan
 @pytest.mark.parametrize(
     ("decide", "quiet", "raised"),
     [
-        (decisions.random_output, [(0.0,), (2e-6,), (NAN,)], [(1e-3,)]),
-        (decisions.zero_gradient, [(0.08,), (1e-3,)], [(0.0,), (1e-8,), (NAN,)]),
-        (decisions.solver_not_converged, [(0.0,), (5e-6,)], [(1e-2,), (NAN,)]),
-        (decisions.cut_gradient, [(0.0,), (8e-4,)], [(7e-3,), (0.9,), (math.inf,), (NAN,)]),
+        (flags.random_output, [(0.0,), (2e-6,), (NAN,)], [(1e-3,)]),
+        (flags.zero_gradient, [(0.08,), (1e-3,)], [(0.0,), (1e-8,), (NAN,)]),
+        (flags.solver_not_converged, [(0.0,), (5e-6,)], [(1e-2,), (NAN,)]),
+        (flags.cut_gradient, [(0.0,), (8e-4,)], [(7e-3,), (0.9,), (math.inf,), (NAN,)]),
         (
-            decisions.masked_gradient,
+            flags.masked_gradient,
             [(25.0, {}), (25.0, {"black box": 25.5, "transfer": 24.95})],
             [(25.0, {"black box": 24.8}), (25.0, {"black box": 25.5, "transfer": 24.0}), (NAN, {"black box": 25.5})],
         ),
-        (decisions.weaker_than_noise, [(25.0, 26.0), (25.0, 25.0)], [(26.0, 25.0), (NAN, 25.0)]),
+        (flags.weaker_than_noise, [(25.0, 26.0), (25.0, 25.0)], [(26.0, 25.0), (NAN, 25.0)]),
         (
-            decisions.not_monotone,
+            flags.not_monotone,
             [({0: 30.0, 0.01: 29.0, 0.02: 27.5},), ({0.02: 29.97, 0.01: 29.99, 0: 30.0},)],
             [
                 ({0: 30.0, 0.01: 29.0, 0.02: 29.0},),
@@ -36,7 +36,7 @@ NAN = math.nan
                 ({0: 30.0, 0.01: NAN},),
             ],
         ),
-        (decisions.more_steps_help, [(25.0, 24.95), (25.0, 25.0)], [(25.0, 24.8), (25.0, NAN)]),
+        (flags.more_steps_help, [(25.0, 24.95), (25.0, 25.0)], [(25.0, 24.8), (25.0, NAN)]),
     ],
 )
 def test_either_side_of_the_threshold(decide, quiet, raised):
@@ -54,7 +54,7 @@ def test_outside_threat(threat, device):
     inside = threat.project(1e3 * delta, threat.radius(y, A, target))
 
     def outside(delta):
-        return decisions.outside_threat(delta, y, A, target, threat)
+        return flags.outside_threat(delta, y, A, target, threat)
 
     assert not outside(torch.zeros_like(y))
     assert not outside(inside)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from smug.evaluation.metrics import nmse, psnr, ssim
 from smug.evaluation.row import Outcome, Row
+from smug.metrics import nmse, psnr, ssim
 
 Make = Callable[..., list[Outcome]]
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from smug.data.simulate import Acquisition
-from smug.evaluation.certificate_views import lines
 from smug.evaluation.certificates import ATTACKED, RATIOS, Certification, certify
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.metrics import psnr
-from smug.evaluation.summary import plainly
+from smug.metrics import psnr
 from smug.models.classical import CGSense, ZeroFilled
+from smug.reports.certificate_views import lines
+from smug.system.documents import plainly
 
 pytest.importorskip("matplotlib")
 

@@ -3,10 +3,8 @@ import pytest
 import smug
 from smug.data.simulate import Acquisition
 from smug.evaluation import datasets
-from smug.evaluation.datasets import check_unseen, named_models, settings_of, simulated_set
-from smug.evaluation.tuning import tuned
-from smug.models.classical import CGSense
-from smug.models.total_variation import TotalVariation
+from smug.evaluation.datasets import check_unseen, named_models, settings_of, simulated_set, tuned
+from smug.models.classical import CGSense, TotalVariation
 
 ACQUISITION = Acquisition(coils=2)
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smug.bounds.kinds import Certified
+from smug.bounds.bound import Certified
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.gains import bounds_at, gain_row, l2_threat, scale_held, scale_of

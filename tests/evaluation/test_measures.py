@@ -7,8 +7,8 @@ import torch
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, noisy_relative
 from smug.evaluation.datasets import simulated_set
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.measures import denoiser_calls, identity_loop, norm
-from smug.evaluation.protocol import evaluate
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL
@@ -44,7 +44,7 @@ def test_effects_against_their_definitions(scan):
 
 
 def _perturbed(condition, f, scan):
-    from smug.evaluation.protocol import _seeds
+    from smug.evaluation.evaluate import _seeds
 
     yield condition.perturb(f, scan, _seeds(scan, "made:0")).scan.y
 

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
+from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
-from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition
-from smug.evaluation.comparison import compare
 from smug.evaluation.datasets import load_set, named_models, prepared_set
 from smug.evaluation.protocols import PROTOCOLS
 from smug.models.classical import CGSense
+from smug.reports.comparison import compare
 
 ACQUISITION = Acquisition(acceleration=2.0, center_fraction=0.2)
 

@@ -8,14 +8,14 @@ import torch
 from smug.attacks import Threat
 from smug.attacks.presets import fast
 from smug.data.simulate import Acquisition
-from smug.evaluation.comparison import compare
 from smug.evaluation.conditions import known_noise, worst_case
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS, protocol
 from smug.models.classical import CGSense
 from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
+from smug.reports.comparison import compare
 
 STOCHASTIC = SMUG(lambda x: 0.9 * x + 0.1 * x * x.abs(), Smoothing(sigma=0.05, num_samples=2), steps=2)
 

@@ -8,7 +8,7 @@ from smug import zoo
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, clean, noisy
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.row import Row
 from smug.evaluation.store import RowStore, fingerprint
 from smug.models.classical import CGSense, ZeroFilled

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from smug.evaluation.protocols import PROTOCOLS
 from smug.evaluation.row import Row
-from smug.evaluation.summary import drawn_interval, per_cent, plainly, summarise, to_json, told_interval
-from smug.files import write_json
+from smug.evaluation.summary import drawn_interval, per_cent, summarise, to_json, told_interval
+from smug.system.documents import plainly
+from smug.system.files import write_json
 
 DATA = {"source": "phantom", "split": "test", "sha256": "0" * 16, "kspace": "simulated"}
 
@@ -161,7 +162,7 @@ def test_data_must_be_described():
 
 def test_imports_stay_light():
     code = """
-import sys, smug.evaluation.report, smug.evaluation.card
+import sys, smug.reports.report, smug.reports.card
 print([name for name in ("matplotlib", "rich", "jinja2") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -5,10 +5,9 @@ import torch
 
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
-from smug.evaluation.metrics import psnr
-from smug.evaluation.tuning import LAMBDAS, tuned
-from smug.models.classical import CGSense
-from smug.models.total_variation import TotalVariation
+from smug.evaluation.datasets import LAMBDAS, tuned
+from smug.metrics import psnr
+from smug.models.classical import CGSense, TotalVariation
 
 FAMILIES = [CGSense, TotalVariation]
 

@@ -12,7 +12,7 @@ from smug.data.simulate import Acquisition
 from smug.diagnosis import diagnose
 from smug.evaluation.conditions import Condition, Perturbed, clean, noisy_relative
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.foreign import fastmri_network, image_network, numpy_function
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense

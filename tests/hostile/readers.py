@@ -78,17 +78,17 @@ def read_weights(path: Path) -> None:
 
 def read_config(path: Path) -> None:
     """Load a configuration."""
-    from smug.training.reading import load_config
+    from smug.training.config_file import load_config
 
     load_config(str(path))
 
 
 def read_checkpoint(path: Path) -> None:
     """Go back to a checkpoint."""
-    from smug.distributed import ALONE
+    from smug.system.distributed import ALONE
+    from smug.training.config import PRESETS
     from smug.training.learner import Learner
     from smug.training.methods import build
-    from smug.training.presets import PRESETS
 
     Learner.of(build(PRESETS["tiny"]), PRESETS["tiny"], ALONE).restore(path)
 
@@ -191,9 +191,9 @@ def _write_images(folder: Path, magnitudes: np.ndarray, images: np.ndarray) -> N
 
 
 def _write_weights(folder: Path) -> None:
+    from smug.training.config import PRESETS
+    from smug.training.config_file import to_dict
     from smug.training.methods import build
-    from smug.training.presets import PRESETS
-    from smug.training.reading import to_dict
     from smug.training.runs import save_weights
 
     save_weights(folder / "weights" / "model.safetensors", build(PRESETS["tiny"]), PRESETS["tiny"])
@@ -203,7 +203,7 @@ def _write_weights(folder: Path) -> None:
 
 
 def _write_run(folder: Path, config: "Config") -> None:
-    from smug.distributed import ALONE
+    from smug.system.distributed import ALONE
     from smug.training.checkpoint import Place
     from smug.training.learner import Learner
     from smug.training.log import LogEntry, RunLog

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from smug.models.adapters import as_complex
+from smug.models.layers import as_complex
 from smug.models.noise import complex_normal
 from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.smoothing import Smoothing
-from smug.models.weighting import WeightEncoder
+from smug.models.weight_encoder import WeightEncoder
 from smug.physics.sense import Sense
 
 COILS, HEIGHT, WIDTH = 3, 7, 10

@@ -7,8 +7,8 @@ from torch.autograd import gradcheck
 
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
-from smug.models import unrolled
-from smug.models.adapters import as_complex
+from smug.models import reconstructors
+from smug.models.layers import as_complex
 from smug.models.noise import complex_normal
 from smug.models.normalised import Normalised, normalised
 from smug.models.reconstructors import RSE2E, MoDL
@@ -120,7 +120,7 @@ def test_eulers_identity_of_a_homogeneous_loop(device):
 
 def test_gradients_are_complete_in_every_direction(device, method, monkeypatch):
     exact = partial(solve, tolerance=1e-14, max_iterations=200)
-    monkeypatch.setattr(unrolled, "solve", exact)
+    monkeypatch.setattr(reconstructors, "solve", exact)
     problem = make_problem(device, batch=1, coils=2, height=3, width=4)
     f = normalised(make(method, device, smoothing=Smoothing(sigma=0.3, num_samples=2), steps=2))
     assert gradcheck(lambda y: f(y, problem.A, problem.seeds), problem.y.clone().requires_grad_())

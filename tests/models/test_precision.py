@@ -5,16 +5,15 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from smug.models.adapters import as_complex, clamped
+from smug.losses import mean_square
+from smug.models.compute import in_precision, recomputed, tf32
 from smug.models.didn import DIDN
+from smug.models.layers import as_complex, clamped
 from smug.models.noise import complex_normal
-from smug.models.precision import in_precision, tf32
-from smug.models.recompute import recomputed
 from smug.models.reconstructors import SMUG, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
-from smug.models.weighting import WeightEncoder
-from smug.training.losses import mean_square
+from smug.models.weight_encoder import WeightEncoder
 
 from .conftest import Toy, make_problem, seeded
 

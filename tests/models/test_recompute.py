@@ -7,13 +7,13 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
+from smug import losses
 from smug.data.scan import Scan
 from smug.models import smoothing as smoothing_module
-from smug.models.adapters import as_complex
-from smug.models.recompute import recomputed
+from smug.models.compute import recomputed
+from smug.models.layers import as_complex
+from smug.models.reconstructors import batched
 from smug.models.smoothing import Smoothing, smooth
-from smug.models.unrolled import batched
-from smug.training import losses
 
 from .conftest import METHODS, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser
 
@@ -161,7 +161,7 @@ def test_without_gradients_it_is_the_function(device):
 
 
 def test_a_copy_has_weights_of_its_own(device):
-    """:func:`smug.training.losses.frozen` copies the denoiser."""
+    """:func:`smug.losses.frozen` copies the denoiser."""
     x = make_problem(device).target
     D = toy_denoiser(device)
     before = D(x)

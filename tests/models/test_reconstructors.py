@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from smug.models import unrolled
+from smug.models import reconstructors
 from smug.models.didn import DIDN
 from smug.models.noise import complex_normal, derive
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
@@ -184,7 +184,7 @@ def test_bad_seeds(problem, device):
 @pytest.fixture
 def exact(monkeypatch):
     """Solve to rounding, so that finite differences and implicit gradients can be compared."""
-    monkeypatch.setattr(unrolled, "solve", partial(solve, tolerance=1e-14, max_iterations=200))
+    monkeypatch.setattr(reconstructors, "solve", partial(solve, tolerance=1e-14, max_iterations=200))
 
 
 @pytest.mark.usefixtures("exact")

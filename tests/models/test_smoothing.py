@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smug.losses import mean_square
 from smug.models.noise import complex_normal, derive
+from smug.models.reconstructors import batched
 from smug.models.smoothing import Smoothing, smooth, unsmoothed
-from smug.models.unrolled import batched
-from smug.training.losses import mean_square
 
 from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, toy_denoiser, toy_encoder
 

@@ -9,7 +9,7 @@ from torch.autograd.functional import jvp
 
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
-from smug.models.total_variation import NORM, TotalVariation, differences, differences_adjoint
+from smug.models.classical import NORM, TotalVariation, differences, differences_adjoint
 from smug.physics.fourier import fft2c
 from smug.physics.sense import Sense
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from smug.models.reconstructors import batched, last, unroll
 from smug.models.smoothing import unsmoothed
-from smug.models.unrolled import batched, last, unroll
 from smug.physics.consistency import solve
 
 from .conftest import Counting, toy_denoiser

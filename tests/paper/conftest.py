@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from smug.paper.scale import SCALES, Scale
+from smug.paper.regime import SCALES, Scale
 from smug.paper.workshop import Workshop
 from smug.training.config import OptimizerConfig
 

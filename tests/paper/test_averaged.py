@@ -3,8 +3,7 @@ import math
 import pytest
 
 from smug.evaluation.row import Row
-from smug.paper.averaged import averaged
-from smug.paper.cells import Found
+from smug.paper.cells import Found, averaged
 
 
 def found(seed, psnr, flags=(), slice="one", method="smug"):

@@ -9,18 +9,18 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
 from smug.cli import main
+from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
 from smug.data.prepared.set import PreparedSet
-from smug.data.prepared.source_volumes import Settings
 from smug.data.prepared.splits import SPLITS
 from smug.data.prepared.workers import worked
-from smug.paper import fastmri, scale, workshop
-from smug.paper.choice import PER_VOLUME, Volume, chosen, shares
-from smug.paper.fastmri import prepared, shortage
-from smug.paper.scale import SCALES, at
-from smug.training.config import NetworkConfig, OptimizerConfig
+from smug.models.build import NetworkConfig
+from smug.paper import fastmri, regime, workshop
+from smug.paper.fastmri import PER_VOLUME, Volume, chosen, prepared, shares, shortage
+from smug.paper.regime import SCALES, at
+from smug.training.config import OptimizerConfig
 
 HEADER = """<?xml version="1.0" encoding="utf-8"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
 <encodedSpace><matrixSize><x>{readout}</x><y>{phase}</y><z>1</z></matrixSize>
@@ -49,7 +49,7 @@ def publish(path: Path, slices: int = 4, coils: int = 3, phase: int = 40, *, see
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """A process for every file costs more than its few slices."""
-    monkeypatch.setattr("smug.data.probe.probe", lambda path: None)
+    monkeypatch.setattr("smug.data.hdf5.probe", lambda path: None)
     monkeypatch.setattr(fastmri, "worked", lambda work, jobs, workers: worked(work, jobs, 0))
 
 
@@ -262,8 +262,8 @@ SMALLEST = replace(
 
 
 def test_the_first_table_from_files_as_downloaded(source, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(scale.SCALES, "paper", SMALLEST)
-    monkeypatch.setattr("smug.paper.matched.HALVINGS", 1)
+    monkeypatch.setitem(regime.SCALES, "paper", SMALLEST)
+    monkeypatch.setattr("smug.paper.tables.HALVINGS", 1)
     monkeypatch.setattr("smug.paper.tables.OURS", ("cg-sense",))
     out = tmp_path / "out"
     table = tmp_path / "table.json"

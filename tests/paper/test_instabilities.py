@@ -1,5 +1,5 @@
 from smug.evaluation.statistics import interval
-from smug.paper.instabilities import FIG1, changes
+from smug.paper.figure_1 import FIG1, changes
 from smug.paper.table_text import signed
 
 

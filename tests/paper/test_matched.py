@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smug.paper import matched
-from smug.paper.matched import HIGHEST, LOWEST, Matched, bisected, matched_noise
+from smug.paper import tables
+from smug.paper.tables import HIGHEST, LOWEST, Matched, bisected, matched_noise
 
 
 @given(st.floats(LOWEST * 1.02, HIGHEST / 1.02))
@@ -19,7 +19,7 @@ def test_bisection_ends_at_the_nearest_end_where_the_value_is_not_reached():
 
 
 def test_noise_of_the_matched_level_costs_modl_what_it_cost_in_the_paper(workshop, monkeypatch):
-    monkeypatch.setattr(matched, "TUNING_SLICES", 2)
+    monkeypatch.setattr(tables, "TUNING_SLICES", 2)
     found = matched_noise(workshop, "knee", 4.0)
     assert found.loss == 1.15 and found.slices == 2
     assert found.found == pytest.approx(found.loss, abs=0.05)

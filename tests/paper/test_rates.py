@@ -1,7 +1,7 @@
 import torch
 
-from smug.paper import rates
-from smug.paper.rates import AXIS, FIG9, RATES, resampled
+from smug.paper import figures_8_to_13
+from smug.paper.figures_8_to_13 import FIG9, RATE_AXIS, RATES, resampled
 
 
 def test_the_rate_of_training_is_clean_data(workshop):
@@ -14,12 +14,12 @@ def test_the_rate_of_training_is_clean_data(workshop):
 
 
 def test_the_axis_tells_the_share_that_is_sampled():
-    assert [AXIS.written(rate) for rate in (2.0, 8.0)] == ["2x\n50 %", "8x\n12.5 %"]
-    assert AXIS.trained == 4.0
+    assert [RATE_AXIS.written(rate) for rate in (2.0, 8.0)] == ["2x\n50 %", "8x\n12.5 %"]
+    assert RATE_AXIS.trained == 4.0
 
 
 def test_figure_9_has_all_rates(workshop, tmp_path, monkeypatch):
-    monkeypatch.setattr(rates, "ALL", ("modl", "zero-filled"))
+    monkeypatch.setattr(figures_8_to_13, "ALL", ("modl", "zero-filled"))
     result = FIG9.write(workshop, tmp_path)
     assert {record["rate"] for record in result.records} == {*RATES}
     assert len(result.records) == 2 * len(RATES) * 2

@@ -5,11 +5,22 @@ import torch
 
 from smug.evaluation.conditions import Perturbed, clean
 from smug.evaluation.row import Row
-from smug.paper.made_at import made_at, remembered
+from smug.paper.figure_11 import (
+    CLEAN,
+    DIFFERENCE,
+    FIG11,
+    MADE_AT,
+    METHODS,
+    PERTURBED,
+    ROBUSTNESS,
+    SIGMAS,
+    made_at,
+    remembered,
+    sigma_conditions,
+    sigma_curves,
+)
+from smug.paper.figures_8_to_13 import pgd
 from smug.paper.runs import Run
-from smug.paper.sigma import DIFFERENCE, FIG11, MADE_AT, METHODS, SIGMAS, sigma_conditions, sigma_curves
-from smug.paper.sigma_plot import CLEAN, PERTURBED, ROBUSTNESS
-from smug.paper.strength import pgd
 from smug.shifts import sigma
 
 

@@ -1,15 +1,14 @@
 import pytest
 
 from smug.evaluation.conditions import clean
-from smug.paper import steps
-from smug.paper.steps import FIG10, unrolled
-from smug.paper.strength import pgd
+from smug.paper import figures_8_to_13
+from smug.paper.figures_8_to_13 import FIG10, pgd, unrolled
 
 
 @pytest.fixture
 def shorter(monkeypatch):
-    monkeypatch.setattr(steps, "STEPS", (1, 3))
-    monkeypatch.setattr(steps, "ALL", ("modl", "cg-sense"))
+    monkeypatch.setattr(figures_8_to_13, "STEPS", (1, 3))
+    monkeypatch.setattr(figures_8_to_13, "ALL", ("modl", "cg-sense"))
 
 
 def test_the_number_in_training_is_the_condition_itself():

@@ -1,18 +1,17 @@
 import pytest
 
-from smug.paper import strength
-from smug.paper.curves import Sweep
+from smug.paper import figures_8_to_13
+from smug.paper.curves import ALL, Sweep
+from smug.paper.figures_8_to_13 import EPSILONS, FIG8, FIG13, SWEEP, TARGETS, pgd
 from smug.paper.runs import METHODS
-from smug.paper.strength import EPSILONS, FIG8, FIG13, SWEEP, TARGETS, pgd
-from smug.paper.sweeps import ALL
 
 
 @pytest.fixture
 def shorter(monkeypatch):
     """Figures of two strengths and few methods: an attack takes its time."""
-    monkeypatch.setattr(strength, "SWEEP", Sweep({0.0: pgd(0.0), 0.02: pgd(0.02)}))
-    monkeypatch.setattr(strength, "ALL", ("modl", "smug"))
-    monkeypatch.setattr(strength, "TARGETS", ("smug", "smug-target"))
+    monkeypatch.setattr(figures_8_to_13, "SWEEP", Sweep({0.0: pgd(0.0), 0.02: pgd(0.02)}))
+    monkeypatch.setattr(figures_8_to_13, "ALL", ("modl", "smug"))
+    monkeypatch.setattr(figures_8_to_13, "TARGETS", ("smug", "smug-target"))
 
 
 def test_strengths_begin_at_clean_data_and_are_the_authors_attack():

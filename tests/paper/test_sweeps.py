@@ -7,9 +7,8 @@ import pytest
 
 from smug.evaluation.conditions import clean, noisy
 from smug.paper.cells import Block
-from smug.paper.curves import Axis, Sweep
+from smug.paper.curves import Axis, Sweep, about, swept
 from smug.paper.exhibit import Exhibit
-from smug.paper.sweeps import about, swept
 from smug.training import trainer
 
 SWEEP = Sweep({0.0: clean(), 0.01: noisy(0.01)})

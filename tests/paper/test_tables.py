@@ -6,9 +6,8 @@ from smug.evaluation.row import Row
 from smug.evaluation.summary import summarise
 from smug.paper import table_text, tables
 from smug.paper.cells import CLASSICAL, Found
-from smug.paper.matched import Matched
-from smug.paper.reference import printed
-from smug.paper.tables import TABLE1, TABLE2, columns
+from smug.paper.table_text import printed
+from smug.paper.tables import TABLE1, TABLE2, Matched, columns
 
 
 def summaries():

@@ -5,9 +5,9 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from smug.evaluation.row import Row
-from smug.paper import visual
+from smug.paper import figures_5_to_7
 from smug.paper.cells import Found, Seen
-from smug.paper.visual import FIG5, FIG6, FIG7, OURS, PAPERS, visual_figure
+from smug.paper.figures_5_to_7 import FIG5, FIG6, FIG7, OURS, PAPERS, visual_figure
 
 
 def seen(method, error, size=(32, 32)):
@@ -59,8 +59,8 @@ def test_no_panel_covers_another_nor_leaves_the_figure(all_methods):
 
 
 def test_the_exhibit_is_of_one_slice_and_of_one_seed(workshop, tmp_path, monkeypatch):
-    monkeypatch.setattr(visual, "PAPERS", ("modl", "smug"))
-    monkeypatch.setattr(visual, "OURS", ("zero-filled",))
+    monkeypatch.setattr(figures_5_to_7, "PAPERS", ("modl", "smug"))
+    monkeypatch.setattr(figures_5_to_7, "OURS", ("zero-filled",))
     result = FIG6.write(replace(workshop, scale=replace(workshop.scale, seeds=(0, 1))), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"fig6.{kind}" for kind in ("png", "pdf", "csv", "json")}
     assert [record["method"] for record in result.records] == ["modl", "smug", "zero-filled"]

@@ -7,11 +7,10 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import spearmanr
 
 from smug.evaluation.conditions import clean
-from smug.paper import weights
+from smug.paper import figure_12
+from smug.paper.figure_12 import FIG12, SAMPLES, Weighed, pair, sampled, unweighted, weighed
+from smug.paper.figures_8_to_13 import pgd
 from smug.paper.runs import Run
-from smug.paper.strength import pgd
-from smug.paper.weighing import SAMPLES, Weighed, pair, sampled, unweighted, weighed
-from smug.paper.weights import FIG12
 
 SEEDS = torch.zeros(1, dtype=torch.int64)
 POSITIVE = arrays(float, 10, elements=st.floats(0.05, 1))
@@ -87,7 +86,7 @@ def test_a_pair_differs_in_its_weights_alone(model):
 
 
 def test_the_exhibit(workshop, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "SCANS", 2)
+    monkeypatch.setattr(figure_12, "SCANS", 2)
     result = FIG12.write(workshop, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         f"fig12.{kind}" for kind in ("png", "pdf", "csv", "json", "md")

@@ -5,9 +5,9 @@ import pytest
 
 from smug.evaluation.conditions import clean, noisy
 from smug.paper.cells import Block
+from smug.paper.figures_8_to_13 import pgd
+from smug.paper.regime import SCALES
 from smug.paper.runs import Run
-from smug.paper.scale import SCALES
-from smug.paper.strength import pgd
 from smug.paper.workshop import Workshop
 from smug.training.runs import DOCUMENT, initialise, load_weights, save_weights
 

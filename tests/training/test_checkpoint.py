@@ -5,8 +5,8 @@ from safetensors.torch import save_file
 
 from smug.training import methods
 from smug.training.checkpoint import Place, fingerprint, reached, restore_checkpoint, save_checkpoint
-from smug.training.presets import PRESETS
-from smug.training.reading import merge
+from smug.training.config import PRESETS
+from smug.training.config_file import merge
 
 CONFIG = PRESETS["tiny"]
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import torch
 
 from smug.data.scan import Scan
-from smug.distributed import joined
+from smug.system.distributed import joined
 from smug.physics.sense import Sense
-from smug.stopping import Stopped
+from smug.system.stopping import Stopped
 from smug.training import methods, trainer
 from smug.training.batches import load_training_data
 from smug.training.learner import Learner
-from smug.training.presets import PRESETS
-from smug.training.reading import merge
+from smug.training.config import PRESETS
+from smug.training.config_file import merge
 
 TINY = merge(PRESETS["tiny"], {
     "data": {"size": 32, "count": 4, "validation": 3},

@@ -3,15 +3,14 @@ from typing import get_args
 import pytest
 import torch
 
+from smug import losses
 from smug.commands.train import Train
-from smug.distributed import ALONE
-from smug.training import losses, methods
+from smug.system.distributed import ALONE
+from smug.training import methods
 from smug.training.batches import load_training_data
-from smug.training.config import Config, Method, StabilityTarget
-from smug.training.learner import Learner
-from smug.training.objective import Objective, parts
-from smug.training.presets import PRESETS
-from smug.training.reading import merge
+from smug.training.config import PRESETS, Config, Method, StabilityTarget
+from smug.training.config_file import merge
+from smug.training.learner import Learner, Objective, parts
 
 TINY = merge(PRESETS["tiny"], {"data": {"size": 32, "count": 4, "validation": 2}})
 SEEDS = torch.tensor([3, 4])
@@ -141,7 +140,7 @@ def test_parts_are_the_rows(scan):
 
 
 def test_a_batch_without_equal_shares_is_refused():
-    from smug.distributed import Group
+    from smug.system.distributed import Group
 
     with pytest.raises(ValueError, match=r"multiple of processes x compute.accumulate = 3, got 2"):
         Learner.of(methods.build(TINY), TINY, Group(0, 3))

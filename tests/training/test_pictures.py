@@ -6,7 +6,7 @@ import torch
 
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
-from smug.evaluation.metrics import psnr
+from smug.metrics import psnr
 from smug.models.classical import ZeroFilled
 from smug.training import pictures
 from smug.training.log import LogEntry

@@ -6,9 +6,9 @@ import h5py
 import pytest
 import torch
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
+from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
-from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition
 from smug.training.batches import load_training_data
 from smug.training.config import DataConfig

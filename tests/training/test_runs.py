@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from smug.models.unet import UNet
 from smug.training import methods, runs
-from smug.training.presets import PRESETS
-from smug.training.reading import to_dict
+from smug.training.config import PRESETS
+from smug.training.config_file import to_dict
 
 CONFIG = PRESETS["tiny"]
 

@@ -3,13 +3,13 @@ import signal
 import pytest
 import torch
 
-from smug.stopping import Stopped
+from smug.system.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
 from smug.training.checkpoint import CHECKPOINT, fingerprint
+from smug.training.config import PRESETS
+from smug.training.config_file import merge
 from smug.training.log import read_log
-from smug.training.presets import PRESETS
-from smug.training.reading import merge
 
 TINY = merge(
     PRESETS["tiny"],

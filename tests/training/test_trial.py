@@ -3,8 +3,8 @@ import torch
 
 from smug.models.didn import DIDN
 from smug.models.unet import UNet
-from smug.models.weighting import WeightEncoder
-from smug.training.trial import LiveBytes, trial
+from smug.models.weight_encoder import WeightEncoder
+from smug.training.memory import LiveBytes, trial
 
 
 @pytest.mark.parametrize("network", [DIDN(16, 1), UNet(16, 3), WeightEncoder()], ids=["DIDN", "UNet", "encoder"])

@@ -1,14 +1,13 @@
 """Attacks on reconstructors in k-space: objective x threat x rule, one driver."""
 
 from smug.attacks.apgd import APGD
-from smug.attacks.counting import Cost, cost
 from smug.attacks.driver import AttackResult, Rule, attack
 from smug.attacks.objective import Objective, to_clean, to_target
 from smug.attacks.pgd import PAPER, PGD, paper, pgd
 from smug.attacks.presets import PRESETS, fast, standard, standard_attempts
 from smug.attacks.problem import Problem
 from smug.attacks.square import Square
-from smug.attacks.suite import Attempt, SuiteResult, strongest, transferred
+from smug.attacks.suite import Attempt, Cost, SuiteResult, cost, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free, with_seed
 from smug.attacks.threat import Threat, relative_l2
 

@@ -11,9 +11,8 @@ from smug.attacks.apgd import APGD
 from smug.attacks.driver import attack
 from smug.attacks.objective import to_clean
 from smug.attacks.pgd import PGD, paper
-from smug.attacks.singular import singular
 from smug.attacks.square import Square
-from smug.attacks.start import at, image, in_turn, opposite
+from smug.attacks.start import at, image, in_turn, opposite, singular
 from smug.attacks.suite import Attempt, Run, SuiteResult, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free
 from smug.attacks.threat import Threat

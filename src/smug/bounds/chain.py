@@ -15,7 +15,10 @@ Theorem 1 has ``alpha ||A||``, which is never less, in the place of a.
 
 import math
 
-from smug.bounds.spectrum import Spectrum
+import torch
+from torch import Tensor
+
+from smug.bounds.spectrum import Spectrum, tikhonov
 
 
 def log_chain(first: float, ratio: float, start: float, steps: int) -> float:
@@ -66,3 +69,62 @@ def _log_sum(a: float, b: float) -> float:
     """Return ``log(exp(a) + exp(b))``."""
     high, low = max(a, b), min(a, b)
     return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+
+
+def phi(steps: int, s: Tensor, lam: float) -> Tensor:
+    """Return ``phi_n(s)``, n = ``steps``: the gain of MoDL with D = I at singular values ``s >= 0`` of any shape."""
+    q = lam / (lam + s.square())
+    return torch.where(s > 0, (1 - q**steps) / s.clamp_min(torch.finfo(s.dtype).tiny) + s * q**steps, 0)
+
+
+def largest_phi(steps: int, spectrum: Spectrum, lam: float) -> float:
+    """Return ``max_{n<=N,i} phi_n(s_i)``, N = ``steps``, by the recursion: it grows with each coefficient."""
+    enters, stays = tikhonov(spectrum, lam), lam / (lam + spectrum.low.square())
+    p = spectrum.high
+    largest = p.max()
+    for _ in range(steps):
+        p = enters + stays * p
+        largest = torch.maximum(largest, p.max())
+    return float(largest)
+
+
+def residual_bound(spectrum: Spectrum, steps: int, lam: float, rho: float) -> float:
+    """Return ``max_{n<=N,i} phi_n(s_i) (1 + rho)^N``, with ``Lip(D - I) <= rho``; infinite above 1.8e308."""
+    return exponential(math.log(largest_phi(steps, spectrum, lam)) + steps * math.log1p(rho))
+
+
+def single_coil_bound(steps: int, lam: float, rho: float) -> float:
+    """Return a bound for one coil of modulus 1, whose singular values are 1 (measured) and 0: ``Lip(D - I) <= rho``.
+
+    The measured part m and the unmeasured part u of the error obey ``m <- (1 + lam (m + rho e)) / (1 + lam)`` and
+    ``u <- u + rho e`` with ``e^2 = m^2 + u^2``. The zero-filled error starts inside the measured subspace, m = 1 and
+    u = 0: all that is unmeasured comes from the denoiser. Sharper than :func:`residual_bound` for small rho only.
+    """
+    m, u = 1.0, 0.0
+    for _ in range(steps):
+        e = math.hypot(m, u)
+        m, u = (1 + lam * (m + rho * e)) / (1 + lam), u + rho * e
+    return math.hypot(m, u)
+
+
+def bounded_modulus(limit: float, pixels: int) -> float:
+    """Return ``M = 2 R sqrt(q)`` of a denoiser whose q pixels have a modulus of at most R = ``limit``."""
+    return 2 * limit * math.sqrt(pixels)
+
+
+def smoothed_lipschitz(M: float, sigma: float) -> float:
+    """Return ``M / (sqrt(2 pi) sigma)``, Lemma 1: the Lipschitz constant of ``x -> E D(x + eta)``.
+
+    ``sigma`` is per real and per imaginary part. The constant is the best for all D with ``||D|| <= M / 2``.
+    """
+    return M / (math.sqrt(2 * math.pi) * sigma)
+
+
+def log_constant(norm: float, alpha: float, M: float, sigma: float, steps: int, lam: float = 1.0) -> float:
+    """Return ``log C_n`` for ``norm = ||A||`` and n = ``steps``; finite for every finite setting."""
+    return log_chain(alpha * norm, lam * alpha * smoothed_lipschitz(M, sigma), norm, steps)
+
+
+def constant(norm: float, alpha: float, M: float, sigma: float, steps: int, lam: float = 1.0) -> float:
+    """Return C_n; infinite above 1.8e308."""
+    return exponential(log_constant(norm, alpha, M, sigma, steps, lam))

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from smug.bounds import chain, structure, theorem
-from smug.bounds.kinds import FROZEN, Certified, Estimate
+from smug.bounds import chain
+from smug.bounds.bound import FROZEN, Certified, Estimate
 from smug.bounds.lipschitz import proved_modulus, proved_sector
+from smug.bounds.sector_bound import sector_bound
 from smug.bounds.spectrum import Spectrum
-from smug.bounds.tight import sector_bound
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
 from smug.models.sector import Sector
@@ -46,7 +46,7 @@ class Setting:
     @property
     def jump(self) -> float:
         """M: twice the largest norm of what the denoiser returns."""
-        return theorem.bounded_modulus(self.modulus, self.pixels)
+        return chain.bounded_modulus(self.modulus, self.pixels)
 
     @property
     def trivial(self) -> float:
@@ -130,9 +130,9 @@ def _of_expectation(s: Setting) -> Iterator[Estimate]:
         jump = 1.5 * s.jump / least  # ||g(x') - g(x)|| <= 3 B (w_max / w_min) TV, w_max = 1
     else:
         alpha = spectrum.inverse_norm(lam)
-        C = theorem.constant(spectrum.norm, alpha, s.jump, sigma, s.steps, lam)
+        C = chain.constant(spectrum.norm, alpha, s.jump, sigma, s.steps, lam)
         yield _expected(s, C * s.radius, "theorem 1" if lam == 1 else "theorem 1, general lam")
-    C = chain.linear(spectrum, s.steps, lam, theorem.smoothed_lipschitz(jump, sigma))
+    C = chain.linear(spectrum, s.steps, lam, chain.smoothed_lipschitz(jump, sigma))
     yield _expected(s, C * s.radius, "corrected chain")
     yield _expected(s, chain.saturating(spectrum, s.steps, lam, sigma, jump, s.radius), "saturating chain")
 
@@ -142,7 +142,7 @@ def _of_sector(s: Setting) -> Iterator[Certified | Estimate]:
     if s.sector is None or (isinstance(s.f, WeightedSMUG) and s.smoothing_sigma):
         return
     rho, L = s.sector.residual, s.sector.lipschitz
-    structured = structure.residual_bound(s.spectrum, s.steps, s.lam, rho)
+    structured = chain.residual_bound(s.spectrum, s.steps, s.lam, rho)
     yield _sectored(s, s.sector, structured, f"structure-aware, rho = {rho:.3g}")
     yield _sectored(s, s.sector, chain.linear(s.spectrum, s.steps, s.lam, L), f"Lipschitz chain, L = {L:.3g}")
     yield _sectored(s, s.sector, sector_bound(s.spectrum, s.steps, s.lam, s.sector), "sharpest by sector")

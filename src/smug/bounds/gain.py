@@ -16,7 +16,7 @@ from torch import Tensor
 
 from smug.attacks.norm import L2, per_slice
 from smug.attacks.threat import sampled_entries
-from smug.bounds.kinds import Estimate, LowerBound
+from smug.bounds.bound import Estimate, LowerBound
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, taking_generator

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from smug.bounds.kinds import LowerBound
+from smug.bounds.bound import LowerBound
 from smug.models.noise import complex_normal, entry_seeds
 from smug.models.sector import Sector
 

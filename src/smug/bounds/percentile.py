@@ -35,7 +35,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from smug.bounds.kinds import Certified
+from smug.bounds.bound import Certified
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.models.noise_map import RECEIVER
 from smug.physics.sense import Sense

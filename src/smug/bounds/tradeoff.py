@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from smug.attacks.norm import L2
-from smug.bounds.kinds import LowerBound
+from smug.bounds.bound import LowerBound
 from smug.physics.sense import Sense
 
 

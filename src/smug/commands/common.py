@@ -49,8 +49,8 @@ class Common:
     def write_json(self, document: Mapping[str, Any]) -> None:
         """Write the document if ``--json`` asks for it."""
         if self.json is not None:
-            from smug.evaluation.summary import plainly
-            from smug.files import write_json
+            from smug.system.documents import plainly
+            from smug.system.files import write_json
 
             write_json(self.json, plainly(document))
 

@@ -25,10 +25,9 @@ class Demo(Common):
     def run(self) -> None:
         """Reconstruct, print the table, write the report."""
         from smug.data.simulate import Acquisition
-        from smug.evaluation.comparison import compare
-        from smug.evaluation.datasets import named_models, simulated_set
+        from smug.evaluation.datasets import PAIR, named_models, simulated_set, with_settings
         from smug.evaluation.protocols import PROTOCOLS
-        from smug.evaluation.settings import PAIR, with_settings
+        from smug.reports.comparison import compare
         from smug.zoo import SHIPPED
 
         device = self.start()

@@ -10,7 +10,7 @@ from smug.commands.common import Common, console
 from smug.commands.progress import progress
 
 if TYPE_CHECKING:
-    from smug.distributed import Group
+    from smug.system.distributed import Group
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,19 @@ class Evaluate(Common):
 
     def run(self) -> None:
         """Evaluate and print the table; under torchrun, every process scores its share of the slices."""
-        from smug.distributed import joined
+        from smug.system.distributed import joined
 
         with joined(self.device) as group:
             self._evaluate(group)
 
     def _evaluate(self, group: "Group") -> None:
         from smug.data.simulate import Acquisition
-        from smug.evaluation.comparison import compare
-        from smug.evaluation.datasets import check_unseen, load_set, named_models
+        from smug.evaluation.datasets import check_unseen, load_set, named_models, with_settings
         from smug.evaluation.protocols import protocol as named
-        from smug.evaluation.settings import with_settings
         from smug.evaluation.store import RowStore
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
+        from smug.reports.comparison import compare
 
         device = self.start()
         if not self.model:

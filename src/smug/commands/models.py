@@ -55,7 +55,7 @@ class Models(Common):
 
 def _lines(card: "ModelCard") -> Iterator[tuple[str, str]]:
     """Yield what a card says, name by name."""
-    from smug.training.reading import from_dict
+    from smug.training.config_file import from_dict
 
     config = from_dict(card.configuration)
     yield "name", card.name

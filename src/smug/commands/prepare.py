@@ -12,8 +12,8 @@ from smug.commands.progress import progress
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from smug.data.prepared.full_volume import Settings
     from smug.data.prepared.manifest import Manifest
-    from smug.data.prepared.source_volumes import Settings
 
 SHOWN = 20
 """How many of the skipped files are listed on the terminal."""
@@ -80,7 +80,7 @@ class Prepare(Common):
         )
 
     def _settings(self) -> "Settings":
-        from smug.data.prepared.source_volumes import Settings
+        from smug.data.prepared.full_volume import Settings
         from smug.data.simulate import Acquisition
 
         if self.coils < 1:

@@ -54,8 +54,8 @@ class Reconstruct(Common):
         for warning in range_warnings(model, shape, volume.mask, acceleration=volume.acceleration):
             console().print(f"[yellow]Warning:[/] {warning}")
         if self.maps_figure is not None:
-            from smug.evaluation.figure import write_figure
-            from smug.evaluation.maps_figure import slice_maps_figure
+            from smug.reports.maps_figure import slice_maps_figure
+            from smug.system.figures import write_figure
 
             write_figure(self.maps_figure, slice_maps_figure(volume, len(volume) // 2))
         sigma = None if self.replicas == 0 else self.noise_sigma or volume.noise_sigma
@@ -104,8 +104,7 @@ class Reconstruct(Common):
             raise ValueError(f"--batch: expected at least 1, got {self.batch}")
 
     def _volume(self) -> "Volume":
-        from smug.data.kspace.read import read_volume
-        from smug.data.kspace.undersample import undersample
+        from smug.data.kspace.read import read_volume, undersample
 
         volume = read_volume(self.file)
         if self.undersample is None:

@@ -54,8 +54,8 @@ class Reproduce(Common):
         import torch
 
         from smug.paper.exhibits import EXHIBITS
-        from smug.paper.rates import TRAINED
-        from smug.paper.scale import SCALES, at
+        from smug.paper.figures_8_to_13 import TRAINED
+        from smug.paper.regime import SCALES, at
         from smug.paper.workshop import Workshop
 
         device, screen = self.start(), console()

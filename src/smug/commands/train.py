@@ -50,11 +50,11 @@ class Train(Common):
     def run(self) -> None:
         """Train."""
         from smug.commands.progress import training_progress
-        from smug.distributed import joined
-        from smug.files import write_json
-        from smug.models.precision import bfloat16_is_slow
-        from smug.python_file import load_network
-        from smug.training import batches, checkpoint, log, memory, methods, reading, runs, summary, trainer
+        from smug.models.compute import bfloat16_is_slow
+        from smug.system.distributed import joined
+        from smug.system.files import write_json
+        from smug.system.python_file import load_network
+        from smug.training import batches, checkpoint, config_file, log, memory, methods, run_document, runs, trainer
 
         with joined(self.device) as group:
             device, terminal = self.start(), console(quiet=not group.first)
@@ -93,15 +93,15 @@ class Train(Common):
                     f"Validation PSNR {last.validation_psnr:.2f} dB after {last.update} updates "
                     f"({last.seconds / 60:.1f} min); weights, log and pictures are in {self.out}."
                 )
-                document = summary.document(
-                    reading.to_dict(settings), entries, seeds=[settings.seed], command=self.command
+                document = run_document.document(
+                    config_file.to_dict(settings), entries, seeds=[settings.seed], command=self.command
                 )
                 write_json(self.out / runs.DOCUMENT, document)
                 self.write_json(document)
 
     def settings(self) -> "Config":
         """Return the configuration with what the options replace."""
-        from smug.training.reading import load_config
+        from smug.training.config_file import load_config
 
         config = load_config(self.config, self.set)
         config = replace(config, method=self.method or config.method)

@@ -12,7 +12,7 @@ from torch import Tensor
 from smug.attacks import Problem, start
 from smug.attacks.norm import L2, parts, per_slice
 from smug.attacks.problem import gradient_of
-from smug.diagnosis.decisions import GRADIENT_ERROR
+from smug.diagnosis.flags import GRADIENT_ERROR
 from smug.physics.consistency import observed_solutions
 
 SIZES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

@@ -30,9 +30,10 @@ from smug.data.simulate import named_seed
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.gains import COST as GAIN_COST
 from smug.evaluation.gains import GainRow, gain_row, l2_threat
-from smug.evaluation.summary import RESEARCH
 from smug.models.noise import derive
 from smug.reconstructor import Reconstructor, moved, taking_generator
+from smug.system.documents import RESEARCH
+from smug.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -147,21 +148,21 @@ class Certificates:
 
     def table(self, title: str = "") -> "Table":
         """Return the table for terminals."""
-        from smug.evaluation.certificate_views import table
+        from smug.reports.certificate_views import table
 
         return table(self, title)
 
     def paragraph(self) -> str:
         """Return what the table means, and the gains of every model."""
-        from smug.evaluation.certificate_views import paragraph
+        from smug.reports.certificate_views import paragraph
 
         return paragraph(self)
 
     def write(self, folder: Path, *, title: str = "") -> None:
         """Write ``certificates.md`` and ``certificates.png`` to a folder."""
-        from smug.evaluation.certificate_views import figure, markdown
-        from smug.evaluation.figure import write_figure
-        from smug.files import write_text
+        from smug.reports.certificate_views import figure, markdown
+        from smug.system.figures import write_figure
+        from smug.system.files import write_text
 
         write_figure(folder / "certificates.png", figure(self, title))
         write_text(folder / "certificates.md", markdown(self, title))
@@ -182,8 +183,6 @@ def certify(
     ``advance`` is told as many reconstructions as :meth:`Certification.cost` counts; ``command`` is kept as the way to
     repeat it.
     """
-    import smug
-
     told = advance or (lambda _: None)
     slices, fs = len(test.scans), {name: taking_generator(moved(f, device)) for name, f in models.items()}
     rows: list[CertificateRow] = []
@@ -197,7 +196,7 @@ def certify(
             told(GAIN_COST)
     document = {
         "schema": SCHEMA,
-        "version": smug.__version__,
+        "version": __version__,
         "use": RESEARCH,
         "command": command,
         "configuration": settings_of(models),

@@ -12,10 +12,10 @@ from smug.attacks import Rule, Threat, attack, to_target
 from smug.attacks.suite import SuiteResult
 from smug.attacks.surrogate import noise_free, with_seed
 from smug.data.scan import Scan
-from smug.models.noise import complex_normal, derive
 from smug.reconstructor import Reconstructor
 from smug.shifts import SHIFTS, Shift, lesion
 from smug.shifts.model import Inapplicable
+from smug.shifts.noise import jitter
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +67,7 @@ def noisy(level: float) -> Condition:
     """Return white Gaussian noise on the sampled entries, ``level * max|t|`` per real and imaginary part."""
 
     def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
-        sigma = level * scan.truth.abs().amax((-2, -1))[:, None, None, None]
-        noise = complex_normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
-        return Perturbed(replace(scan, y=scan.y + scan.A.sampled * sigma * noise))
+        return Perturbed(jitter(scan, level, seeds))
 
     description = f"Gaussian noise, {level:g} of the image's maximum per part"
     return Condition(f"noise {level:g}", description, perturb, f"noisy({level!r})")

@@ -10,9 +10,9 @@ from torch import Tensor
 from smug.attacks import PGD, Threat, attack, to_clean
 from smug.attacks import start as starts
 from smug.attacks.threat import sampled_entries
+from smug.bounds.bound import Bound
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
-from smug.bounds.kinds import Bound
 from smug.bounds.lipschitz import measured_residual
 from smug.data.scan import Scan
 from smug.models.noise import derive

@@ -13,7 +13,7 @@ from smug.attacks import relative_l2
 from smug.attacks.norm import L2
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Perturbed
-from smug.evaluation.metrics import hfen, nmse, psnr, ssim
+from smug.metrics import hfen, nmse, psnr, ssim
 from smug.models.reconstructors import MoDL
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor

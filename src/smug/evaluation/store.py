@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Condition
 from smug.evaluation.row import Outcome, Row
-from smug.files import write_atomically, write_json
 from smug.physics.scale import measurement_scale
 from smug.reconstructor import Reconstructor
+from smug.system.files import write_atomically, write_json
 
 SCHEMA = "smug-rows-2"
 """Changes whenever the meaning of a row does."""

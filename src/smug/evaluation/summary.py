@@ -4,16 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePath
 from typing import Any, Literal, get_args
 
 from smug.evaluation.conditions import Condition
 from smug.evaluation.row import Row
 from smug.evaluation.statistics import Interval, interval, paired
+from smug.system.documents import RESEARCH, plainly
+from smug.version import __version__
 
 SCHEMA = "smug-evaluation-1"
-
-RESEARCH = "For research use only: not for diagnosis, treatment or any other clinical decision."
 
 Kspace = Literal["measured", "simulated"]
 """Where k-space comes from: a scanner, or the Fourier transform of images."""
@@ -169,15 +168,13 @@ def to_json(
     ``data`` describes the data, with at least their ``source``, their ``sha256`` and ``kspace``: measured or simulated;
     ``configuration`` and ``command`` tell how to repeat it. Raises ValueError where one of the three is missing.
     """
-    import smug
-
     if missing := [key for key in ("source", "sha256", "kspace") if key not in data]:
         raise ValueError(f"got data described by {', '.join(data) or 'nothing'}, expected {', '.join(missing)} too")
     if data["kspace"] not in get_args(Kspace):
         raise ValueError(f"got kspace {data['kspace']!r}, expected one of {', '.join(get_args(Kspace))}")
     document = {
         "schema": SCHEMA,
-        "version": smug.__version__,
+        "version": __version__,
         "use": RESEARCH,
         "command": command,
         "configuration": configuration,
@@ -193,20 +190,6 @@ def to_json(
     }
     plain: dict[str, Any] = plainly(document)
     return plain
-
-
-def plainly(value: Any) -> Any:
-    """Return nested values as JSON has them: lists, string keys, text for paths, None for NaN and infinity."""
-    match value:
-        case float():
-            return float(value) if math.isfinite(value) else None
-        case Mapping():
-            return {str(key): plainly(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plainly(item) for item in value]
-        case PurePath():
-            return str(value)
-    return value
 
 
 def drawn_interval(summary: Summary, *, alone: bool = False) -> tuple[float, float]:

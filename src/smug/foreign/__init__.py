@@ -5,12 +5,16 @@ and no slice of a batch sees another wherever the network keeps them apart. ``sm
 serves a network that wants images of magnitude 1.
 """
 
-from smug.foreign.adapted import Adapted
-from smug.foreign.deepinv import deepinv_model, deepinv_physics
-from smug.foreign.fastmri import fastmri_network
-from smug.foreign.image import image_network, instance, magnitude_network, peak
-from smug.foreign.numpy import numpy_function
-from smug.foreign.slicewise import slicewise
+from smug.foreign.adapted import Adapted, numpy_function, slicewise
+from smug.foreign.image import (
+    deepinv_model,
+    deepinv_physics,
+    fastmri_network,
+    image_network,
+    instance,
+    magnitude_network,
+    peak,
+)
 
 __all__ = [
     "Adapted",

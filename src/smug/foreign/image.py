@@ -1,11 +1,13 @@
 """Networks that never see k-space: from the zero-filled image to a better one."""
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from smug.foreign.adapted import Adapted, Network, as_channels
+from smug.foreign.adapted import Adapted, Network, as_channels, as_image
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
 
@@ -71,3 +73,50 @@ def _root_sum_of_squares(y: Tensor, A: Sense) -> Tensor:
 
 def _positive(scale: Tensor) -> Tensor:
     return scale.clamp_min(torch.finfo(scale.dtype).tiny)
+
+
+def fastmri_network(network: Network, **options: Any) -> Adapted:
+    """Adapt a network of the fastMRI kind: ``network(masked_kspace, mask, **options) -> magnitude (batch, y, x)``.
+
+    It gets k-space as real ``(batch, coil, y, x, 2)`` and the mask as bool ``(batch, 1, 1, x, 1)``, or
+    ``(batch, 1, y, x, 1)`` for masks that are not lines. E2E-VarNet is one; ``options`` are for it, as in
+    ``fastmri_network(varnet, num_low_frequencies=24)``. Such networks estimate coil maps from the measurements and see
+    ``A.mask`` only, never ``A.maps``; their root of the sum of squares is the magnitude of the target where
+    ``sum_c |s_c|^2 = 1``. :class:`Adapted` tells what is raised.
+    """
+
+    def call(network: Network, y: Tensor, A: Sense) -> Tensor:
+        mask = A.sampled.expand(y.shape[0], -1, -1, -1).unsqueeze(-1)
+        return network(torch.view_as_real((A.sampled * y).contiguous()), mask, **options)
+
+    return Adapted(network, call)
+
+
+def deepinv_model(model: Network, noise_sigma: float | None = None) -> Adapted:
+    """Adapt a model of deepinv that reconstructs from multi-coil MRI: ``model(y, physics)``.
+
+    Its y is real ``(batch, 2, coil, y, x)``, its physics a ``deepinv.physics.MultiCoilMRI``, its result real
+    ``(batch, 2, y, x)``. Slices go through it one by one, each with physics of its own: solvers of deepinv stop for a
+    whole batch, and its physics remember what they are called with. ``noise_sigma`` as in :func:`deepinv_physics`.
+    Raises ImportError where deepinv is not installed; :class:`Adapted` tells the rest.
+    """
+
+    def call(model: Network, y: Tensor, A: Sense) -> Tensor:
+        slices = ((y[i : i + 1], A[i]) for i in range(y.shape[0]))
+        return torch.cat([as_image(model(as_channels(y), deepinv_physics(y, A, noise_sigma))) for y, A in slices])
+
+    return Adapted(model, call)
+
+
+def deepinv_physics(y: Tensor, A: Sense, noise_sigma: float | None = None) -> Any:
+    """Return the ``deepinv.physics.MultiCoilMRI`` that measures as A does, for k-space ``(batch, coil, y, x)``.
+
+    ``noise_sigma`` is the receiver noise per real and imaginary part, which some models of deepinv ask the physics
+    for; without it there is no noise model. Raises ImportError where deepinv is not installed.
+    """
+    physics = import_module("deepinv.physics")
+    batch, _, height, width = y.shape
+    mask = A.sampled.expand(batch, 1, height, width).to(y.real.dtype)
+    maps = A.maps.expand(batch, -1, height, width)
+    noise = {} if noise_sigma is None else {"noise_model": physics.GaussianNoise(noise_sigma)}
+    return physics.MultiCoilMRI(mask=mask, coil_maps=maps, device=y.device, **noise)

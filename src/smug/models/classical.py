@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from smug.models.noise import Seeds
@@ -40,3 +41,74 @@ class ZeroFilled:
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
         return A.H(y)
+
+
+STEP = 1.9
+"""Step size of the data term: the iteration converges below ``2 / ||A||^2``, and ``||A|| <= 1``."""
+
+NORM = 8
+"""``||D||^2`` of the finite differences D in two dimensions, at most."""
+
+
+@dataclass(frozen=True)
+class TotalVariation:
+    """The image that minimises ``1/2 ||A x - y||^2 + lam ||D x||_{2,1}``, approached in a fixed number of iterations.
+
+    D takes the differences along y and x of the complex image; the norm sums their joint magnitude over pixels.
+    ``lam > 0``, a number or real ``(batch,)``, is in units of y: ``TV(c lam)(c y) = c TV(lam)(y)``. The default has the
+    best PSNR on normalised validation slices (:meth:`smug.data.scan.Scan.normalised`; 128 x 128, 4 coils, 4x, noise
+    0.01); :func:`smug.normalised` brings other measurements into these units.
+
+    Differentiable with respect to y, ``lam`` and ``A.maps``, through the iterations: the memory of a gradient is about
+    7 complex images for each of them. Raises ValueError for values out of range.
+    """
+
+    denoiser_calls: ClassVar[int] = 0
+    lam: float | Tensor = 0.003
+    iterations: int = 300
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        lam = torch.as_tensor(self.lam).detach()
+        if lam.is_complex() or lam.ndim > 1 or not bool(((lam > 0) & lam.isfinite()).all()):
+            raise ValueError(f"lam: expected a finite number > 0, or real (batch,), got {self.lam}")
+        if self.iterations < 1:
+            raise ValueError(f"iterations: expected at least 1, got {self.iterations}")
+
+    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random.
+
+        Every iteration (Loris and Verhoeven 2011) is a gradient step of the data term, and one step of the dual of
+        total-variation denoising, p, which goes on from the last one.
+        """
+        # Why this one: 100 times A.gram at 128 x 128, 4x, come within 0.1 % of the minimum. For the same price the
+        # exact proximal map of the data term (Chambolle and Pock 2011) is 5 to 20 % above it, as it solves a system in
+        # every iteration, and the smaller steps of Condat and Vu leave 0.2 to 0.5 %. Nesterov's momentum with few dual
+        # steps is faster for small lam, and fails for large.
+        threshold = STEP * torch.as_tensor(self.lam, dtype=y.real.dtype, device=y.device)[..., None, None]
+        x = aliased = A.H(y)
+        p = torch.zeros_like(differences(x))
+        pull = torch.zeros_like(x)  # D^H p
+        for _ in range(self.iterations):
+            descended = x - STEP * (A.gram(x) - aliased)
+            p = _in_ball(p + differences(descended - threshold * pull) / (NORM * threshold))
+            pull = differences_adjoint(p)
+            x = descended - threshold * pull
+        return x
+
+
+def differences(x: Tensor) -> Tensor:
+    """Return D x, the differences ``(2, ..., y, x)`` to the pixel before, along y and along x."""
+    return torch.stack((x - x.roll(1, -2), x - x.roll(1, -1)))
+
+
+def differences_adjoint(p: Tensor) -> Tensor:
+    """Return D^H p, ``(..., y, x)``."""
+    down, right = p.unbind()
+    return down - down.roll(-1, -2) + right - right.roll(-1, -1)
+
+
+def _in_ball(p: Tensor) -> Tensor:
+    """Project on joint magnitudes of at most 1."""
+    energy = (p * p.conj()).real.sum(0)  # the norm of complex numbers is ten times as slow
+    return p * energy.clamp_min(1).rsqrt()

@@ -1,6 +1,6 @@
 """MoDL, RS-E2E, SMUG and Weighted SMUG: one loop, one smoothing, four compositions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Self
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from smug.models.noise import Seeds, derive, entry_seeds
-from smug.models.smoothing import ImageMap, Smoothing, smooth, unsmoothed
-from smug.models.unrolled import Step, batched, last, unroll
+from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
+from smug.physics.consistency import Solution, solve
 from smug.physics.sense import Sense
 
 
@@ -57,6 +57,15 @@ class NetworkReconstructor:
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
         self.networks().to(device)
         return self
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unrolling step: the image ``x`` that went in, the denoised ``z``, and the solution that came out."""
+
+    x: Tensor
+    z: Smoothed
+    solution: Solution
 
 
 class Unrolled(NetworkReconstructor):
@@ -194,3 +203,37 @@ def _check(steps: int, lam: float | Tensor) -> None:
     value = torch.as_tensor(lam).detach()
     if value.ndim or not 0 < float(value) < float("inf"):
         raise ValueError(f"lam: expected one positive number, got {lam}")
+
+
+def unroll(
+    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor
+) -> Iterator[Step]:
+    """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
+
+    ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, complex ``(..., batch, y, x)``, is
+    also the first x. Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the
+    reconstruction.
+    """
+    x = aliased
+    for n in range(steps):
+        z = denoise(x, n)
+        solution = solve(A, aliased + lam * z.value, lam)
+        yield Step(x, z, solution)
+        x = solution.value
+
+
+def last(steps: Iterator[Step]) -> Tensor:
+    """Return the image after the last step."""
+    for step in steps:
+        x = step.solution.value  # earlier steps are let go
+    return x
+
+
+def batched(denoiser: ImageMap) -> ImageMap:
+    """Let a denoiser of images ``(batch, y, x)`` take any leading axes."""
+
+    def call(x: Tensor) -> Tensor:
+        result = denoiser(x.flatten(0, -3))
+        return result.reshape(*x.shape[:-2], *result.shape[1:])
+
+    return call

@@ -1,7 +1,9 @@
 """Cells: what is scored for an exhibit, and what came out."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from statistics import fmean
 from typing import Any
 
 from torch import Tensor
@@ -60,3 +62,27 @@ def mean_psnr(found: list[Found]) -> Mapping[tuple[str, str], float]:
     for f in found:
         cells.setdefault((f.method, f.row.condition), []).append(f.row.psnr)
     return {key: sum(values) / len(values) for key, values in cells.items()}
+
+
+def averaged(found: Iterable[Found]) -> list[Row]:
+    """Return a row per method, condition and slice, whose numbers are means over training seeds; models are methods.
+
+    Flags are those that any seed raised.
+    """
+    cells: dict[tuple[str, str, str], list[Row]] = {}
+    for each in found:
+        cells.setdefault((each.method, each.row.condition, each.row.slice), []).append(each.row)
+    return [_mean(method, rows) for (method, *_), rows in cells.items()]
+
+
+def _mean(method: str, rows: Sequence[Row]) -> Row:
+    numbers: dict[str, Any] = {name: _fmean([getattr(row, name) for row in rows]) for name in NUMBERS}
+    flags = tuple(dict.fromkeys(flag for row in rows for flag in row.flags))
+    return replace(rows[0], model=method, flags=flags, **numbers)
+
+
+def _fmean(values: Sequence[float]) -> float:
+    return fmean(values) if all(map(math.isfinite, values)) else math.nan
+
+
+NUMBERS = tuple(field.name for field in fields(Row) if field.type is float)

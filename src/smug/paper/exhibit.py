@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smug.evaluation.figure import write_figure
-from smug.evaluation.summary import RESEARCH, plainly
-from smug.files import write_json, write_text
 from smug.paper.cells import Found
-from smug.paper.scale import Scale
+from smug.paper.regime import Scale
 from smug.paper.workshop import Workshop
+from smug.system.documents import RESEARCH, plainly
+from smug.system.figures import write_figure
+from smug.system.files import write_json, write_text
+from smug.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,14 +58,13 @@ class Exhibit:
 
     def document(self, workshop: Workshop, result: Result) -> dict[str, Any]:
         """Return everything that is needed to repeat the exhibit, and its records."""
-        import smug
-        from smug.training.reading import to_dict
+        from smug.training.config_file import to_dict
 
         scale = workshop.scale
         document: dict[str, Any] = plainly(
             {
                 "schema": SCHEMA,
-                "version": smug.__version__,
+                "version": __version__,
                 "use": RESEARCH,
                 "exhibit": self.name,
                 "title": self.title,

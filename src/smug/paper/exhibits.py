@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 
 from smug.paper.exhibit import Exhibit
-from smug.paper.instabilities import FIG1
-from smug.paper.rates import FIG9
-from smug.paper.sigma import FIG11
-from smug.paper.steps import FIG10
-from smug.paper.strength import FIG8, FIG13
+from smug.paper.figure_1 import FIG1
+from smug.paper.figure_11 import FIG11
+from smug.paper.figure_12 import FIG12
+from smug.paper.figures_5_to_7 import FIG5, FIG6, FIG7
+from smug.paper.figures_8_to_13 import FIG8, FIG9, FIG10, FIG13
 from smug.paper.tables import TABLE1, TABLE2
-from smug.paper.visual import FIG5, FIG6, FIG7
-from smug.paper.weights import FIG12
 
 EXHIBITS: Mapping[str, Exhibit] = {
     exhibit.name: exhibit

@@ -1,21 +1,24 @@
 """The paper's data from fastMRI files as they are downloaded: so many slices, prepared once."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
-import smug
+from smug.data.hdf5 import dataset, opened
 from smug.data.prepared.file import Stored, read_prepared
 from smug.data.prepared.folder import VOLUMES, check_folders, stored_volumes, working_in
+from smug.data.prepared.full_volume import Settings, patient
 from smug.data.prepared.manifest import MANIFEST, Manifest, Skipped
 from smug.data.prepared.prepare import DIED, Job, is_current, make
 from smug.data.prepared.set import is_prepared
-from smug.data.prepared.source_volumes import Settings
 from smug.data.prepared.sources import find_sources, origin_of, unique_names
-from smug.data.prepared.splits import SPLITS
+from smug.data.prepared.splits import SPLITS, named_split, subject_of
 from smug.data.prepared.workers import worked
-from smug.paper.choice import chosen, found_files
+from smug.data.simulate import named_seed
+from smug.version import __version__
 
 SETTINGS = Settings()
 """Coil maps by ESPIRiT, from the centre of k-space."""
@@ -68,7 +71,7 @@ def prepared(
                 told(f"{folder / skip.file}: left out: {skip.reason}")
             skipped |= failed
         manifest = Manifest(
-            version=smug.__version__,
+            version=__version__,
             settings=SETTINGS.described,
             assignment=assignment,
             splits={split: tuple(volumes[file].entry.file for file in taken[split]) for split in SPLITS},
@@ -134,3 +137,100 @@ def _manifest(out: Path) -> Manifest | None:
         return Manifest.read(out)
     except (FileNotFoundError, ValueError):
         return None
+
+
+PER_VOLUME = 8
+"""Slices of a volume, where there are volumes enough: 3000, 32 and 64 slices are those of 375, 4 and 8 volumes."""
+
+HELD_OUT = 0.1
+"""The largest share of the subjects to validate with, and to test on."""
+
+UNFIT = "undersampled, of a single coil, or no k-space"
+"""Why files are left out that are whole."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A multi-coil file that is not undersampled: whom it shows, and its number of slices."""
+
+    file: str
+    subject: str
+    slices: int
+
+
+def found_files(folder: Path, told: Callable[[str], None]) -> tuple[list[Volume], dict[str, Skipped]]:
+    """Glance at all files below a folder: those that can be used, as far as that tells, and the others.
+
+    ``told`` hears of the others. Raises FileNotFoundError and ValueError where there are no files.
+    """
+    files, skipped, unfit = [], {}, []
+    for file in find_sources(folder):
+        path = folder / file
+        if path.suffix.lower() != ".h5":
+            continue
+        try:
+            found = _glance(path, file)
+        except ValueError as error:
+            skipped[file] = Skipped(file, str(error).removeprefix(f"{path}: "))
+            told(f"{path}: left out: {skipped[file].reason}")
+            continue
+        if found is None:
+            skipped[file] = Skipped(file, UNFIT)
+            unfit.append(file)
+        else:
+            files.append(found)
+    if unfit:
+        told(f"{folder}: {len(unfit)} files left out, such as {unfit[0]}: {UNFIT}")
+    return files, skipped
+
+
+def chosen(files: Sequence[Volume], wanted: Mapping[str, int], where: str = "data") -> Mapping[str, Mapping[str, int]]:
+    """Return by split and file how many central slices are taken.
+
+    Subjects come in an order that is a hash of their names, but those that fastMRI trains on last: test and validation
+    take theirs from its beginning, training from its end. Where there are too few of them, at most a tenth is held out
+    for each, and more slices of each are taken. Raises ValueError for less than three subjects.
+    """
+    subjects: dict[str, list[Volume]] = {}
+    for found in sorted(files, key=lambda found: found.file):
+        subjects.setdefault(found.subject, []).append(found)
+    if len(subjects) < len(SPLITS):
+        raise ValueError(f"{where}: expected fully sampled volumes of at least 3 subjects, got {len(subjects)}")
+    left = sorted(subjects.values(), key=lambda files: (_trained_on(files), named_seed(files[0].subject)))
+    most = max(1, int(HELD_OUT * len(left)))
+    test, left = _split(left, wanted["test"], most)
+    val, left = _split(left, wanted["val"], most)
+    train, _ = _split(left[::-1], wanted["train"], len(left))
+    return {split: shares(files, wanted[split]) for split, files in zip(SPLITS, (train, val, test), strict=True)}
+
+
+def shares(files: Sequence[Volume], count: int) -> dict[str, int]:
+    """Return how many slices each file gives to ``count`` of them: as evenly as can be.
+
+    >>> shares([Volume("a", "a", 2), Volume("b", "b", 9), Volume("c", "c", 9)], 9)
+    {'a': 2, 'b': 4, 'c': 3}
+    """
+    turns = sorted((turn, place) for place, found in enumerate(files) for turn in range(found.slices))
+    given = Counter(place for _, place in turns[:count])
+    return {found.file: given[place] for place, found in enumerate(files) if given[place]}
+
+
+def _split(subjects: list[list[Volume]], count: int, most: int) -> tuple[list[Volume], list[list[Volume]]]:
+    """The files of the first subjects that give so many slices, of ``most`` of them at most; the other subjects."""
+    given = accumulate(sum(min(found.slices, PER_VOLUME) for found in files) for files in subjects)
+    number = min(1 + sum(slices < count for slices in given), most)
+    return [found for files in subjects[:number] for found in files], subjects[number:]
+
+
+def _trained_on(files: Sequence[Volume]) -> bool:
+    return any(named_split(found.file) == "train" for found in files)
+
+
+def _glance(path: Path, file: str) -> Volume | None:
+    """What the head of a file tells; None where there is no full multi-coil scan in it."""
+    with opened(path) as h5:
+        kspace, mask = dataset(h5, "kspace"), dataset(h5, "mask")
+        if kspace is None or kspace.ndim != 4 or (mask is not None and not mask[()].all()):
+            return None
+        slices = len(kspace)
+    return Volume(file, patient(path) or subject_of(file), slices)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smug.paper.scale import Scale
+from smug.paper.regime import Scale
 from smug.training.config import Config
-from smug.training.reading import digest
+from smug.training.config_file import digest
 from smug.training.runs import DOCUMENT, Model, load_weights
 from smug.zoo import shipped
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from smug.evaluation.palette import ORANGE, OWN
-from smug.evaluation.palette import Style as Look
+from smug.reports.palette import ORANGE, OWN
+from smug.reports.palette import Style as Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

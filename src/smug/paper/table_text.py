@@ -1,15 +1,30 @@
 """Tables I and II as text: our numbers, the paper's in the line below, and what we add."""
 
 import math
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, get_args
 
 from smug.evaluation.statistics import Interval, SeedSpread
 from smug.evaluation.summary import Summary, grid
-from smug.evaluation.tables import LEVEL, NONE, fixed, significant
 from smug.paper.cost import SHARED, Cost
-from smug.paper.reference import COLUMNS, Printed, printed
 from smug.paper.runs import METHODS
 from smug.paper.style import STYLES
+from smug.reports.tables import LEVEL, NONE, fixed, significant
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A cell of Tables I and II: PSNR in dB and SSIM with standard deviations; but for MoDL, minus MoDL's."""
+
+    psnr: float
+    psnr_sd: float
+    ssim: float
+    ssim_sd: float
+
 
 Paper = Callable[[str, str], Printed | None]
 """What the paper prints for a method under a condition."""
@@ -142,3 +157,38 @@ def _signed(value: float, digits: int) -> str:
 
 def _label(method: str) -> str:
     return STYLES[method].label
+
+
+Column = Literal["clean", "noise", "pgd"]
+"""The columns of Tables I and II."""
+
+COLUMNS: tuple[Column, ...] = get_args(Column)
+
+
+def printed(anatomy: str, acceleration: float, method: str, column: Column) -> Printed | None:
+    """Return what the paper prints in a cell; None where it prints nothing.
+
+    >>> printed("brain", 4, "smug", "pgd")
+    Printed(psnr=3.98, psnr_sd=2.28, ssim=0.014, ssim_sd=0.11)
+    """
+    values = _paper().get(f"{anatomy}-{acceleration:g}x", {}).get(method, {}).get(column)
+    return None if values is None else Printed(*values)
+
+
+def printed_loss(anatomy: str, acceleration: float) -> float:
+    """Return by how many dB the paper's random noise lowers the PSNR of MoDL: all that it says of the noise's level."""
+    clean, noisy = (printed(anatomy, acceleration, "modl", column) for column in ("clean", "noise"))
+    if clean is None or noisy is None:
+        raise ValueError(f"{anatomy} {acceleration:g}x: the paper has no such table")
+    return round(clean.psnr - noisy.psnr, 2)
+
+
+def source() -> str:
+    """Return where the numbers stand, and what they are of."""
+    paper = _paper()
+    return f"{paper['source']}: {paper['setting']}"
+
+
+@cache
+def _paper() -> dict[str, Any]:
+    return tomllib.loads((resources.files("smug.paper") / "reference.toml").read_text(encoding="utf-8"))

@@ -9,15 +9,15 @@ import torch
 
 from smug.data.scan import stacked
 from smug.evaluation.datasets import TestSet, load_set, tuned_for
-from smug.evaluation.protocol import evaluate
+from smug.evaluation.evaluate import evaluate
 from smug.evaluation.row import Outcome
 from smug.evaluation.store import RowStore
-from smug.files import write_json
 from smug.paper.cells import CLASSICAL, Block, Found, Seen
+from smug.paper.regime import Scale
 from smug.paper.runs import Run, finished
-from smug.paper.scale import Scale
 from smug.reconstructor import Reconstructor, moved
-from smug.training import batches, reading, summary, trainer
+from smug.system.files import write_json
+from smug.training import batches, config_file, run_document, trainer
 from smug.training.checkpoint import fingerprint
 from smug.training.config import DataConfig
 from smug.training.log import LogEntry
@@ -77,8 +77,8 @@ class Workshop:
 
         self.told(f"training {run.folder}")
         entries = trainer.train(f, config, self._data(config.data), folder, resume=True, report=report)
-        document = summary.document(
-            reading.to_dict(config), entries, seeds=[run.seed], data=described, command=self.command
+        document = run_document.document(
+            config_file.to_dict(config), entries, seeds=[run.seed], data=described, command=self.command
         )
         write_json(folder / DOCUMENT, document)
         return load_weights(folder)

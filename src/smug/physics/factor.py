@@ -7,18 +7,32 @@ system ``G_y[i, j] = p[(i - j) mod N] sum_c conj(s_c(y, i)) s_c(y, j) + lam delt
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from smug.physics.fourier import fft2c, ifft2c
 
-if TYPE_CHECKING:
-    from smug.physics.sense import Sense
-
 BLOCK = 2**23
 """Bytes of the systems that are made and factored at a time: they stay in a processor's cache."""
+
+
+class Encoding(Protocol):
+    """The sampling mask and the coil maps of an operator, as :class:`smug.Sense` has them."""
+
+    mask: Tensor
+    maps: Tensor
+
+    @property
+    def is_line_mask(self) -> bool:
+        """Whether whole lines along y are sampled."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """The number of images that mask and maps are made for."""
+        ...
 
 
 class Factor(Protocol):
@@ -62,7 +76,7 @@ class DiagonalFactor:
         return self.coil.conj() * ifft2c(fft2c(self.coil * b) / self.diagonal)
 
 
-def factor(A: "Sense", lam: float | Tensor) -> Factor:
+def factor(A: Encoding, lam: float | Tensor) -> Factor:
     """Factor ``A^H A + lam`` for a line mask with any coils, or for any mask with one coil of modulus 1.
 
     ``lam`` is positive, a number or real ``(batch,)``. Raises ValueError for other operators, which
@@ -79,7 +93,7 @@ def factor(A: "Sense", lam: float | Tensor) -> Factor:
     return DiagonalFactor(A.maps[:, 0], mask + lam[..., None, None])
 
 
-def spectrum(A: "Sense") -> Tensor:
+def spectrum(A: Encoding) -> Tensor:
     """Return the eigenvalues of ``A^H A``, real ``(batch, n)``, ascending; exact up to rounding.
 
     Their square roots are the singular values of A. For one coil of modulus 1 and a line mask given without maps the
@@ -93,7 +107,7 @@ def spectrum(A: "Sense") -> Tensor:
     return A.mask.flatten(1).to(A.maps.real.dtype).sort(-1).values
 
 
-def _row_systems(A: "Sense", shift: Tensor) -> Iterator[Tensor]:
+def _row_systems(A: Encoding, shift: Tensor) -> Iterator[Tensor]:
     """Yield ``G_y + shift`` of some rows at a time, from the top down, ``(batch, rows, x, x)``."""
     width = A.mask.shape[-1]
     spread: Tensor = torch.fft.ifft(torch.fft.ifftshift(A.mask, dim=-1).to(A.maps.dtype))
@@ -104,7 +118,7 @@ def _row_systems(A: "Sense", shift: Tensor) -> Iterator[Tensor]:
         yield torch.addcmul(shift, toeplitz, maps.mH @ maps)
 
 
-def _check_unit_coil(A: "Sense") -> None:
+def _check_unit_coil(A: Encoding) -> None:
     coils = A.maps.shape[1]
     if coils != 1 or not torch.allclose(A.maps.abs(), torch.ones_like(A.maps.real), atol=1e-4):
         raise ValueError(

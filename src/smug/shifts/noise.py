@@ -15,6 +15,13 @@ LAM = 1e-3
 """Directions of which A keeps less than about ``sqrt(LAM)``, 3 %, count as outside its range."""
 
 
+def jitter(scan: Scan, level: float, seeds: Tensor) -> Scan:
+    """Add white Gaussian noise to the sampled entries, ``level * max|t|`` per real and imaginary part."""
+    sigma = level * scan.truth.abs().amax((-2, -1))[:, None, None, None]
+    white = complex_normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
+    return replace(scan, y=scan.y + scan.A.sampled * sigma * white)
+
+
 def noise(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
     """Add white Gaussian noise to the sampled entries, of l2 norm ``relative_l2 * ||y||`` exactly.
 

@@ -1,22 +1,90 @@
 """The training data as a function of the update number: nothing to store, nothing to rewind."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import or_
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from smug.data.images.sets import Images, load_images
-from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
+from smug.data.prepared.folder import VOLUMES
+from smug.data.prepared.manifest import AGAIN
+from smug.data.prepared.set import PreparedSet, PreparedSlice, is_prepared, undersampled_slices
 from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import Acquisition, named_scans, simulate
 from smug.training.config import DataConfig
-from smug.training.draw import Draw
-from smug.training.prepared_batches import PreparedSlices
-from smug.training.range import TrainingRange
+from smug.training.training_range import TrainingRange
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """A slice that was drawn for a batch.
+
+    Everything random about it is settled, its mask too; ``scan()`` simulates or reads the normalised scan, of one slice
+    and so many ``coils``. Raises ValueError and FileNotFoundError that name the slice, and the file if it is in one.
+    """
+
+    name: str
+    coils: int
+    scan: Callable[[], Scan]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSlices:
+    """The training slices of a prepared set, and those of each matrix ``(y, x)``."""
+
+    data: PreparedSet
+    slices: tuple[PreparedSlice, ...]
+    alike: Mapping[tuple[int, int], tuple[PreparedSlice, ...]]
+
+    @classmethod
+    def of(cls, data: PreparedSet) -> Self:
+        """Return the slices of the train split; raises ValueError where it has none."""
+        slices = data.slices("train")
+        alike: dict[tuple[int, int], list[PreparedSlice]] = {}
+        for which in slices:
+            alike.setdefault(which.volume.matrix, []).append(which)
+        return cls(data, slices, {matrix: tuple(group) for matrix, group in alike.items()})
+
+    def draws(self, acquisition: Acquisition, size: int, rng: np.random.Generator) -> list[Draw]:
+        """Draw a slice and others of its matrix, each with a mask of its own; they are read when they are made."""
+        first = self.slices[rng.integers(len(self.slices))]
+        alike = self.alike[first.volume.matrix]
+        drawn = [first, *(alike[rng.integers(len(alike))] for _ in range(size - 1))]
+        seeds = [int(rng.integers(2**62)) for _ in drawn]
+        return [
+            Draw(which.name, which.volume.coils, partial(self._scan, which, acquisition, seed))
+            for which, seed in zip(drawn, seeds, strict=True)
+        ]
+
+    def range(self, acquisition: Acquisition) -> TrainingRange:
+        """Return what a network sees that is trained on them: their own matrices and coils."""
+        settings = self.data.manifest.settings
+        return TrainingRange(
+            sources=(self.data.folder.name,),
+            matrices=tuple(sorted(self.alike)),
+            coils=tuple(sorted({which.volume.coils for which in self.slices})),
+            accelerations=(acquisition.acceleration,),
+            masks=(acquisition.mask,),
+            noise=(float(settings["noise"]),) if self.data.kspace == "simulated" else (),
+        )
+
+    def _scan(self, which: PreparedSlice, acquisition: Acquisition, seed: int) -> Scan:
+        path = self.data.folder / VOLUMES / which.volume.file
+        try:
+            scan = self.data.scan(which, which.mask(acquisition, seed))
+            for name, values in (("kspace", scan.y), ("maps", scan.A.maps), ("target", scan.truth)):
+                if not bool(torch.view_as_real(values).isfinite().all()):
+                    raise ValueError(f"expected finite numbers in {name!r}, got NaN or inf; {AGAIN}")
+            return scan.normalised()
+        except (OSError, ValueError) as error:
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+            raise kind(f"{path}: slice {which.name}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 @dataclass(frozen=True, eq=False)

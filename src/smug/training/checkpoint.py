@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from smug.files import write_atomically
+from smug.system.files import write_atomically
 from smug.training.config import Config
-from smug.training.reading import differences, digest, from_dict, to_dict
+from smug.training.config_file import differences, digest, from_dict, to_dict
 from smug.training.runs import read_metadata, read_tensors
 
 SCHEMA = "smug-checkpoint-1"

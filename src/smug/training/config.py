@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from smug.attacks.threat import Threat
 from smug.data.simulate import Acquisition
+from smug.models.build import NetworkConfig
 from smug.models.smoothing import Smoothing
 
 Method = Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
@@ -18,40 +19,6 @@ the start, frozen (Fig. 13)."""
 
 Precision = Literal["fp32", "bf16"]
 """The arithmetic of the denoiser; Fourier transforms and solver stay in single precision."""
-
-MAX_DEPTH = 16
-"""Most levels of a U-Net, or blocks of a DIDN: a file that asks for more does not get the memory."""
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """The denoiser.
-
-    "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, "nonexpansive" with ``depth`` layers, with which
-    reconstructions are certified, or "file": your own.
-
-    ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
-    """
-
-    kind: Literal["unet", "didn", "nonexpansive", "file"] = "unet"
-    channels: int = 32
-    depth: int = 3
-    file: str = ""
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        if self.kind not in (kinds := ("unet", "didn", "nonexpansive", "file")):
-            raise ValueError(f"network.kind: expected one of {', '.join(kinds)}, got {self.kind!r}")
-        if (self.kind == "file") != bool(self.file):
-            raise ValueError(
-                f'network: expected a file with kind "file" and only then, got {self.kind!r}, {self.file!r}'
-            )
-        if self.channels < 4 or self.channels % 4 or self.depth < 1:
-            raise ValueError(
-                f"network: expected channels in multiples of 4 and depth >= 1, got {self.channels} and {self.depth}"
-            )
-        if self.depth > MAX_DEPTH:
-            raise ValueError(f"network.depth: expected at most {MAX_DEPTH}, got {self.depth}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +54,7 @@ class OptimizerConfig:
     """Adam, its learning rate, and what ends a run.
 
     ``batch`` slices make an update, over all processes; ``schedule`` is the course of the learning rate (see
-    :mod:`smug.training.schedule`); gradients are scaled down to a norm of ``clip_norm`` (0: never).
+    :mod:`smug.training.learner`); gradients are scaled down to a norm of ``clip_norm`` (0: never).
     """
 
     updates: int = 1000
@@ -199,3 +166,41 @@ class Config:
                 f"compute.accumulate: expected a divisor of optimizer.batch, got {self.compute.accumulate} "
                 f"for a batch of {self.optimizer.batch}"
             )
+
+
+PRESETS: dict[str, Config] = {
+    "tiny": Config(
+        steps=2,
+        training_samples=2,
+        network=NetworkConfig(channels=8, depth=2),
+        data=DataConfig(size=64, count=32, validation=4),
+        optimizer=OptimizerConfig(updates=60, validate_every=20),
+        compute=ComputeConfig(recompute=False),
+    ),
+    "small": Config(
+        training_samples=2,
+        reconstruction_weight=300.0,
+        data=DataConfig(count=1500),
+        optimizer=OptimizerConfig(updates=3000),
+        compute=ComputeConfig(recompute=False),
+    ),
+    "paper": Config(
+        steps=8,
+        smoothing=Smoothing(chunk=1),
+        network=NetworkConfig(kind="didn", channels=64, depth=3),
+        data=DataConfig(size=320, acquisition=Acquisition(coils=12, profile_width=0.3, noise=0.0)),
+        optimizer=OptimizerConfig(
+            updates=90_000,
+            learning_rate=1e-4,
+            schedule="linear-decay",
+            betas=(0.5, 0.999),
+            clip_norm=0.0,
+            validate_every=1500,
+        ),
+    ),
+}
+"""``tiny`` runs in a minute on two cores, ``small`` in less than an hour, or in minutes on a GPU.
+
+``paper`` has the paper's network, unrolling, smoothing, optimiser and number of updates (60 epochs of 3000 slices at
+batch 2), on phantoms: name your own data in ``data.sources``.
+"""

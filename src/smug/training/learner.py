@@ -1,8 +1,10 @@
 """One update: gradients of a batch, over parts and processes, and a step of Adam."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
+from math import cos, pi
 from pathlib import Path
 from typing import Self
 
@@ -11,13 +13,38 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from smug.data.scan import Scan
-from smug.distributed import Group
+from smug.models.compute import in_precision, recomputed
 from smug.models.noise import derive
 from smug.models.reconstructors import NetworkReconstructor
+from smug.models.smoothing import ImageMap
+from smug.system.distributed import Group
 from smug.training.checkpoint import Place, restore_checkpoint, save_checkpoint
-from smug.training.config import Config
-from smug.training.objective import Objective, parts
-from smug.training.schedule import learning_rate
+from smug.training.config import ComputeConfig, Config
+from smug.training.methods import Terms, training_loss
+
+
+class Objective(nn.Module):
+    """The terms of the configured loss as a function of scan and seeds, and all networks that a run depends on.
+
+    ``networks`` are those that learn; ``start`` is the denoiser as it was at first, where a stability target wants it.
+    """
+
+    def __init__(self, f: NetworkReconstructor, config: Config) -> None:
+        super().__init__()
+        self.networks = f.networks()
+        self.start = nn.ModuleDict()
+        if config.stability_target.startswith("frozen"):
+            self.start["denoiser"] = deepcopy(self.networks["denoiser"]).requires_grad_(False)
+        self._f = _computed(f, config.compute)
+        self._loss = training_loss(config, torch.no_grad()(self._start))
+
+    def forward(self, scan: Scan, seeds: Tensor) -> Terms:
+        """Return the weighted terms of the loss on a normalised scan; ``seeds`` are int64 ``(batch,)``."""
+        return self._loss(self._f, scan, seeds)
+
+    def _start(self, x: Tensor) -> Tensor:
+        image: Tensor = self.start["denoiser"](x)
+        return image
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +74,7 @@ class Learner:
         device = next(networks.parameters()).device
         objective = Objective(f, config)
         optimizer = torch.optim.Adam(networks.parameters(), config.optimizer.learning_rate, config.optimizer.betas)
-        # one GPU a process is the current device already: see smug.distributed.joined
+        # one GPU a process is the current device already: see smug.system.distributed.joined
         model = DistributedDataParallel(objective) if group.world > 1 else objective
         return cls(config, group, objective, model, optimizer, device)
 
@@ -113,3 +140,57 @@ def _addressed(seed: int, number: int, group: Group, device: torch.device) -> It
         if gpus:
             torch.cuda.manual_seed(address)
         yield
+
+
+def _computed(f: NetworkReconstructor, compute: ComputeConfig) -> NetworkReconstructor:
+    """Return the reconstructor with the same networks, run as ``compute`` says."""
+    return f.replace(**{name: _wrapped(network, compute) for name, network in f.networks().items()})
+
+
+def _wrapped(network: ImageMap, compute: ComputeConfig) -> ImageMap:
+    if compute.compile:
+        network = torch.compile(network)
+    if compute.precision == "bf16":
+        network = in_precision(network, torch.bfloat16)
+    return recomputed(network) if compute.recompute else network
+
+
+def parts(scan: Scan, seeds: Tensor, count: int) -> list[tuple[Scan, Tensor]]:
+    """Split a scan and its seeds into equal parts, to be computed one after another."""
+    size = len(scan.id) // count
+    rows = [slice(start, start + size) for start in range(0, len(scan.id), size)]
+    return [(scan[row], seeds[row]) for row in rows]
+
+
+WARM_UP = 0.1
+"""The share of the updates in which "one-cycle" rises."""
+
+PLATEAU = 1 / 3
+"""The share of the updates after which "linear-decay" falls: 20 of 60 epochs in the authors' code."""
+
+FIRST, LAST = 1 / 25, 1 / 250_000
+"""Where "one-cycle" starts and ends, in parts of the highest rate (Smith and Topin, 2019)."""
+
+
+def one_cycle(progress: float) -> float:
+    """Rise from 1/25 to 1 in the first tenth and fall to nothing, along cosines; ``progress`` is from 0 to 1."""
+    if progress < WARM_UP:
+        return _between(FIRST, 1.0, progress / WARM_UP)
+    return _between(1.0, LAST, (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def linear_decay(progress: float) -> float:
+    """Stay at 1 for a third of the updates, then fall linearly to zero; ``progress`` is from 0 to 1."""
+    return min(1.0, (1 - progress) / (1 - PLATEAU))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {"one-cycle": one_cycle, "linear-decay": linear_decay}
+
+
+def learning_rate(schedule: str, highest: float, update: int, updates: int) -> float:
+    """Return the rate of an update, counted from 1, of so many."""
+    return highest * SCHEDULES[schedule]((update - 1) / max(1, updates))
+
+
+def _between(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1 + cos(pi * progress)) / 2

@@ -10,7 +10,7 @@ from statistics import fmean
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from smug.files import write_atomically
+from smug.system.files import write_atomically
 
 LOG = "log.csv"
 

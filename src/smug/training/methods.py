@@ -8,24 +8,25 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from smug import losses
 from smug.attacks import PGD
 from smug.attacks.driver import ascend
 from smug.data.scan import Scan
-from smug.evaluation.conditions import Perturb, Perturbed, noisy
-from smug.models.didn import DIDN
+from smug.models.build import build_denoiser
 from smug.models.noise import derive
-from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, Unrolled, WeightedSMUG
 from smug.models.smoothing import ImageMap
-from smug.models.unet import UNet
-from smug.models.weighting import WeightEncoder
+from smug.models.weight_encoder import WeightEncoder
 from smug.reconstructor import Reconstructor
-from smug.training import losses
-from smug.training.config import Config, NetworkConfig
+from smug.shifts.noise import jitter
+from smug.training.config import Config
 
 Terms = Mapping[str, Tensor]
 """The terms of a loss by name, weighted: their sum is what is minimised."""
+
+Perturb = Callable[[Reconstructor, Scan, Tensor], Scan]
+"""``(reconstructor, scan, seeds)`` to the scan that is trained on."""
 
 Loss = Callable[[NetworkReconstructor, Scan, Tensor], Terms]
 """``(reconstructor, normalised scan, seeds) -> terms``."""
@@ -48,16 +49,6 @@ class TrainingMethod:
     perturb: Callable[[Config], Perturb] | None = None
 
 
-def build_denoiser(network: NetworkConfig) -> nn.Module:
-    """Return a new network of this library, at first (nearly) the identity; raises ValueError for kind "file"."""
-    if network.kind == "file":
-        raise ValueError(
-            f"a network of your own: train it with --denoiser {network.file}, use it as RUN@{network.file}"
-        )
-    kinds: dict[str, Callable[[int, int], nn.Module]] = {"unet": UNet, "didn": DIDN, "nonexpansive": Nonexpansive}
-    return kinds[network.kind](network.channels, network.depth)
-
-
 def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstructor:
     """Return the configured reconstructor with new weights (random where they are not zero: seeded by the run)."""
     with torch.random.fork_rng(devices=[]):
@@ -78,7 +69,7 @@ def training_loss(config: Config, start: ImageMap) -> Loss:
         if hasattr(f, "smoothing"):
             f = f.replace(num_samples=config.training_samples)
         if perturb is not None:  # of measurements in any unit, so that the scale is theirs too
-            scan = perturb(normalised(f), scan, derive(seeds, PERTURBATION)).scan.normalised()
+            scan = perturb(normalised(f), scan, derive(seeds, PERTURBATION)).normalised()
         return loss(f, scan, seeds)
 
     return terms
@@ -101,16 +92,16 @@ def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
 
 
 def _jitter(config: Config) -> Perturb:
-    return noisy(config.perturbation.noise).perturb
+    return lambda f, scan, seeds: jitter(scan, config.perturbation.noise, seeds)
 
 
 def _attack(config: Config) -> Perturb:
     p = config.perturbation
     rule = PGD(p.steps, step_size=p.step_size, keep="last")
 
-    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Scan:
         delta = ascend(f, scan.y, scan.A, scan.truth, p.threat, rule=rule, generator=seeds)
-        return Perturbed(replace(scan, y=scan.y + delta))
+        return replace(scan, y=scan.y + delta)
 
     return perturb
 

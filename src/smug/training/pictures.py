@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.evaluation.figure import GAP, PANEL, Array, write_figure
-from smug.evaluation.metrics import psnr
+from smug.metrics import psnr
+from smug.system.figures import GAP, PANEL, Array, write_figure
 from smug.training.log import LogEntry
 
 if TYPE_CHECKING:

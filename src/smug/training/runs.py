@@ -10,15 +10,16 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from smug.files import write_atomically
+from smug.models.build import build_denoiser
 from smug.models.noise import Seeds
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
+from smug.system.files import write_atomically
 from smug.training.config import Config
-from smug.training.methods import build, build_denoiser
-from smug.training.range import TrainingRange
-from smug.training.reading import from_dict, to_dict
+from smug.training.config_file import from_dict, to_dict
+from smug.training.methods import build
+from smug.training.training_range import TrainingRange
 
 SCHEMA = "smug-weights-1"
 WEIGHTS = "model.safetensors"

@@ -12,7 +12,7 @@ from nibabel.orientations import aff2axcodes
 from PIL import Image
 
 from smug.data.geometry import Geometry
-from smug.data.images.mosaic import GAP, MAX_SIDE, MAX_TILES, mosaic, png_bytes, spread, upright, window
+from smug.data.images.write import GAP, MAX_SIDE, MAX_TILES, mosaic, png_bytes, spread, upright, window
 
 
 def picture(volume, geometry=None) -> tuple[np.ndarray, dict[str, str]]:

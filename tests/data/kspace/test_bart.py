@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smug.data.kspace.bart import read_cfl
-from smug.data.kspace.read import read_volume
-from smug.data.kspace.undersample import undersample
+from smug.data.kspace.read import read_volume, undersample
 from smug.data.phantom import head_phantom
 from smug.models.classical import CGSense
 from smug.physics.coils import simulated_maps

@@ -11,7 +11,7 @@ import torch
 
 from smug.data.hdf5 import MAX_BYTES
 from smug.data.kspace.fastmri import read_fastmri
-from smug.data.kspace.undersample import undersample
+from smug.data.kspace.read import undersample
 from smug.data.phantom import head_phantom
 from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c

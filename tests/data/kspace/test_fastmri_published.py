@@ -9,7 +9,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from smug.data.kspace.fastmri import read_fastmri
-from smug.data.kspace.undersample import undersample
+from smug.data.kspace.read import undersample
 from smug.data.phantom import head_phantom
 from smug.models.classical import CGSense
 from smug.physics.coils import simulated_maps

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smug.data.kspace.slices import MAX_MASK_BYTES, MAX_SLICE_BYTES, check_mask, check_slice
+from smug.data.kspace.sampling import MAX_MASK_BYTES, MAX_SLICE_BYTES, check_mask, check_slice
 
 
 def test_sizes_are_bounded():

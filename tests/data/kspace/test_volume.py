@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smug.data.kspace.undersample import undersample
+from smug.data.kspace.read import undersample
 from smug.data.kspace.volume import Volume
 from smug.data.phantom import head_phantom
 from smug.data.scan import stacked

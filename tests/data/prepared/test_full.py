@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
 from smug.data.geometry import Geometry
 from smug.data.images.sets import resample
 from smug.data.images.volume import ImageVolume
 from smug.data.kspace.fastmri import read_fastmri
-from smug.data.kspace.undersample import undersample
+from smug.data.kspace.read import undersample
 from smug.data.phantom import head_phantom
-from smug.data.prepared.full import central, measured_volume, simulated_volume
+from smug.data.prepared.full_volume import central, measured_volume, simulated_volume
 from smug.data.simulate import Acquisition, named_scans
 from smug.physics.coils import maps_from_calibration
 from smug.physics.masks import calibration_region

@@ -14,13 +14,13 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
 from smug.data.prepared import file as prepared_file
 from smug.data.prepared import prepare as module
 from smug.data.prepared.file import read_prepared
+from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.manifest import Manifest
 from smug.data.prepared.prepare import prepare
-from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition
 from smug.physics.masks import random_lines
 

@@ -7,11 +7,11 @@ import h5py
 import pytest
 import torch
 
-from smug.bench.prepare import write_volume
+from benchmarks.prepare import write_volume
+from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.manifest import Manifest
 from smug.data.prepared.prepare import prepare
 from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
-from smug.data.prepared.source_volumes import Settings
 from smug.data.simulate import Acquisition, named_seed
 from smug.physics.masks import random_lines
 

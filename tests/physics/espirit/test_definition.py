@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smug.evaluation.metrics import psnr
+from smug.metrics import psnr
 from smug.models.classical import CGSense
 from smug.physics import espirit as module
 from smug.physics.coils import maps_from_calibration, simulated_maps

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from smug.data.images.hdf5 import read_image_hdf5
+from smug.data.images.read import read_image_hdf5
 from smug.data.phantom import head_phantom
 from smug.physics.fourier import fft2c, ifft2c
 

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smug.data.kspace.sampling import Pattern, encoded_lines, is_full, measured, signal
-from smug.data.kspace.slices import check_mask, check_slice
+from smug.data.kspace.sampling import Pattern, check_mask, check_slice, encoded_lines, is_full, measured, signal
 from smug.data.kspace.volume import Volume
 from smug.data.slices import Slices
 from smug.physics.coils import MAX_CALIBRATION

@@ -11,8 +11,15 @@ from torch import Tensor
 from smug.data.geometry import Geometry
 from smug.data.hdf5 import dataset, opened, text
 from smug.data.kspace.header import Header, parse_header
-from smug.data.kspace.sampling import Pattern, encoded_lines, is_full, lines_around_dc, measured, nonzero
-from smug.data.kspace.slices import readout_cropped
+from smug.data.kspace.sampling import (
+    Pattern,
+    encoded_lines,
+    is_full,
+    lines_around_dc,
+    measured,
+    nonzero,
+    readout_cropped,
+)
 from smug.data.kspace.volume import Volume
 from smug.data.slices import Slices
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from smug.data.hdf5 import opened
 from smug.data.kspace.acquisitions import Rows, acquisitions, readouts
 from smug.data.kspace.header import Header
-from smug.data.kspace.sampling import ISOLATED_ZEROS, Pattern
-from smug.data.kspace.slices import check_mask, check_slice, readout_cropped
+from smug.data.kspace.sampling import ISOLATED_ZEROS, Pattern, check_mask, check_slice, readout_cropped
 from smug.data.slices import Slices
 
 CUT_MARGIN = 4

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from smug.data.hdf5 import dataset, opened
-from smug.data.prepared.full import FullVolume
+from smug.data.hdf5 import WithheldFile, dataset, opened
+from smug.data.prepared.full_volume import FullVolume
 from smug.data.prepared.manifest import AGAIN, SCHEMA, Entry, Origin, entry
 from smug.data.scan import Scan
-from smug.data.withheld import WithheldFile
-from smug.files import write_atomically
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
+from smug.system.files import write_atomically
+from smug.version import __version__
 
 CONTENT = ("schema", "kspace", "subject", "units", "crop", "voxel_size_mm", "encoded_lines", "settings")
 """Attributes that the hash of the contents covers."""
@@ -108,12 +108,10 @@ def _row(file: Any, name: str, row: int, shape: tuple[int, ...]) -> Any:
 
 
 def _described(volume: FullVolume, source: Source) -> dict[str, Any]:
-    import smug
-
     noise = {} if volume.noise_sigma is None else {"noise_sigma": volume.noise_sigma}
     return {
         "schema": SCHEMA,
-        "smug_version": smug.__version__,
+        "smug_version": __version__,
         "kspace": volume.kspace,
         "units": volume.units,
         "crop": volume.crop,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smug.data.prepared.file import Stored, read_prepared
 from smug.data.prepared.manifest import MANIFEST, Manifest
-from smug.files import LOCK, locked
+from smug.system.files import LOCK, locked
 
 VOLUMES = "volumes"
 """The folder, in that of the set, with a file per volume."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from smug.data.prepared.splits import SPLITS
-from smug.files import write_json
+from smug.system.files import write_json
 
 MANIFEST = "manifest.json"
 SCHEMA = "smug-prepared-1"

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import smug
 from smug.data.prepared.file import Source, Stored, write_prepared
 from smug.data.prepared.folder import VOLUMES, check_folders, stored_volumes, working_in
+from smug.data.prepared.full_volume import Settings, full_volumes
 from smug.data.prepared.manifest import MANIFEST, Manifest, Origin, Skipped
-from smug.data.prepared.selection import selected
-from smug.data.prepared.source_volumes import Settings, full_volumes
 from smug.data.prepared.sources import find_sources, hash_of, origin_of, unique_names
-from smug.data.prepared.splits import check_fractions
+from smug.data.prepared.splits import SPLITS, assigned, check_fractions, named_split
 from smug.data.prepared.workers import worked
+from smug.version import __version__
 
 DIED = "the process that prepared it died: there was not enough memory, or the file is damaged"
 
@@ -153,7 +153,7 @@ def _still_skipped(
     before: Manifest | None, source: Path, files: Iterable[str], settings: Settings
 ) -> dict[str, Skipped]:
     """The files that were skipped for what cannot have changed, by name."""
-    if before is None or before.settings != settings.described or before.version != smug.__version__:
+    if before is None or before.settings != settings.described or before.version != __version__:
         return {}
     known = {skip.file: skip for skip in before.skipped if skip.origin is not None}
     return {file: known[file] for file in files if file in known and _origin(source / file) == known[file].origin}
@@ -182,3 +182,67 @@ def _check_gone(out: Path, stored: Mapping[str, Sequence[Stored]], files: Iterab
                 f"{out}: holds volumes of {source}, which is not among the sources now, and was prepared with other "
                 "settings: choose another folder"
             )
+
+
+def selected(
+    stored: Iterable[Stored],
+    skipped: Iterable[Skipped],
+    settings: Mapping[str, Any],
+    fractions: Sequence[float],
+    seed: int,
+    before: Manifest | None = None,
+) -> Manifest:
+    """Return the manifest of the volumes that are there; see :func:`smug.data.prepared.prepare.prepare` for the splits.
+
+    Left out are volumes that would be there twice, and those that the name of a folder puts into a split while their
+    subject is in an earlier one: no subject is in two. Who had a split ``before``, by the same ``fractions`` and
+    ``seed``, keeps it.
+    """
+    assignment = {"fractions": list(fractions), "seed": seed}
+    distinct, conflicts = _distinct(sorted(stored, key=_order))
+    known = {}
+    if before is not None and before.assignment == assignment:
+        known = {volume.subject: split for split in SPLITS for volume in before.of(split)}
+    named = {v.entry.subject: split for v in reversed(distinct) if (split := named_split(v.source.file))}
+    splits = assigned((v.entry.subject for v in distinct), fractions, seed, {**known, **named})
+    kept = []
+    for volume in distinct:
+        split, file = splits[volume.entry.subject], volume.source.file
+        if named_split(file) in (None, split):
+            kept.append(volume.entry)
+        else:
+            conflicts.append(Skipped(file, f"shows a subject of the {split} split: no subject is in two of them"))
+    return Manifest(
+        version=__version__,
+        settings=settings,
+        assignment=assignment,
+        splits={split: tuple(e.file for e in kept if splits[e.subject] == split) for split in SPLITS},
+        volumes=tuple(kept),
+        skipped=tuple(sorted([*skipped, *conflicts], key=lambda skip: skip.file)),
+    )
+
+
+def _distinct(volumes: Iterable[Stored]) -> tuple[list[Stored], list[Skipped]]:
+    """Keep the first of volumes with the same contents, or slices of the same names."""
+    kept: list[Stored] = []
+    conflicts: list[Skipped] = []
+    contents: dict[str, str] = {}
+    slices: dict[str, str] = {}
+    for volume in volumes:
+        file = volume.source.file
+        twin = contents.setdefault(volume.source.sha256, file)
+        namesake = next((slices[name] for name in volume.entry.slices if name in slices), None)
+        if twin != file:
+            conflicts.append(Skipped(file, f"holds the same as {twin}"))
+        elif namesake is not None:
+            conflicts.append(Skipped(file, f"its slices have the names of those of {namesake}: rename the data sets"))
+        else:
+            kept.append(volume)
+            slices.update(dict.fromkeys(volume.entry.slices, file))
+    return kept, conflicts
+
+
+def _order(volume: Stored) -> tuple[int, str]:
+    """Files that are named after a split come first, in the order of splits."""
+    split = named_split(volume.source.file)
+    return len(SPLITS) if split is None else SPLITS.index(split), volume.entry.file

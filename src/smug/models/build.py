@@ -1,0 +1,55 @@
+"""Denoisers by configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from smug.models.didn import DIDN
+from smug.models.nonexpansive import Nonexpansive
+from smug.models.unet import UNet
+
+MAX_DEPTH = 16
+"""Most levels of a U-Net, or blocks of a DIDN: a file that asks for more does not get the memory."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The denoiser.
+
+    "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, "nonexpansive" with ``depth`` layers, with which
+    reconstructions are certified, or "file": your own.
+
+    ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
+    """
+
+    kind: Literal["unet", "didn", "nonexpansive", "file"] = "unet"
+    channels: int = 32
+    depth: int = 3
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.kind not in (kinds := ("unet", "didn", "nonexpansive", "file")):
+            raise ValueError(f"network.kind: expected one of {', '.join(kinds)}, got {self.kind!r}")
+        if (self.kind == "file") != bool(self.file):
+            raise ValueError(
+                f'network: expected a file with kind "file" and only then, got {self.kind!r}, {self.file!r}'
+            )
+        if self.channels < 4 or self.channels % 4 or self.depth < 1:
+            raise ValueError(
+                f"network: expected channels in multiples of 4 and depth >= 1, got {self.channels} and {self.depth}"
+            )
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f"network.depth: expected at most {MAX_DEPTH}, got {self.depth}")
+
+
+def build_denoiser(network: NetworkConfig) -> nn.Module:
+    """Return a new network of this library, at first (nearly) the identity; raises ValueError for kind "file"."""
+    if network.kind == "file":
+        raise ValueError(
+            f"a network of your own: train it with --denoiser {network.file}, use it as RUN@{network.file}"
+        )
+    kinds: dict[str, Callable[[int, int], nn.Module]] = {"unet": UNet, "didn": DIDN, "nonexpansive": Nonexpansive}
+    return kinds[network.kind](network.channels, network.depth)

@@ -1,0 +1,1 @@
+"""What draws and writes: tables, figures, cards and the report."""

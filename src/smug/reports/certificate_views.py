@@ -1,0 +1,180 @@
+"""Certificates as people read them: a table, a paragraph, a figure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from smug.bounds.bound import Bound, Certified
+from smug.evaluation.certificates import ATTACKED, SCORES, CertificateRow, Certificates
+from smug.evaluation.gains import GainRow
+from smug.evaluation.summary import per_cent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+COLUMNS = ("model", "σ_k", "ε", "ε / ‖y‖", "clean", "certified", "attacked")
+"""PSNR in dB from the fifth on."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Means over slices of a model at one sigma_k and eps; ``vacuous`` where the certificate of any slice is."""
+
+    model: str
+    level: float
+    sigma: float
+    ratio: float
+    relative_l2: float
+    clean: float
+    certified: float
+    attacked: float
+    vacuous: bool
+
+
+def lines(rows: Iterable[CertificateRow]) -> list[Line]:
+    """Return the means over slices, in the order in which they first occur."""
+    cells: dict[tuple[str, float, float], list[CertificateRow]] = {}
+    for row in rows:
+        cells.setdefault((row.model, row.level, row.ratio), []).append(row)
+    return [
+        Line(
+            model,
+            level,
+            members[0].sigma,
+            ratio,
+            relative_l2=fmean(row.relative_l2 for row in members),
+            clean=fmean(row.clean_psnr for row in members),
+            certified=fmean(row.certified_psnr for row in members),
+            attacked=fmean(row.attacked_psnr for row in members),
+            vacuous=any(row.vacuous for row in members),
+        )
+        for (model, level, ratio), members in cells.items()
+    ]
+
+
+def table(certificates: Certificates, title: str = "") -> "Table":
+    """Return a table for terminals: a line per model, sigma_k and attacked eps."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
+    for name in COLUMNS:
+        dB = "\nPSNR (dB)" if name in COLUMNS[4:] else ""
+        left = name in ("model", "certified")
+        result.add_column(name + dB, justify="left" if left else "right", overflow="fold" if left else "ellipsis")
+    last = ""
+    for model, *texts in _texts(certificates):
+        if last not in ("", model):
+            result.add_section()
+        result.add_row(*(Text(text) for text in (model if model != last else "", *texts)))
+        last = model
+    return result
+
+
+def markdown(certificates: Certificates, title: str = "") -> str:
+    """Return the same table as GitHub-flavoured markdown, with the paragraph below."""
+    head = [COLUMNS, ("---", *("---:" for _ in COLUMNS[1:]))]
+    body = "\n".join("| " + " | ".join(cells) + " |" for cells in (*head, *_texts(certificates)))
+    heading = f"# {title}\n\n" if title else ""
+    return f"{heading}{body}\n\nPSNR in dB. {paragraph(certificates)}\n"
+
+
+def paragraph(certificates: Certificates) -> str:
+    """Return what the table means, whether attacks respected it, and the gains of every model."""
+    asked, rows = certificates.asked, certificates.rows
+    slices = len({row.slice for row in rows})
+    chance = f"with confidence {100 * (1 - asked.alpha):g} % ({'all lines at once' if asked.joint else 'every line'})"
+    share = "half" if asked.p == 0.5 else f"{100 * asked.p:g} %"
+    mean = f", mean over {slices} slices" if slices > 1 else ""
+    text = [
+        f"Certified: {chance}, at least {share} of the reconstructions F(y + δ + ζ) have this PSNR or more, for every "
+        f"perturbation δ of the sampled k-space with ‖δ‖₂ ≤ ε; ζ is fresh noise of σ_k per part that is added on "
+        f"purpose, σ_k given in multiples of the receiver noise {asked.noise:g}{mean}.",
+        "Clean: the same without δ. Attacked: what that share keeps under the strongest δ that was found.",
+        _respected(rows, asked.p),
+        "PSNR is that of the complex difference over the whole slice: it says nothing about a single lesion.",
+        *(_amplifies(model, list(gains)) for model, gains in _by_model(certificates.gains)),
+    ]
+    return " ".join(text)
+
+
+def figure(certificates: Certificates, title: str = "") -> "Figure":
+    """Return PSNR against eps, a panel per sigma_k: certified curves, attacks as crosses, clean releases dotted."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    every = lines(certificates.rows)
+    models, levels = (list(dict.fromkeys(getattr(line, name) for line in every)) for name in ("model", "level"))
+    result = Figure(figsize=(1 + 2.6 * len(levels), 3.2), layout="constrained")
+    FigureCanvasAgg(result)
+    panels = result.subplots(1, len(levels), sharey=True, squeeze=False)[0]
+    for panel, level in zip(panels, levels, strict=True):
+        for i, model in enumerate(models):
+            own = [line for line in every if (line.model, line.level) == (model, level)]
+            kept, attacked = [line for line in own if not line.vacuous], [line for line in own if line.attacked > 0]
+            percent = [[100 * line.relative_l2 for line in some] for some in (kept, attacked)]
+            panel.axhline(own[0].clean, color=f"C{i}", linestyle=":", linewidth=0.8)
+            panel.plot(percent[0], [line.certified for line in kept], color=f"C{i}", label=model.replace("$", r"\$"))
+            panel.plot(percent[1], [line.attacked for line in attacked], "x", color=f"C{i}")
+        panel.set_title(f"σ_k = {level:g} × receiver noise", fontsize=8)
+        panel.set_xlabel("ε / ‖y‖ (%)", fontsize=8)
+        panel.tick_params(labelsize=7)
+    panels[0].set_ylabel("PSNR (dB): lines certified, × attacked, dotted clean", fontsize=7)
+    panels[-1].legend(fontsize=7)
+    if title:
+        result.suptitle(title, fontsize=9, parse_math=False)
+    return result
+
+
+def _texts(certificates: Certificates) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of every line of the table."""
+    asked, slices = certificates.asked, len({row.slice for row in certificates.rows})
+    for line in lines(certificates.rows):
+        if line.ratio not in ATTACKED:
+            continue
+        vacuous = f"vacuous: needs {asked.needed(line.ratio, slices)} draws"
+        yield (
+            line.model,
+            f"{line.level:g} × noise",
+            f"{line.ratio:g} σ_k",
+            per_cent([line.relative_l2]),
+            f"{line.clean:.2f}",
+            vacuous if line.vacuous else f"{line.certified:.2f}",
+            "—" if line.vacuous else f"{line.attacked:.2f}",
+        )
+
+
+def _respected(rows: Iterable[CertificateRow], p: float) -> str:
+    tried = [row for row in rows if row.inside >= 0]
+    if not tried:
+        return "Nothing was attacked, for nothing is certified there."
+    broken = sum(row.contradicted(p) for row in tried)
+    count = "None" if not broken else str(broken)
+    return f"{count} of {len(tried)} attacks, scored on {SCORES} draws each, contradicts its certificate."
+
+
+def _by_model(gains: Iterable[GainRow]) -> Iterator[tuple[str, list[GainRow]]]:
+    rows = list(gains)
+    for model in dict.fromkeys(row.model for row in rows):
+        yield model, [row for row in rows if row.model == model]
+
+
+def _amplifies(model: str, gains: list[GainRow]) -> str:
+    """Say how much a model amplifies, and what is known of the most; of several slices, the largest of each."""
+    average, worst = (max(getattr(row, name) for row in gains) for name in ("average", "worst"))
+    known: dict[str, Bound] = {}
+    for bound in (bound for row in gains for bound in row.bounds):
+        if bound.name not in known or bound.value > known[bound.name].value:
+            known[bound.name] = bound
+    proved = "; ".join(map(_worth, known.values())) or "no bound is known that holds for every δ"
+    found = f"amplifies random noise {average:.2f} times and the worst δ found {worst:.2f} times"
+    return f"{model} itself, without ζ, {found}; {proved}."
+
+
+def _worth(bound: Bound) -> str:
+    """Say what a bound on the gain is worth, shortly."""
+    kind = "certified at most" if isinstance(bound, Certified) else "not certified, at most about"
+    return f"{kind} {bound.value:.3g} times{' (vacuous)' if bound.vacuous else ''} by {bound.name}"

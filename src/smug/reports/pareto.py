@@ -1,0 +1,116 @@
+"""Clean against attacked PSNR: what robustness costs."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from smug.evaluation.summary import Summary, drawn_interval, grid, told_interval
+from smug.reports.curves import SIZE, legend
+from smug.reports.palette import styles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+PLACES = ((7, 5), (7, -5), (-7, 5), (-7, -5), (0, 9), (0, -9), (14, 12), (-14, 12), (14, -12), (-14, -12), (0, 20))
+"""Where a label may stand, in points from its marker, in the order of preference."""
+
+
+def front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points that no other surpasses in one number without falling behind in the other, by the first.
+
+    >>> front([(1, 3), (2, 2), (1, 2), (3, 0)])
+    [(1, 3), (2, 2), (3, 0)]
+    """
+    kept: list[tuple[float, float]] = []
+    for x, y in sorted(set(points), reverse=True):
+        if not kept or y > kept[-1][1]:
+            kept.append((x, y))
+    return kept[::-1]
+
+
+def pareto_figure(summaries: Sequence[Summary], attacked: str, clean: str = "clean", *, title: str = "") -> "Figure":
+    """Return mean PSNR under a condition against that on clean measurements, with 95 % intervals of both.
+
+    These are the intervals of :func:`smug.evaluation.summary.drawn_interval`. The line is the Pareto front: what lies
+    below and left of it is surpassed. Raises ValueError where no model has
+    finite PSNR under both conditions.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    models, _, cells = grid(summaries)
+    shown = [
+        (model, before, after)
+        for model in models
+        if (before := cells.get((model, clean))) and (after := cells.get((model, attacked)))
+        if math.isfinite(before.psnr.mean) and math.isfinite(after.psnr.mean)
+    ]
+    if not shown:
+        raise ValueError(f"expected a model with finite PSNR under {clean} and {attacked}, got none")
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.add_subplot()
+    looks, alone = styles(models), len(models) == 1
+    places = [(before.psnr.mean, after.psnr.mean) for _, before, after in shown]
+    best = front(places)
+    axis.plot(*zip(*best, strict=True), color="0.5", linewidth=1, label="Pareto front", zorder=1)
+    for (model, before, after), (x, y) in zip(shown, places, strict=True):
+        look = looks[model]
+        (left, right), (low, high) = drawn_interval(before, alone=alone), drawn_interval(after, alone=alone)
+        axis.plot([left, right, math.nan, x, x], [y, y, math.nan, low, high], color=look.colour, linewidth=1)
+        axis.plot(x, y, color=look.colour, marker=look.marker, markersize=7, linestyle="none")
+    axis.plot([], [], color="0.35", linewidth=1, marker="+", markersize=9, label=told_interval(summaries))
+    axis.margins(0.12)
+    axis.set_xlabel(f"PSNR, {clean} (dB)", parse_math=False)
+    axis.set_ylabel(f"PSNR, {attacked} (dB)", parse_math=False)
+    if title:
+        axis.set_title(title, fontsize=10, parse_math=False)
+    axis.grid(alpha=0.3)
+    axis.spines[["top", "right"]].set_visible(False)
+    legend(figure)
+    _place_labels(axis, [(model, x, y) for (model, _, _), (x, y) in zip(shown, places, strict=True)])
+    return figure
+
+
+def _place_labels(axis: "Axes", points: Sequence[tuple[str, float, float]]) -> None:
+    """Write each name beside its marker, where it covers least of markers and names, and is not cut off."""
+    from matplotlib.patheffects import withStroke
+    from matplotlib.transforms import Bbox
+
+    axis.figure.canvas.draw()  # now the axes have their place
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in axis.transData.transform([p[1:] for p in points])]
+    for name, x, y in points:
+        halo = [withStroke(linewidth=2.5, foreground="white")]
+        label = axis.annotate(
+            name,
+            (x, y),
+            PLACES[0],
+            textcoords="offset points",
+            fontsize=8,
+            va="center",
+            parse_math=False,
+            path_effects=halo,
+        )
+        covered = [_move(label, place, taken, axis.bbox) for place in PLACES]
+        _move(label, PLACES[covered.index(min(covered))], taken, axis.bbox)
+        taken.append(label.get_window_extent())
+
+
+def _move(label: "Annotation", place: tuple[float, float], taken: Sequence["Bbox"], axes: "Bbox") -> float:
+    """Put a label at a place; return the area of what it covers, and more for what is cut off."""
+    label.set_position(place)
+    label.set_horizontalalignment("left" if place[0] > 0 else "right" if place[0] < 0 else "center")
+    box = label.get_window_extent()
+    outside = box.width * box.height - _shared(box, axes)
+    return sum(_shared(box, other) for other in taken) + 2 * outside
+
+
+def _shared(one: "Bbox", other: "Bbox") -> float:
+    """Area of what two boxes share, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    both = Bbox.intersection(one, other)
+    return 0.0 if both is None else float(both.width * both.height)

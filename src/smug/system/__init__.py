@@ -1,0 +1,1 @@
+"""Files, processes and documents: what has nothing to do with images."""

@@ -1,0 +1,87 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from smug.system.files import write_atomically, write_json, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_writes_into_new_folders_and_leaves_one_file(tmp_path):
+    write_text(tmp_path / "a" / "b" / "text.txt", "σ\n")
+    assert (tmp_path / "a" / "b" / "text.txt").read_bytes() == "σ\n".encode()
+    assert names(tmp_path / "a" / "b") == ["text.txt"]
+
+
+def test_the_temporary_file_lies_beside_the_path_and_keeps_its_suffix(tmp_path):
+    seen = []
+
+    def write(path: Path) -> None:
+        seen.append(path)
+        path.write_text("x")
+
+    write_atomically(tmp_path / "image.png", write)
+    assert seen[0].parent == tmp_path
+    assert seen[0].suffix == ".png"
+    assert seen[0].name != "image.png"
+
+
+@pytest.mark.parametrize("failure", [ValueError("broken"), KeyboardInterrupt()])
+def test_failure_leaves_nothing_and_keeps_the_older_file(tmp_path, failure):
+    path = tmp_path / "text.txt"
+    path.write_text("older")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise failure
+
+    with pytest.raises(type(failure)):
+        write_atomically(path, write)
+    assert names(tmp_path) == ["text.txt"]
+    assert path.read_text() == "older"
+
+
+def test_full_disk_names_path_and_reason(tmp_path):
+    def write(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(temporary))
+
+    with pytest.raises(OSError, match=r"could not write .*text\.txt: No space left on device") as caught:
+        write_atomically(tmp_path / "text.txt", write)
+    assert caught.value.errno == errno.ENOSPC
+    assert names(tmp_path) == []
+
+
+def test_a_parent_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match=r"could not write .*file/a\.txt"):
+        write_text(tmp_path / "file" / "a.txt", "x")
+
+
+def test_links_and_devices_are_written_through_not_replaced(tmp_path):
+    target, link = tmp_path / "target.txt", tmp_path / "link.txt"
+    target.write_text("older")
+    link.symlink_to(target)
+    write_text(link, "newer")
+    assert link.is_symlink()
+    assert target.read_text() == "newer"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device without space")
+def test_device_without_space():
+    with pytest.raises(OSError, match="could not write /dev/full"):
+        write_text(Path("/dev/full"), "x")
+    assert not Path("/dev/full").is_file()
+
+
+def test_json_is_strict(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"name": "σ", "value": 1.5, "missing": None})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"name": "σ", "value": 1.5, "missing": None}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"value": float("nan")})
+    assert names(tmp_path) == ["a.json"]

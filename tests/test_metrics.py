@@ -1,0 +1,190 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import convolve
+from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
+
+from smug.metrics import hfen, nmse, psnr, ssim
+
+METRICS = [psnr, ssim, nmse]
+CASES = [
+    (metric, convention)
+    for metric in METRICS
+    for convention in ("volume", "slice", "complex")
+    if (metric, convention) != (ssim, "complex")
+]
+
+
+def images(generator, device="cpu", dtype=torch.complex64, shape=(3, 20, 17)):
+    """A volume whose slices differ in brightness, and a reconstruction off by noise and phase."""
+    brightness = torch.tensor([1.0, 0.2, 3.0], device=device)[: shape[0], None, None]
+    target = brightness * torch.randn(shape, generator=generator, device=device, dtype=dtype)
+    noise = torch.randn(shape, generator=generator, device=device, dtype=dtype)
+    return 0.9 * target + 0.1 * noise, target
+
+
+def as_seen(x, convention):
+    x = x.cpu().to(torch.complex128).numpy()
+    return x if convention == "complex" else np.abs(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.float32])
+def test_volume_agrees_with_scikit_image(generator, device, dtype):
+    x, target = images(generator, device, dtype)
+    a, t = as_seen(x, "volume"), as_seen(target, "volume")
+    assert psnr(x, target, "volume").item() == pytest.approx(
+        peak_signal_noise_ratio(t, a, data_range=t.max()), abs=1e-6
+    )
+    assert nmse(x, target, "volume").item() == pytest.approx(normalized_root_mse(t, a) ** 2, rel=1e-6)
+    per_slice = [structural_similarity(ts, s, win_size=7, data_range=t.max()) for ts, s in zip(t, a, strict=True)]
+    assert ssim(x, target, "volume").item() == pytest.approx(np.mean(per_slice), abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.float32])
+def test_slice_agrees_with_scikit_image(generator, device, dtype):
+    x, target = images(generator, device, dtype)
+    got = zip(*(metric(x, target, "slice").tolist() for metric in METRICS), strict=True)
+    for t, a, values in zip(as_seen(target, "slice"), as_seen(x, "slice"), got, strict=True):
+        expected = (
+            peak_signal_noise_ratio(t, a, data_range=t.max()),
+            structural_similarity(t, a, win_size=7, data_range=t.max()),
+            normalized_root_mse(t, a) ** 2,
+        )
+        assert values == pytest.approx(expected, abs=1e-6)
+
+
+def test_complex_psnr_counts_the_phase(generator, device):
+    """The authors' 10 log10(max |t|^2 / mean |x - t|^2), written out."""
+    x, target = images(generator, device)
+    for i, (a, t) in enumerate(zip(as_seen(x, "complex"), as_seen(target, "complex"), strict=True)):
+        error = np.mean((a - t).real ** 2 + (a - t).imag ** 2)
+        expected = 10 * np.log10(np.max(t.real**2 + t.imag**2) / error)
+        assert psnr(x, target, "complex")[i].item() == pytest.approx(expected, abs=1e-6)
+        assert nmse(x, target, "complex")[i].item() == pytest.approx(
+            np.linalg.norm(a - t) ** 2 / np.linalg.norm(t) ** 2, rel=1e-6
+        )
+    turned = 1j * target
+    assert (psnr(turned, target, "slice") > 100).all()
+    assert nmse(turned, target, "complex").tolist() == pytest.approx([2, 2, 2])
+
+
+@pytest.mark.parametrize(("metric", "convention"), CASES)
+@given(seed=st.integers(0, 2**31), scale=st.floats(1e-3, 1e3))
+def test_metrics_do_not_depend_on_a_common_scale(metric, convention, seed, scale):
+    x, target = images(torch.Generator().manual_seed(seed), dtype=torch.complex128)
+    torch.testing.assert_close(metric(scale * x, scale * target, convention), metric(x, target, convention))
+
+
+@pytest.mark.parametrize(("metric", "convention"), CASES)
+def test_shapes_and_precision(generator, device, metric, convention):
+    x, target = images(generator, device)
+    value = metric(x, target, convention)
+    assert value.shape == (() if convention == "volume" else (3,))
+    assert value.dtype == torch.float64
+    assert value.device.type == device.type
+    if convention != "volume":
+        each = [metric(x[i : i + 1], target[i : i + 1], convention) for i in range(3)]
+        torch.testing.assert_close(value, torch.cat(each))
+
+
+def test_a_volume_of_one_slice_is_that_slice(generator):
+    x, target = images(generator, shape=(1, 20, 17))
+    for metric in METRICS:
+        torch.testing.assert_close(metric(x, target, "volume"), metric(x, target, "slice")[0])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_slice_is_the_default(generator, metric):
+    x, target = images(generator)
+    assert torch.equal(metric(x, target), metric(x, target, "slice"))
+
+
+def test_equal_images(generator):
+    _, target = images(generator)
+    assert psnr(target, target).tolist() == [math.inf] * 3
+    assert nmse(target, target).tolist() == [0] * 3
+    assert ssim(target, target).tolist() == pytest.approx([1] * 3)
+
+
+@pytest.mark.parametrize(("metric", "convention"), CASES)
+def test_nan_stays_visible_and_in_its_slice(generator, device, metric, convention):
+    x, target = images(generator, device)
+    x[1, 4, 4] = math.nan
+    got = metric(x, target, convention).isnan().tolist()
+    assert got == (True if convention == "volume" else [False, True, False])
+
+
+@pytest.mark.parametrize(("metric", "convention"), CASES)
+def test_refuses_a_target_of_zeros(generator, metric, convention):
+    x, target = images(generator)
+    target[1] = 0
+    if convention == "volume":  # one empty slice is part of a volume
+        assert metric(x, target, convention).isfinite()
+        target[:] = 0
+    with pytest.raises(ValueError, match="zero everywhere"):
+        metric(x, target, convention)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("shape", [(3, 20, 16), (1, 20, 17), (20, 17)])
+def test_refuses_other_shapes(generator, metric, shape):
+    _, target = images(generator)
+    with pytest.raises(ValueError, match=r"expected equal \(batch, y, x\)"):
+        metric(torch.ones(shape), target)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_refuses_an_unknown_convention(generator, metric):
+    x, target = images(generator)
+    with pytest.raises(ValueError, match="expected one of volume, slice, complex"):
+        metric(x, target, "magnitude")
+
+
+def test_ssim_refuses_complex_and_images_below_its_window(generator):
+    x, target = images(generator)
+    with pytest.raises(ValueError, match="not defined"):
+        ssim(x, target, "complex")
+    with pytest.raises(ValueError, match="7 x 7"):
+        ssim(x[:, :6], target[:, :6])
+
+
+def laplacian_of_gaussian() -> np.ndarray:
+    """The filter of MATLAB's fspecial("log", 15, 1.5), which HFEN was introduced with."""
+    y, x = np.mgrid[-7:8, -7:8].astype(float)
+    gaussian = np.exp(-(x**2 + y**2) / (2 * 1.5**2))
+    kernel = gaussian / gaussian.sum() * (x**2 + y**2 - 2 * 1.5**2) / 1.5**4
+    return kernel - kernel.sum() / kernel.size
+
+
+def test_hfen_agrees_with_scipy(generator, device):
+    x, target = (torch.randn(2, 24, 20, generator=generator, dtype=torch.complex64, device=device) for _ in range(2))
+    edges = [
+        [convolve(image.abs().double().cpu().numpy(), laplacian_of_gaussian(), mode="constant") for image in images]
+        for images in (x, target)
+    ]
+    expected = [np.linalg.norm(a - t) / np.linalg.norm(t) for a, t in zip(*edges, strict=True)]
+    assert hfen(x, target).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_hfen_sees_blur(generator, device):
+    target = torch.rand(1, 32, 32, generator=generator, device=device)
+    blurred = torch.nn.functional.avg_pool2d(target, 3, stride=1, padding=1)
+    assert float(hfen(blurred, target)) > 0.3
+    assert float(hfen(target, target)) == 0
+
+
+def test_real_images_are_magnitudes(device):
+    target = torch.randn(2, 9, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(0)).to(device)
+    x = target.abs() + 0.1
+    phase = torch.polar(x, target.angle())
+    for metric in (psnr, ssim, nmse):
+        for convention in ("slice", "volume"):
+            assert torch.equal(metric(x, target, convention), metric(x + 0j, target, convention))
+            torch.testing.assert_close(metric(x, target, convention), metric(phase, target, convention))
+    for metric in (psnr, nmse):
+        assert metric(x, target, "complex").isnan().all()  # no phase to compare
+        assert torch.equal(metric(x, target.abs(), "complex"), metric(x, target.abs(), "slice"))
