@@ -10,7 +10,7 @@ from smug.evaluation.certificates import ATTACKED, RATIOS, Certification, certif
 from smug.evaluation.datasets import simulated_set
 from smug.metrics import psnr
 from smug.models.classical import CGSense, ZeroFilled
-from smug.reports.certificate_views import lines
+from smug.reports.certificate_views import lines, write
 from smug.system.documents import plainly
 
 pytest.importorskip("matplotlib")
@@ -101,7 +101,7 @@ def test_document_is_json(result):
 
 
 def test_words_and_pictures(result, tmp_path):
-    result.write(tmp_path, title="A title")
+    write(tmp_path, result, "A title")
     text = (tmp_path / "certificates.md").read_text(encoding="utf-8")
     assert text.count("\n| ") == 2 + 2 * 2 * len(ATTACKED)
     assert "vacuous: needs 131 draws" in text

@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 import pytest
 
-from smug.system.documents import typed
+from smug.system.documents import RESEARCH, document, read_document, typed
+from smug.system.files import write_json
+from smug.version import __version__
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,24 @@ def test_reads_nested_values():
 def test_says_what_does_not_fit(changes, message):
     with pytest.raises(ValueError, match=message):
         typed(Outer, VALUES | changes)
+
+
+def test_every_document_has_the_same_head(tmp_path):
+    made = document("smug-test-1", path=tmp_path, numbers=(1.0, math.nan))
+    assert made == {
+        "schema": "smug-test-1",
+        "version": __version__,
+        "use": RESEARCH,
+        "path": str(tmp_path),
+        "numbers": [1.0, None],
+    }
+    write_json(tmp_path / "d.json", made)
+    assert read_document(tmp_path / "d.json", "smug-test-1") == made
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"text"', '{"schema": "other"}', "[" * 100_000])
+def test_other_files_are_no_documents(tmp_path, content):
+    path = tmp_path / "d.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"d\.json: expected JSON of schema smug-test-1"):
+        read_document(path, "smug-test-1")

@@ -55,6 +55,7 @@ class Certify(Common):
         from smug.evaluation.datasets import load_set, named_models
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
+        from smug.reports import certificate_views
 
         device = self.start()
         if not self.model:
@@ -80,9 +81,9 @@ class Certify(Common):
             result = certify(models, test, asked, seed=self.seed, device=device, command=self.command, advance=advance)
         kspace, sha256 = test.description["kspace"], test.description["sha256"]
         title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
-        console().print(result.table(title))
-        console().print(result.paragraph(), markup=False, highlight=False)
+        console().print(certificate_views.table(result, title))
+        console().print(certificate_views.paragraph(result), markup=False, highlight=False)
         self.write_json(result.document)
         if self.out is not None:
-            result.write(self.out, title=title)
+            certificate_views.write(self.out, result, title)
             console().print(f"The figure and the table are in {self.out}.")

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,7 +35,7 @@ from smug.system.documents import RESEARCH
 from smug.version import __version__
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 SCHEMA = "smug-certify-1"
 
@@ -145,27 +144,6 @@ class Certificates:
     gains: tuple[GainRow, ...]
     asked: Certification
     document: Mapping[str, Any]
-
-    def table(self, title: str = "") -> "Table":
-        """Return the table for terminals."""
-        from smug.reports.certificate_views import table
-
-        return table(self, title)
-
-    def paragraph(self) -> str:
-        """Return what the table means, and the gains of every model."""
-        from smug.reports.certificate_views import paragraph
-
-        return paragraph(self)
-
-    def write(self, folder: Path, *, title: str = "") -> None:
-        """Write ``certificates.md`` and ``certificates.png`` to a folder."""
-        from smug.reports.certificate_views import figure, markdown
-        from smug.system.figures import write_figure
-        from smug.system.files import write_text
-
-        write_figure(folder / "certificates.png", figure(self, title))
-        write_text(folder / "certificates.md", markdown(self, title))
 
 
 def certify(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from smug.bounds.bound import Bound, Certified
 from smug.evaluation.certificates import ATTACKED, SCORES, CertificateRow, Certificates
 from smug.evaluation.gains import GainRow
 from smug.evaluation.summary import per_cent
+from smug.system.figures import write_figure
+from smug.system.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -127,6 +130,12 @@ def figure(certificates: Certificates, title: str = "") -> "Figure":
     if title:
         result.suptitle(title, fontsize=9, parse_math=False)
     return result
+
+
+def write(folder: Path, certificates: Certificates, title: str = "") -> None:
+    """Write ``certificates.md`` and ``certificates.png`` to a folder."""
+    write_figure(folder / "certificates.png", figure(certificates, title))
+    write_text(folder / "certificates.md", markdown(certificates, title))
 
 
 def _texts(certificates: Certificates) -> Iterator[tuple[str, ...]]:

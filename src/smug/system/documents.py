@@ -1,11 +1,14 @@
-"""JSON read back as what it was: dataclasses with checked types."""
+"""JSON documents: one head for all, plain values, and reading back as dataclasses with checked types."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from smug.version import __version__
 
 RESEARCH = "For research use only: not for diagnosis, treatment or any other clinical decision."
 
@@ -22,6 +25,25 @@ def plainly(value: Any) -> Any:
         case PurePath():
             return str(value)
     return value
+
+
+def document(schema: str, **values: Any) -> dict[str, Any]:
+    """Return a JSON document under the head of all of ours: its schema, the library's version, and what it is for."""
+    head = {"schema": schema, "version": __version__, "use": RESEARCH}
+    plain: dict[str, Any] = plainly(head | values)
+    return plain
+
+
+def read_document(path: Path, schema: str) -> dict[str, Any]:
+    """Read a JSON document of one schema; raises FileNotFoundError, and ValueError for anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected JSON of schema {schema}: {error}") from None
+    told = found.get("schema") if isinstance(found, dict) else None
+    if told != schema:
+        raise ValueError(f"{path}: expected JSON of schema {schema}, got {told!r}")
+    return dict(found)
 
 
 def typed(kind: Any, value: Any, where: str = "") -> Any:
