@@ -7,13 +7,13 @@ from torch import Tensor
 import smug
 from smug import DIDN, RSE2E, SMUG, CGSense, KSpaceRSE2E, MoDL, Sense, Smoothing, Threat, WeightedSMUG, ZeroFilled
 from smug.attacks import pgd, to_clean
-from smug.attacks.norm import L2
 from smug.bounds import Certified, Estimate, deterministic_bounds
 from smug.models.noise import complex_normal
 from smug.models.nonexpansive import Nonexpansive, modulus_clipped
 from smug.models.normalised import Normalised
 from smug.models.sector import Sector
 from smug.models.weight_encoder import WeightEncoder
+from smug.norm import L2
 from smug.reconstructor import Reconstructor
 
 SMOOTHING = Smoothing(sigma=0.05, num_samples=2)

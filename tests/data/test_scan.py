@@ -3,7 +3,6 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from smug.attacks.threat import Threat
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import Acquisition, simulate
@@ -13,6 +12,7 @@ from smug.models.reconstructors import MoDL
 from smug.models.unet import UNet
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
+from smug.threat import Threat
 
 
 @pytest.fixture

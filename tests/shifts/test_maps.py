@@ -2,8 +2,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from smug.attacks.norm import NORMS
 from smug.data.scan import Scan
+from smug.norm import NORMS
 from smug.physics.sense import Sense
 from smug.shifts import map_error, map_shift
 

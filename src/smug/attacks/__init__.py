@@ -9,7 +9,7 @@ from smug.attacks.problem import Problem
 from smug.attacks.square import Square
 from smug.attacks.suite import Attempt, Cost, SuiteResult, cost, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free, with_seed
-from smug.attacks.threat import Threat, relative_l2
+from smug.threat import Threat, relative_l2
 
 __all__ = [
     "APGD",

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from smug.attacks import start as starts
 from smug.attacks.driver import check_counts
-from smug.attacks.norm import per_slice
 from smug.attacks.problem import Problem
+from smug.norm import per_slice
 
 MOMENTUM = 0.75
 """The weight of the gradient step; the rest is the last movement."""

@@ -7,13 +7,13 @@ from typing import Any, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import per_slice
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import SCORE, Problem, pose
-from smug.attacks.threat import Threat, relative_l2
 from smug.models.noise import Seeds
+from smug.norm import per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.threat import Threat, relative_l2
 
 
 class State(Protocol):

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from smug.attacks import start as starts
 from smug.attacks.driver import AttackResult, attack, check_counts
-from smug.attacks.norm import per_slice
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import Problem
-from smug.attacks.threat import Threat
 from smug.models.noise import Seeds
+from smug.norm import per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.threat import Threat
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from smug.attacks.square import Square
 from smug.attacks.start import at, image, in_turn, opposite, singular
 from smug.attacks.suite import Attempt, Run, SuiteResult, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free
-from smug.attacks.threat import Threat
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.threat import Threat
 
 ONE_PERCENT = Threat(0.01, norm="l2", unit="kspace-l2")
 """1 % of the l2 norm of the measurements: the size that ``fast`` and ``standard`` are made for."""

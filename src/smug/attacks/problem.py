@@ -11,12 +11,12 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import L2, per_slice
 from smug.attacks.objective import Objective, to_target
-from smug.attacks.threat import Threat
 from smug.models.noise import Seeds, derive, entry_seeds
+from smug.norm import L2, per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.threat import Threat
 
 START, GRADIENT, SELECTION, SCORE, PROPOSAL = range(5)
 """Streams of random numbers: starts, the noise of gradients, of the selection and of the final score, and proposals of

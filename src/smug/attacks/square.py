@@ -10,9 +10,9 @@ from torch import Tensor
 
 from smug.attacks import start as starts
 from smug.attacks.driver import check_counts
-from smug.attacks.norm import per_slice
 from smug.attacks.problem import PROPOSAL, Problem
 from smug.models.noise import complex_normal, derive
+from smug.norm import per_slice
 
 LARGEST = 0.8
 """The fraction of the image that the first squares cover."""

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import parts, per_slice
 from smug.attacks.objective import to_clean
 from smug.attacks.problem import START, Problem, gradient_of
 from smug.models.noise import complex_normal, derive
+from smug.norm import parts, per_slice
 
 Start = Callable[[Problem, int], Tensor]
 """A start: the problem and the number of the restart to a perturbation."""

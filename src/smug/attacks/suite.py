@@ -12,10 +12,10 @@ from smug.attacks.driver import AttackResult
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import SCORE, pose
 from smug.attacks.surrogate import noise_free
-from smug.attacks.threat import Threat, relative_l2
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.threat import Threat, relative_l2
 
 SUITE = 2**31
 """Where in a slice's addresses the noise of a suite's own comparison lies, apart from that of its attempts."""

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import L2, per_slice
-from smug.attacks.threat import sampled_entries
 from smug.bounds.bound import Estimate, LowerBound
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
+from smug.norm import L2, per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.threat import sampled_entries
 
 LinearMap = Callable[[Tensor], Tensor]
 

@@ -13,8 +13,8 @@ kernel* (2020), for how far this goes.
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import L2
 from smug.bounds.bound import LowerBound
+from smug.norm import L2
 from smug.physics.sense import Sense
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smug.attacks import Threat
-from smug.attacks.norm import L2
+from smug.norm import L2
 from smug.physics.sense import Sense
 
 

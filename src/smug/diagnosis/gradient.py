@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from smug.attacks import Problem, start
-from smug.attacks.norm import L2, parts, per_slice
 from smug.attacks.problem import gradient_of
 from smug.diagnosis.flags import GRADIENT_ERROR
+from smug.norm import L2, parts, per_slice
 from smug.physics.consistency import observed_solutions
 
 SIZES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from smug.attacks import PGD, Threat, attack, to_clean
 from smug.attacks import start as starts
-from smug.attacks.threat import sampled_entries
 from smug.bounds.bound import Bound
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
@@ -19,6 +18,7 @@ from smug.models.noise import derive
 from smug.models.normalised import Normalised
 from smug.physics.scale import measurement_scale
 from smug.reconstructor import Reconstructor
+from smug.threat import sampled_entries
 from smug.training.runs import Model
 
 ITERATIONS, PROBES, STEPS = 10, 2, 10

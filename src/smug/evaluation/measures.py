@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from smug.attacks import relative_l2
-from smug.attacks.norm import L2
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Perturbed
 from smug.metrics import hfen, nmse, psnr, ssim
 from smug.models.reconstructors import MoDL
+from smug.norm import L2
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
 from smug.shifts import lesion, spurious

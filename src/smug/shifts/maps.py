@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from smug.attacks.norm import NORMS, per_slice
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive, entry_seeds
+from smug.norm import NORMS, per_slice
 from smug.physics.sense import Sense
 from smug.shifts.record import DIRECTION, MAPS, check_severity
 

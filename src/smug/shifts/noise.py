@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import NORMS, per_slice
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive, entry_seeds
+from smug.norm import NORMS, per_slice
 from smug.physics.consistency import solve
 from smug.shifts.record import NOISE, check_severity
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import NORMS, per_slice
-from smug.attacks.threat import sampled_entries
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, MaskKind
 from smug.models.noise import complex_normal, derive, entry_seeds
+from smug.norm import NORMS, per_slice
 from smug.physics.masks import calibration_region, poisson_disc, usual_center_fraction
 from smug.physics.sense import Sense
 from smug.shifts.record import MASK, MEASUREMENT, check_severity
+from smug.threat import sampled_entries
 
 
 def acceleration(scan: Scan, rate: float, seeds: Tensor, kind: MaskKind | None = None) -> Scan:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from smug.attacks.threat import Threat
 from smug.data.simulate import Acquisition
 from smug.models.build import NetworkConfig
 from smug.models.smoothing import Smoothing
+from smug.threat import Threat
 
 Method = Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
 """What is trained; :data:`smug.training.methods.METHODS` says how."""

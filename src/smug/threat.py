@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from smug.attacks.norm import NORMS, parts
+from smug.norm import NORMS, parts
 from smug.physics.sense import Sense
 
 UNITS = ("image-max", "kspace-max", "kspace-l2", "noise")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from smug.attacks.norm import L2, NORMS, Linf, parts
 from smug.models.noise import complex_normal, derive
+from smug.norm import L2, NORMS, Linf, parts
 
 norms = st.sampled_from(sorted(NORMS))
 dtypes = st.sampled_from([torch.complex64, torch.complex128])
