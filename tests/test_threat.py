@@ -1,10 +1,35 @@
 """Typed sizes: every unit against its formula."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from smug.attacks import Threat, relative_l2
+from smug.models.noise import complex_normal
+from smug.physics.masks import random_lines
+from smug.physics.sense import Sense
+from smug.threat import Threat, relative_l2
+
+
+class Slices(NamedTuple):
+    y: Tensor
+    A: Sense
+    target: Tensor
+
+
+@pytest.fixture
+def slices(device):
+    """Two slices of 24 x 20 in 3 coils, each with a mask of its own, in double precision."""
+    maps, target, noise = (
+        complex_normal(torch.tensor(seed), shape, torch.complex128)
+        for seed, shape in enumerate([(2, 3, 24, 20), (2, 24, 20), (2, 3, 24, 20)])
+    )
+    mask = torch.cat([random_lines(20, 2, 0.2, seed=seed) for seed in range(2)])
+    A = Sense(mask=mask, maps=maps / maps.abs().square().sum(1, keepdim=True).sqrt())
+    y = A(target / 3) + 0.01 * A.sampled * noise
+    return Slices(y.to(device), A.to(device), target.to(device) / 3)
 
 
 def by_hand(unit, norm, value, slices, sigma):
