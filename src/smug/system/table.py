@@ -143,8 +143,9 @@ def _rich(table: Table) -> "RenderableType":
             first, *rest = map(_cell, row)
             indented = Cell(f" {first.text}", first.strong) if group.name else first
             result.add_row(*(text(cell.text, "bold" if cell.strong else "") for cell in (indented, *rest)))
-    title = [text(table.title, "italic"), ""] if table.title else []
-    return Stack(*title, result, *([""] if table.notes else []), *map(text, table.notes))
+    gap = text("")
+    title = [text(table.title, "italic"), gap] if table.title else []
+    return Stack(*title, result, *([gap] if table.notes else []), *map(text, table.notes))
 
 
 def _markdown(table: Table) -> str:
