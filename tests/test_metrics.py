@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import convolve
 from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio, structural_similarity
 
-from smug.metrics import hfen, nmse, psnr, ssim
+from smug.metrics import head_mask, hfen, nmse, psnr, ssim
 
 METRICS = [psnr, ssim, nmse]
 CASES = [
@@ -188,3 +188,118 @@ def test_real_images_are_magnitudes(device):
     for metric in (psnr, nmse):
         assert metric(x, target, "complex").isnan().all()  # no phase to compare
         assert torch.equal(metric(x, target.abs(), "complex"), metric(x, target.abs(), "slice"))
+
+
+def regions(target: torch.Tensor) -> torch.Tensor:
+    """A region per slice that touches two edges of the image, and is no rectangle."""
+    inside = torch.zeros(target.shape, dtype=torch.bool, device=target.device)
+    for i, region in enumerate(inside):
+        region[i : 14 + i, 2:] = True
+        region[5, 5:9] = False
+    return inside
+
+
+@pytest.mark.parametrize("convention", ["volume", "slice"])
+def test_metrics_inside_a_region_agree_with_scikit_image(generator, device, convention):
+    x, target = images(generator, device)
+    inside = regions(target)
+    a, t, m = as_seen(x, convention), as_seen(target, convention), inside.cpu().numpy()
+    peaks = [t[m].max()] * 3 if convention == "volume" else [s[k].max() for s, k in zip(t, m, strict=True)]
+    # the map is that of the whole image: a window may reach beyond the region, but not beyond the image
+    similar = [
+        structural_similarity(ts, xs, win_size=7, data_range=peak, full=True)[1][3:-3, 3:-3][k[3:-3, 3:-3]]
+        for ts, xs, peak, k in zip(t, a, peaks, m, strict=True)
+    ]
+    if convention == "volume":
+        assert ssim(x, target, "volume", region=inside).item() == pytest.approx(
+            np.concatenate(similar).mean(), abs=1e-6
+        )
+        expected = peak_signal_noise_ratio(t[m], a[m], data_range=peaks[0])
+        assert psnr(x, target, "volume", region=inside).item() == pytest.approx(expected, abs=1e-6)
+        return
+    assert ssim(x, target, region=inside).tolist() == pytest.approx([s.mean() for s in similar], abs=1e-6)
+    expected = [
+        peak_signal_noise_ratio(ts[k], xs[k], data_range=peak) for ts, xs, peak, k in zip(t, a, peaks, m, strict=True)
+    ]
+    assert psnr(x, target, region=inside).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_all_of_the_image_is_a_region_too(generator):
+    x, target = images(generator)
+    for metric, convention in (case for case in CASES if case[0] is not nmse):
+        everything = torch.ones(target.shape, dtype=torch.bool)
+        torch.testing.assert_close(metric(x, target, convention, region=everything), metric(x, target, convention))
+
+
+def test_what_is_outside_a_region_does_not_count(generator):
+    x, target = images(generator)
+    inside = regions(target)
+    wild = torch.where(inside, x, torch.nan)
+    torch.testing.assert_close(psnr(wild, target, region=inside), psnr(x, target, region=inside))
+    far = torch.zeros_like(inside)
+    far[:, 4:8, 4:8] = True  # windows reach to row and column 10
+    wild = x.clone()
+    wild[:, 12:], wild[:, :, 12:] = torch.nan, torch.inf
+    torch.testing.assert_close(ssim(wild, target, region=far), ssim(x, target, region=far))
+
+
+def test_nothing_in_a_region_is_nan(generator):
+    x, target = images(generator)
+    nothing = torch.zeros(target.shape, dtype=torch.bool)
+    assert psnr(x, target, region=nothing).isnan().all()
+    assert ssim(x, target, region=nothing).isnan().all()
+    target[:, :10] = 0
+    nothing[:, :10] = True
+    assert psnr(x, target, region=nothing).isnan().all()
+
+
+@pytest.mark.parametrize("wrong", [torch.ones(3, 20, 17), torch.ones(20, 17, dtype=torch.bool)])
+def test_a_region_is_boolean_and_like_the_images(generator, wrong):
+    x, target = images(generator)
+    for metric in (psnr, ssim):
+        with pytest.raises(ValueError, match=r"got a region .* expected torch.bool \(3, 20, 17\)"):
+            metric(x, target, region=wrong)
+
+
+def ellipse(size: int, radii: tuple[float, float]) -> torch.Tensor:
+    r = torch.linspace(-1, 1, size, dtype=torch.float64)
+    return (r[:, None] / radii[0]) ** 2 + (r / radii[1]) ** 2 <= 1
+
+
+def overlap(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize("size", [32, 128, 256])
+def test_head_mask_finds_the_head(generator, size, noise):
+    """Bright fat around a dark brain with darker fluid, a bright speck in the air, and noise everywhere."""
+    head = ellipse(size, (0.8, 0.6))
+    image = torch.where(head, 1.0, 0.0).to(torch.float64)
+    image[ellipse(size, (0.7, 0.5))] = 0.25  # brain: a quarter of the fat
+    image[ellipse(size, (0.3, 0.1))] = 0.0  # fluid
+    image[0, 0] = 1.0
+    real, imaginary = torch.randn(2, size, size, generator=generator, dtype=torch.float64)
+    image = 7e-6 * torch.complex(image + noise * real, noise * imaginary)
+    assert overlap(head_mask(image[None])[0], head) > (0.9 if size == 32 else 0.97)
+
+
+def test_head_mask_of_the_phantom_needs_no_noise_free_image():
+    from smug.data.phantom import head_phantom
+
+    clean, noisy = (torch.stack([head_phantom(seed, noise=noise) for seed in range(6)]) for noise in (0.0, 0.02))
+    assert all(overlap(a, b) > 0.97 for a, b in zip(head_mask(clean), head_mask(noisy), strict=True))
+    outside = torch.where(head_mask(clean), 0, clean.abs()) / clean.abs().amax((-2, -1), keepdim=True)
+    assert outside.square().sum() < 1e-3 * clean.abs().square().sum()
+
+
+def test_head_mask_does_not_depend_on_scale_and_batch(generator):
+    from smug.data.phantom import head_phantom
+
+    target = torch.stack([head_phantom(seed, 64) for seed in range(3)])
+    every = head_mask(target)
+    assert torch.equal(head_mask(1e-6 * target), every)
+    assert all(torch.equal(head_mask(image[None])[0], mask) for image, mask in zip(target, every, strict=True))
+    assert head_mask(torch.ones(2, 16, 16)).all()  # no air: all is head
+    with pytest.raises(ValueError, match="expected \\(batch, y, x\\)"):
+        head_mask(target[0])

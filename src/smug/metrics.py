@@ -5,16 +5,23 @@
 - ``"complex"``: as ``"slice"``, but of the complex difference, with phase errors (the SMUG authors' PSNR).
   A real image has no phase that could be compared with that of a complex target: NaN.
 
-Everything is computed in double precision. A NaN in an image gives a NaN in its metric.
+Over the whole image, PSNR and SSIM depend on how much empty background surrounds the object. Inside a ``region``, such
+as :func:`head_mask` finds in the target, they do not: peak and error are those of its pixels, and SSIM is the mean over
+the windows whose centre lies in it.
+
+Everything is computed in double precision. A NaN in an image, or in the region, gives a NaN in its metric.
 
 >>> target = torch.tensor([[[1.0, 2.0]]])
 >>> psnr(1.1 * target, target), nmse(1.1 * target, target)
 (tensor([22.0412], dtype=torch.float64), tensor([0.0100], dtype=torch.float64))
 """
 
+import math
 from typing import Literal, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Convention = Literal["volume", "slice", "complex"]
@@ -23,21 +30,31 @@ Convention = Literal["volume", "slice", "complex"]
 WINDOW = 7
 """Side of the SSIM window in pixels."""
 
+DARK, BRIGHT = 2, 99
+"""Percentiles of an image's magnitude between which :func:`head_mask` looks for its threshold."""
+
+THRESHOLD = 0.1
+"""What lies above this share of the way from dark to bright is signal: low, as fat may be far brighter than a brain."""
+
+SPECK, GAP = 0.01, 0.05
+"""Radii, as shares of the image's shorter side: what is thinner is no head, what is narrower is bridged."""
+
 LAPLACIAN, LAPLACIAN_WIDTH = 7, 1.5
 """Half the side, and the standard deviation, of the filter of HFEN in pixels."""
 
 
-def psnr(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
+def psnr(x: Tensor, target: Tensor, convention: Convention = "slice", *, region: Tensor | None = None) -> Tensor:
     """Peak signal-to-noise ratio in dB, 10 log10(max|t|^2 / mean|x - t|^2); inf for equal images.
 
-    ``x`` and ``target`` are real or complex ``(batch, y, x)``; returns float64, ``(batch,)`` or, for
-    "volume", a scalar. Raises ValueError where shapes differ or a target is zero.
+    ``x`` and ``target`` are real or complex ``(batch, y, x)``; maximum and mean are taken over the pixels of the
+    ``region``, bool of the same shape, by default over all. Returns float64, ``(batch,)`` or, for "volume", a scalar;
+    NaN where the target is zero throughout its region. Raises ValueError where shapes differ or a target is zero.
     """
     x, target = _prepare(x, target, convention)
-    dim = _reduced(convention)
-    peak = target.abs().amax(dim)
-    error = (x - target).abs().square().mean(dim)
-    return 10 * torch.log10(peak.square() / error)
+    dim, inside = _reduced(convention), _region(region, target)
+    peak = torch.where(inside, target.abs(), 0).amax(dim)
+    error = _mean((x - target).abs().square(), inside, dim)
+    return torch.where(peak == 0, torch.nan, 10 * torch.log10(peak.square() / error))
 
 
 def nmse(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
@@ -52,11 +69,12 @@ def nmse(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     return error
 
 
-def ssim(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
+def ssim(x: Tensor, target: Tensor, convention: Convention = "slice", *, region: Tensor | None = None) -> Tensor:
     """Structural similarity of magnitudes (Wang et al. 2004) with the arithmetic of fastMRI.
 
     7 x 7 uniform window, sample covariances (N - 1), K1 = 0.01, K2 = 0.03, mean over the windows that lie
-    within the image; the data range is the peak of the target, of the volume or of each slice.
+    within the image; the data range is the peak of the target, of the volume or of each slice. With a ``region``, bool
+    ``(batch, y, x)``, it is the mean over the windows whose centre lies in it (NaN of none), and the peak is its own.
 
     ``x`` and ``target`` are real or complex ``(batch, y, x)``; returns float64, ``(batch,)`` or, for
     "volume", a scalar. Raises ValueError where shapes differ, a target is zero or smaller than the window,
@@ -68,8 +86,8 @@ def ssim(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     x, target = _prepare(x, target, convention)
     if min(x.shape[-2:]) < WINDOW:
         raise ValueError(f"got images {tuple(x.shape[-2:])}, expected at least the window, {WINDOW} x {WINDOW}")
-    dim = _reduced(convention)
-    data_range = target.amax(dim, keepdim=True)
+    dim, inside = _reduced(convention), _region(region, target)
+    data_range = torch.where(inside, target, 0).amax(dim, keepdim=True)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     mean_x, mean_t = _local_mean(x), _local_mean(target)
     unbiased = WINDOW**2 / (WINDOW**2 - 1)
@@ -79,7 +97,8 @@ def ssim(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     similarity = ((2 * mean_x * mean_t + c1) * (2 * covariance + c2)) / (
         (mean_x.square() + mean_t.square() + c1) * (var_x + var_t + c2)
     )
-    return similarity.mean(dim)
+    edge = WINDOW // 2
+    return _mean(similarity, inside[:, edge:-edge, edge:-edge], dim)
 
 
 def hfen(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
@@ -94,6 +113,59 @@ def hfen(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     energy_of_error = _edges(x - target).abs().square().sum(dim)
     norm: Tensor = (energy_of_error / _edges(target).abs().square().sum(dim)).sqrt()
     return norm
+
+
+def head_mask(target: Tensor) -> Tensor:
+    """Return where the head is in each image, bool ``(batch, y, x)``: or the knee, or whatever was measured.
+
+    The image is smoothed a little. What is brighter than a tenth of the way from its dark (2nd percentile: air and
+    noise) to its bright (99th) end is signal; thin structures are removed; the largest part that is connected is the
+    head; gaps, notches up to a twentieth of the image's side, and holes belong to it. An image without any such part
+    is all head. ``target`` is real or complex ``(batch, y, x)``, of any scale.
+
+    >>> image = torch.zeros(1, 32, 32)
+    >>> image[:, 8:24, 8:24] = 1
+    >>> image[:, 14:18, 14:18] = 0  # fluid, or air in a sinus
+    >>> head_mask(image)[0, 16, 4:29:4]
+    tensor([False,  True,  True,  True,  True,  True, False])
+    """
+    magnitudes = target.detach().abs().double().cpu().numpy()
+    if magnitudes.ndim != 3:
+        raise ValueError(f"got targets {tuple(target.shape)}, expected (batch, y, x)")
+    return torch.from_numpy(np.stack([_head(image) for image in magnitudes])).to(target.device)
+
+
+def _head(image: NDArray[np.float64]) -> NDArray[np.bool_]:
+    from scipy import ndimage
+
+    side = min(image.shape)
+    smooth = ndimage.gaussian_filter(np.nan_to_num(image), max(0.5, side / 200), mode="nearest")
+    dark, bright = np.percentile(smooth, (DARK, BRIGHT))
+    signal = smooth > dark + THRESHOLD * (bright - dark)
+    parts, count = ndimage.label(_eroded_then_dilated(signal, side * SPECK))
+    if count == 0:
+        return np.ones_like(signal)
+    largest = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    filled: NDArray[np.bool_] = ndimage.binary_fill_holes(~_eroded_then_dilated(~largest, side * GAP))
+    return filled
+
+
+def _eroded_then_dilated(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Remove what a disk of the radius, in pixels and at least 1, does not fit into; edges go on outside the image."""
+    from scipy.ndimage import distance_transform_edt
+
+    width = math.ceil(max(1.0, radius)) + 1
+    padded = np.pad(mask, width, mode="edge")
+    eroded = distance_transform_edt(padded) > max(1.0, radius)
+    if not eroded.any():
+        return np.zeros_like(mask)
+    dilated: NDArray[np.bool_] = distance_transform_edt(~eroded) <= max(1.0, radius)
+    return dilated[width:-width, width:-width]
+
+
+def _mean(values: Tensor, inside: Tensor, dim: tuple[int, ...]) -> Tensor:
+    """Return the mean over the pixels inside; what lies outside may be NaN."""
+    return torch.where(inside, values, 0).sum(dim) / inside.sum(dim)
 
 
 def _edges(image: Tensor) -> Tensor:
@@ -112,6 +184,17 @@ def _local_mean(image: Tensor) -> Tensor:
 
 def _reduced(convention: Convention) -> tuple[int, ...]:
     return (-3, -2, -1) if convention == "volume" else (-2, -1)
+
+
+def _region(region: Tensor | None, target: Tensor) -> Tensor:
+    """Check a region; by default it is all of the target."""
+    if region is None:
+        return torch.ones_like(target, dtype=torch.bool)
+    if region.dtype != torch.bool or region.shape != target.shape:
+        raise ValueError(
+            f"got a region {region.dtype} {tuple(region.shape)}, expected torch.bool {tuple(target.shape)} like targets"
+        )
+    return region.to(target.device)
 
 
 def _prepare(x: Tensor, target: Tensor, convention: Convention) -> tuple[Tensor, Tensor]:
