@@ -16,13 +16,13 @@ import torch
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, simulate
-from smug.models.build import NetworkConfig
+from smug.models.denoisers import NetworkConfig
 from smug.models.smoothing import Smoothing
 from smug.system.distributed import ALONE
+from smug.training.build import build
 from smug.training.config import ComputeConfig, Config, DataConfig, OptimizerConfig
 from smug.training.learner import Learner
 from smug.training.memory import estimate
-from smug.training.methods import build
 
 
 @dataclass(frozen=True)

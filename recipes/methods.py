@@ -43,7 +43,7 @@ def levels(runs: Path, split: str, slices: int) -> Levels:
         if split == "test" and SWEEP in method:
             continue
         model = smug.load(run)
-        if hasattr(model.reconstructor, "smoothing"):
+        if "num_samples" in model.settings():
             model = model.replace(noise="antithetic", num_samples=2)
         rows = evaluate({run.name: model}, CONDITIONS, scans, store=RowStore(runs / split / "rows"))
         means = {name: fmean(row.psnr for row in rows if row.condition == name) for name in NAMES}

@@ -85,7 +85,7 @@ def card_of(name: str) -> ModelCard:
         version=smug.__version__,
         recipe="recipes/train.sh",
         training_data=tuple(TRAINING_SETS[source] for source in sources),
-        training_range=asdict(model.range),
+        training_range=asdict(model.training_range()),
         configuration=to_dict(model.config),
         seeds=(model.config.seed,),
     )

@@ -19,7 +19,7 @@ from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
 from smug.physics.fourier import fft2c
 from smug.physics.scale import measurement_scale
-from smug.reconstruction import range_warnings, reconstruct, volume_scale
+from smug.reconstruction import range_warnings, reconstruct, volume_scale, volume_warnings
 from smug.training.config import Config, DataConfig
 from smug.training.runs import Model
 
@@ -197,6 +197,23 @@ def test_no_warning_inside_the_training_range(scan, model):
     assert range_warnings(model, scan.y.shape, scan.A.mask, acceleration=3.29) == []
 
 
+def test_warnings_of_a_measured_volume(volume, model):
+    assert volume_warnings(CGSense(), volume) == []
+    [anatomy] = volume_warnings(model, volume)
+    assert anatomy == "anatomy: got measured k-space, outside the training range of the weights (drawn phantoms only)."
+    heads = replace(model.config, data=replace(model.config.data, sources=("heads",)))
+    model = replace(model, config=heads)
+    assert volume_warnings(model, volume) == []
+    scale = float(volume_scale(volume))
+    assert volume_warnings(model, replace(volume, noise_sigma=0.015 * scale)) == []
+    [noise] = volume_warnings(model, replace(volume, noise_sigma=0.03 * scale))
+    assert noise.startswith("noise: got 0.03 of the image's maximum")
+    padded = tuple(torch.nn.functional.pad(y, (8, 8)) for y in volume.kspace)
+    wider = replace(volume, kspace=padded, mask=torch.nn.functional.pad(volume.mask, (8, 8)))
+    [matrix] = volume_warnings(model, wider)  # zero padding counts neither for the rate nor for the calibration lines
+    assert matrix.startswith("matrix size: got 48 x 64")
+
+
 def test_a_model_without_weights_has_no_range(scan):
     assert range_warnings(CGSense(), scan.y.shape, scan.A.mask, acceleration=100) == []
 
@@ -206,7 +223,7 @@ def test_a_model_without_weights_has_no_range(scan):
     [
         ({"coils": 8}, {}, ["number of coils", "3", "8"]),
         ({"acceleration": 4.0}, {}, ["acceleration", "3.00", "4.00"]),
-        ({"mask": "poisson"}, {}, ["sampling", "line mask", "2-D mask"]),
+        ({"mask": "poisson"}, {}, ["sampling", "lines", "points (a 2-D mask)"]),
         ({}, {"size": 64}, ["matrix size", "48 x 48", "64 x 64"]),
     ],
 )

@@ -9,7 +9,7 @@ from smug.models.layers import as_complex
 from smug.models.noise_map import noise_map
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import normalised
-from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG, unroll
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG, unroll
 from smug.models.smoothing import Smoothing, smooth
 from smug.models.unet import UNet
 from smug.models.weight_encoder import WeightEncoder
@@ -24,7 +24,6 @@ __all__ = [
     "RSE2E",
     "SMUG",
     "CGSense",
-    "KSpaceRSE2E",
     "MoDL",
     "Nonexpansive",
     "Sense",

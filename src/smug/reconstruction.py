@@ -2,27 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import stacked
-from smug.data.simulate import named_seed
+from smug.data.simulate import Acquisition, named_seed
 from smug.data.slices import remembered
 from smug.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
-from smug.physics import masks
 from smug.physics.espirit import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor
-from smug.training.training_range import TrainingRange
-
-RATE_TOLERANCE = 0.1
-"""How far the acceleration may be from that of training, relative, without a warning."""
+from smug.reconstructor import Reconstructor, described
+from smug.training_range import ScanFacts
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +100,7 @@ def reconstruct(
     if batch < 1:
         raise ValueError(f"batch: expected at least one slice at a time, got {batch}")
     scale = volume_scale(volume)
-    f = Normalised(getattr(model, "reconstructor", model), scale=lambda y, A: scale.to(y.device))
+    f = Normalised(described(model).core(), scale=lambda y, A: scale.to(y.device))
     volume = replace(volume, kspace=remembered(volume.kspace))
     images: list[Tensor] = []
     targets: list[Tensor] = []
@@ -135,45 +130,43 @@ def reconstruct(
     return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
 
 
-def range_warnings(model: Any, shape: Sequence[int], mask: Tensor, *, acceleration: float | None = None) -> list[str]:
+def range_warnings(
+    model: Reconstructor,
+    shape: Sequence[int],
+    mask: Tensor,
+    *,
+    acceleration: float | None = None,
+    encoded_lines: int | None = None,
+    simulated: Acquisition | None = None,
+) -> list[str]:
     """Return one sentence for each value of a scan that is outside the training range of the model's weights.
 
-    ``shape`` is that of its k-space, ``(..., coil, y, x)``. ``acceleration`` is the true one (see
-    :attr:`smug.data.kspace.volume.Volume.acceleration`), by default that of the mask. A model without weights has none.
+    ``shape`` is that of its k-space, ``(..., coil, y, x)``. ``acceleration`` is the true one, by default that of the
+    mask within the ``encoded_lines``. Of ``simulated`` k-space noise, phase and coil profiles are compared too. A model
+    without weights has no range. See :func:`volume_warnings` for measured volumes.
     """
-    trained = getattr(model, "range", None)
-    if not isinstance(trained, TrainingRange):
-        return []
     coils, height, width = shape[-3:]
-    rate = float(masks.acceleration(mask)[0]) if acceleration is None else acceleration
-    kind = "line mask" if mask.ndim == 2 else "2-D mask"
-    kinds = sorted({"2-D mask" if name == "poisson" else "line mask" for name in trained.masks})
-    rates = trained.accelerations
-    compared = [
-        ("matrix size", f"{height} x {width}", _matrices(trained), trained.has_matrix(height, width)),
-        ("number of coils", f"{coils}", trained.coils, coils in trained.coils),
-        (
-            "acceleration",
-            f"{rate:.2f}",
-            [f"{each:.2f}" for each in rates],
-            any(abs(rate / each - 1) <= RATE_TOLERANCE for each in rates),
-        ),
-        ("sampling", kind, kinds, kind in kinds),
-    ]
-    return [
-        f"{name}: got {got}, outside the training range of the weights ({', '.join(map(str, seen))})."
-        for name, got, seen, inside in compared
-        if not inside
-    ]
+    facts = ScanFacts((height, width), coils, mask, encoded_lines, acceleration)
+    if simulated is not None:
+        a = simulated
+        facts = replace(facts, noise=a.noise, phase=a.phase, profile_width=a.profile_width)
+    trained = described(model).training_range()
+    return [] if trained is None else trained.warnings(facts)
 
 
-def _matrices(trained: TrainingRange) -> list[str]:
-    """What :meth:`smug.training.training_range.TrainingRange.has_matrix` goes by, in words."""
-    names, sides = [f"{height} x {width}" for height, width in trained.matrices], sorted(trained.zoomed)
-    listed = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} others"]
-    if all((side, side) in trained.matrices for side in sides):
-        return listed
-    return [*listed, f"parts of images {' to '.join(f'{side}' for side in dict.fromkeys((sides[0], sides[-1])))} wide"]
+def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
+    """Return one sentence for each value of a measured volume that is outside the training range of the weights.
+
+    Its receiver noise is compared where it is known; the scale, which that takes, reads all slices. Raises ValueError
+    for a volume without signal.
+    """
+    trained = described(model).training_range()
+    if trained is None:
+        return []
+    coils, height, width = volume.kspace[0].shape
+    noise = None if volume.noise_sigma is None else volume.noise_sigma / float(volume_scale(volume))
+    rate, lines = volume.acceleration, volume.encoded_lines
+    return trained.warnings(ScanFacts((height, width), coils, volume.mask, lines, rate, noise, measured=True))
 
 
 def _check_image(image: Tensor, y: Tensor, names: tuple[str, ...]) -> None:

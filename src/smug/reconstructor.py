@@ -1,11 +1,16 @@
-"""What can be attacked, scored and used: any callable from measurements to images."""
+"""What can be attacked, scored and used: any callable from measurements to images, and what it can be asked."""
 
 import inspect
-from collections.abc import Callable
-from typing import TypeVar
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from smug.physics.sense import Sense
+from smug.training_range import TrainingRange
 
 Reconstructor = Callable[..., Tensor]
 """``f(y, A, generator=None) -> image``: k-space ``(batch, coil, y, x)`` and a Sense to complex ``(batch, y, x)``.
@@ -15,6 +20,140 @@ magnitude, is real ``(batch, y, x)``: it is compared with magnitudes, see :func:
 """
 
 F = TypeVar("F")
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A reconstructor that can be asked more than for images. The answers given here are those of a plain function.
+
+    The reconstructors of this library inherit them and know some of them better; a class of yours may do the same. Ask
+    any reconstructor by ``described(f)``.
+    """
+
+    def __call__(self, y: Tensor, A: Sense, generator: Any = None) -> Tensor:
+        """Reconstruct."""
+        ...
+
+    def core(self) -> Reconstructor:
+        """Return the reconstructor inside all wrappers, that of normalised measurements; itself where it wraps none."""
+        return self
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the values of all that :meth:`replace` changes, such as steps, lam, denoiser, sigma, num_samples."""
+        return {}
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the reconstructor with the same weights and other settings.
+
+        Raises ValueError for a name that is no setting of this reconstructor.
+        """
+        check_settings(self, changes)
+        return self
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the reconstructor with its networks on a device; torch moves them in place."""
+        return self
+
+    @property
+    def denoiser_calls(self) -> float:
+        """How often a denoiser is called for one image, once for every sample of a smoothing; NaN if not known."""
+        return math.nan
+
+    def training_range(self) -> TrainingRange | None:
+        """Return what the weights were trained on; None without weights, or if it is not known."""
+        return None
+
+
+class Configured(Described):
+    """A frozen dataclass whose fields are its settings."""
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the fields."""
+        return field_values(self)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the reconstructor with other values; raises ValueError for a name that is no field."""
+        check_settings(self, changes)
+        return cast(Self, replace(cast(Any, self), **changes))
+
+
+class Wrapper(Described):
+    """A frozen dataclass around another ``reconstructor``, whose answers it gives."""
+
+    reconstructor: Reconstructor
+
+    def core(self) -> Reconstructor:
+        """Return the reconstructor inside all wrappers."""
+        return described(self.reconstructor).core()
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings of the reconstructor inside."""
+        return described(self.reconstructor).settings()
+
+    def replace(self, **changes: Any) -> Self:
+        """Return it with other settings of the reconstructor inside."""
+        return self.around(replaced(self.reconstructor, **changes))
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return it with the networks of the reconstructor inside on a device."""
+        return self.around(moved(self.reconstructor, device))
+
+    @property
+    def denoiser_calls(self) -> float:
+        """Those of the reconstructor inside."""
+        return described(self.reconstructor).denoiser_calls
+
+    def training_range(self) -> TrainingRange | None:
+        """Return that of the reconstructor inside."""
+        return described(self.reconstructor).training_range()
+
+    def around(self, reconstructor: Reconstructor) -> Self:
+        """Return the same wrapper around another reconstructor."""
+        return cast(Self, replace(cast(Any, self), reconstructor=reconstructor))
+
+
+@dataclass(frozen=True, eq=False)
+class Plain(Described):
+    """A function of which nothing else is known, or a torch module, which can be moved."""
+
+    function: Reconstructor
+
+    def __call__(self, y: Tensor, A: Sense, generator: Any = None) -> Tensor:
+        """Reconstruct."""
+        return taking_generator(self.function)(y, A, generator=generator)
+
+    def core(self) -> Reconstructor:
+        """Return the function."""
+        return self.function
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move what can be moved."""
+        return replace(self, function=self.function.to(device)) if isinstance(self.function, Movable) else self
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """What goes to a device, as torch modules do."""
+
+    def to(self, device: torch.device | str) -> Any:
+        """Return it on a device."""
+        ...
+
+
+def described(f: Reconstructor) -> Described:
+    """Return a reconstructor that can be asked, for any one."""
+    return f if isinstance(f, Described) else Plain(f)
+
+
+def replaced(f: Reconstructor, **changes: Any) -> Reconstructor:
+    """Return ``f`` with other settings; raises ValueError for a name that is no setting of it."""
+    return described(f).replace(**changes) if changes else f
+
+
+def moved(f: F, device: torch.device | str) -> F:
+    """Return a reconstructor with its networks on a device; one without networks as it is."""
+    result: F = f.to(device) if isinstance(f, Movable) else f
+    return result
 
 
 def taking_generator(f: Reconstructor) -> Reconstructor:
@@ -30,7 +169,13 @@ def comparable(reference: Tensor, x: Tensor) -> Tensor:
     return reference.abs() if reference.is_complex() and not x.is_complex() else reference
 
 
-def moved(f: F, device: torch.device | str) -> F:
-    """Return a reconstructor with its networks on a device; one without networks as it is."""
-    result: F = f.to(device) if hasattr(f, "to") else f
-    return result
+def check_settings(f: Described, changes: Mapping[str, Any]) -> None:
+    """Raise ValueError for names that are no settings of a reconstructor."""
+    known = f.settings()
+    if unknown := changes.keys() - known.keys():
+        raise ValueError(f"replace: expected settings among {sorted(known)}, got {sorted(unknown)}")
+
+
+def field_values(record: Any) -> dict[str, Any]:
+    """Return the values of a dataclass by name."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

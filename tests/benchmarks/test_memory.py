@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import memory
 from benchmarks.memory import measure_memory
-from smug.models.build import NetworkConfig
+from smug.models.denoisers import NetworkConfig
 from smug.training.config import Config, DataConfig, OptimizerConfig
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import smug
-from smug import DIDN, RSE2E, SMUG, CGSense, KSpaceRSE2E, MoDL, Sense, Smoothing, Threat, WeightedSMUG, ZeroFilled
+from smug import DIDN, RSE2E, SMUG, CGSense, MoDL, Sense, Smoothing, Threat, WeightedSMUG, ZeroFilled
 from smug.attacks import pgd, to_clean
 from smug.bounds import Certified, Estimate, deterministic_bounds
 from smug.models.noise import complex_normal
@@ -41,7 +41,6 @@ RECONSTRUCTORS = {
     "modl": lambda D: MoDL(D, steps=4),
     "smug": lambda D: SMUG(D, SMOOTHING, steps=4),
     "rs-e2e": lambda D: RSE2E(D, SMOOTHING, steps=4),
-    "k-space": lambda D: KSpaceRSE2E(D, SMOOTHING, steps=4),
     "small lam": lambda D: MoDL(D, steps=6, lam=0.1),
     "clipped": lambda D: SMUG(modulus_clipped(D, 0.3), SMOOTHING, steps=3),
     "clipped weighted": lambda D: WeightedSMUG(modulus_clipped(D, 0.3), WeightEncoder(4).double(), SMOOTHING, steps=3),

@@ -8,12 +8,13 @@ from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, noisy_relative
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.evaluate import evaluate
-from smug.evaluation.measures import denoiser_calls, identity_loop, norm
+from smug.evaluation.measures import identity_loop, norm
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL
 from smug.models.smoothing import Smoothing
 from smug.physics.sense import Sense
+from smug.reconstructor import described
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +125,8 @@ def test_denoiser_calls_are_those_that_are_made(scan, f, calls):
 
     f(denoiser)(scan.y, scan.A)
     assert sum(images) == calls
-    assert denoiser_calls(f(denoiser)) == denoiser_calls(normalised(f(denoiser))) == calls
-    assert math.isnan(denoiser_calls(lambda y, A: A.H(y)))
+    assert described(f(denoiser)).denoiser_calls == described(normalised(f(denoiser))).denoiser_calls == calls
+    assert math.isnan(described(lambda y, A: A.H(y)).denoiser_calls)
 
 
 def test_the_identity_loop_takes_steps_and_lam_of_its_reconstructor():

@@ -86,9 +86,9 @@ def read_config(path: Path) -> None:
 def read_checkpoint(path: Path) -> None:
     """Go back to a checkpoint."""
     from smug.system.distributed import ALONE
+    from smug.training.build import build
     from smug.training.config import PRESETS
     from smug.training.learner import Learner
-    from smug.training.methods import build
 
     Learner.of(build(PRESETS["tiny"]), PRESETS["tiny"], ALONE).restore(path)
 
@@ -191,9 +191,9 @@ def _write_images(folder: Path, magnitudes: np.ndarray, images: np.ndarray) -> N
 
 
 def _write_weights(folder: Path) -> None:
+    from smug.training.build import build
     from smug.training.config import PRESETS
     from smug.training.config_file import to_dict
-    from smug.training.methods import build
     from smug.training.runs import save_weights
 
     save_weights(folder / "weights" / "model.safetensors", build(PRESETS["tiny"]), PRESETS["tiny"])
@@ -204,10 +204,10 @@ def _write_weights(folder: Path) -> None:
 
 def _write_run(folder: Path, config: "Config") -> None:
     from smug.system.distributed import ALONE
+    from smug.training.build import build
     from smug.training.checkpoint import Place
     from smug.training.learner import Learner
     from smug.training.log import LogEntry, RunLog
-    from smug.training.methods import build
 
     Learner.of(build(config), config, ALONE).save(folder / "checkpoint" / "checkpoint.safetensors", Place(1, 2.0))
     with RunLog.open(folder / "log" / "log.csv", ("reconstruction",)) as log:

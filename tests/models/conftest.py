@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from smug.models.layers import as_complex
 from smug.models.noise import complex_normal
-from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, NetworkReconstructor, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.smoothing import Smoothing
 from smug.models.weight_encoder import WeightEncoder
 from smug.physics.sense import Sense
 
 COILS, HEIGHT, WIDTH = 3, 7, 10
 SMOOTHING = Smoothing(sigma=0.3, num_samples=4)
-METHODS = ("modl", "rs-e2e", "smug", "weighted-smug", "k-space-rs-e2e")
+METHODS = ("modl", "rs-e2e", "smug", "weighted-smug")
 SMOOTHED = METHODS[1:]
 
 
@@ -98,8 +98,6 @@ def make(
             return MoDL(D, steps, lam)
         case "rs-e2e":
             return RSE2E(D, smoothing, steps, lam)
-        case "k-space-rs-e2e":
-            return KSpaceRSE2E(D, smoothing, steps, lam)
         case "smug":
             return SMUG(D, smoothing, steps, lam)
         case "weighted-smug":

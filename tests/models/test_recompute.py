@@ -120,7 +120,7 @@ def test_noise_is_drawn_once(method, device, monkeypatch):
     drawn = len(draws)
     loss.backward()
     assert len(draws) == drawn
-    assert drawn == {"modl": 0, "rs-e2e": 4, "k-space-rs-e2e": 4}.get(method, 12)
+    assert drawn == {"modl": 0, "rs-e2e": 4}.get(method, 12)
 
 
 def test_the_second_run_sees_the_same_images(device):

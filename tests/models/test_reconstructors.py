@@ -72,13 +72,6 @@ def rs_e2e(problem, D, *, everywhere):
     return sum(outputs) / 4
 
 
-def test_k_space_rs_e2e_is_the_mean_of_modl_on_noisy_measurements(problem, device):
-    A, y = problem.A, problem.y
-    modl = MoDL(toy_denoiser(device), steps=3, lam=0.8)
-    outputs = [modl(y + A.sampled * noise(problem.seeds, y, 0, k), A) for k in range(4)]
-    torch.testing.assert_close(make("k-space-rs-e2e", device)(y, A, problem.seeds), sum(outputs) / 4)
-
-
 def test_rs_e2e_has_its_noise_in_the_first_image_and_in_every_solve(problem, device):
     result = make("rs-e2e", device)(problem.y, problem.A, problem.seeds)
     torch.testing.assert_close(result, rs_e2e(problem, toy_denoiser(device), everywhere=True))

@@ -16,7 +16,7 @@ from smug.data.prepared.prepare import prepare
 from smug.data.prepared.set import PreparedSet
 from smug.data.prepared.splits import SPLITS
 from smug.data.prepared.workers import worked
-from smug.models.build import NetworkConfig
+from smug.models.denoisers import NetworkConfig
 from smug.paper import fastmri, regime, workshop
 from smug.paper.fastmri import PER_VOLUME, Volume, chosen, prepared, shares, shortage
 from smug.paper.regime import SCALES, at

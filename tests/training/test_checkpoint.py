@@ -3,7 +3,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from smug.training import methods
+from smug.training.build import build
 from smug.training.checkpoint import Place, fingerprint, reached, restore_checkpoint, save_checkpoint
 from smug.training.config import PRESETS
 from smug.training.config_file import merge
@@ -12,7 +12,7 @@ CONFIG = PRESETS["tiny"]
 
 
 def networks(seed=0):
-    modules = methods.build(merge(CONFIG, {"seed": seed})).networks().to(memory_format=torch.channels_last)
+    modules = build(merge(CONFIG, {"seed": seed})).networks().to(memory_format=torch.channels_last)
     return modules, torch.optim.Adam(modules.parameters(), 1e-2)
 
 

@@ -22,7 +22,8 @@ from smug.data.scan import Scan
 from smug.system.distributed import joined
 from smug.physics.sense import Sense
 from smug.system.stopping import Stopped
-from smug.training import methods, trainer
+from smug.training import trainer
+from smug.training.build import build
 from smug.training.batches import load_training_data
 from smug.training.learner import Learner
 from smug.training.config import PRESETS
@@ -46,7 +47,7 @@ Scan.to = double  # so that what is left between two runs is no rounding, which 
 
 def run(out, method, accumulate=1, recompute=False, **options):
     config = merge(TINY, {"method": method, "compute": {"accumulate": accumulate, "recompute": recompute}})
-    f = methods.build(config)
+    f = build(config)
     f.networks().double()
     return trainer.train(f, config, data, Path(out), group=group, **options)
 

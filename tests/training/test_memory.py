@@ -7,11 +7,12 @@ from torch import nn
 
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
-from smug.models.build import NetworkConfig
+from smug.models.denoisers import NetworkConfig
 from smug.models.layers import as_complex
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
 from smug.training import methods
+from smug.training.build import build
 from smug.training.config import ComputeConfig, Config, DataConfig, OptimizerConfig, StabilityTarget
 from smug.training.learner import Objective, parts
 from smug.training.memory import LiveBytes, estimate
@@ -45,7 +46,7 @@ def taken(config):
     rows = range(config.optimizer.batch)
     images = torch.stack([head_phantom(row, config.data.size) for row in rows])
     scan = simulate(images, config.data.acquisition, rows, ["name"] * len(rows)).normalised()
-    objective = Objective(methods.build(config), config)
+    objective = Objective(build(config), config)
     weights = [parameter.nbytes for parameter in objective.parameters() if parameter.requires_grad]
     before = scan.y.nbytes + scan.A.maps.nbytes + scan.truth.nbytes + 3 * sum(weights)
     before += sum(parameter.nbytes for parameter in objective.start.parameters())

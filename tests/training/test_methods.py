@@ -8,6 +8,7 @@ from smug.commands.train import Train
 from smug.system.distributed import ALONE
 from smug.training import methods
 from smug.training.batches import load_training_data
+from smug.training.build import build
 from smug.training.config import PRESETS, Config, Method, StabilityTarget
 from smug.training.config_file import merge
 from smug.training.learner import Learner, Objective, parts
@@ -23,7 +24,7 @@ def scan():
 
 def built(method, **changes):
     config = merge(TINY, {"method": method, **changes})
-    f = methods.build(config)
+    f = build(config)
     generator = torch.Generator().manual_seed(0)
     for parameter in f.networks().parameters():  # away from the identity that networks start as
         parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
@@ -143,10 +144,10 @@ def test_a_batch_without_equal_shares_is_refused():
     from smug.system.distributed import Group
 
     with pytest.raises(ValueError, match=r"multiple of processes x compute.accumulate = 3, got 2"):
-        Learner.of(methods.build(TINY), TINY, Group(0, 3))
+        Learner.of(build(TINY), TINY, Group(0, 3))
 
 
 def test_a_network_of_ones_own_must_be_given():
     config = merge(Config(), {"network": {"kind": "file", "file": "mine.py:net"}})
     with pytest.raises(ValueError, match=r"--denoiser mine\.py:net"):
-        methods.build(config)
+        build(config)

@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from smug.models.unet import UNet
-from smug.training import methods, runs
+from smug.training import runs
+from smug.training.build import build
 from smug.training.config import PRESETS
 from smug.training.config_file import to_dict
 
@@ -15,7 +16,7 @@ CONFIG = PRESETS["tiny"]
 
 @pytest.fixture
 def stored(tmp_path):
-    f = methods.build(CONFIG)
+    f = build(CONFIG)
     for parameter in f.networks().parameters():
         torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(0))
     path = tmp_path / "run" / runs.WEIGHTS

@@ -6,6 +6,7 @@ import torch
 from smug.system.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
+from smug.training.build import build
 from smug.training.checkpoint import CHECKPOINT, fingerprint
 from smug.training.config import PRESETS
 from smug.training.config_file import merge
@@ -31,14 +32,14 @@ def configured(method, **changes):
 
 
 def trained(config, data, out, **options):
-    f = methods.build(config)
+    f = build(config)
     return f, trainer.train(f, config, data, out, **options)
 
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_every_method_trains_and_its_run_loads(method, data, tmp_path, device):
     config = configured(method, optimizer={"updates": 3, "validate_every": 2})
-    f = methods.build(config).to(device)
+    f = build(config).to(device)
     before = {name: value.clone() for name, value in f.networks().state_dict().items()}
     reported = []
     log = trainer.train(f, config, data, tmp_path / "run", report=reported.append)
@@ -144,7 +145,7 @@ def test_a_network_with_dropout_resumes_too(data, tmp_path):
 
     def run(out, **options):
         network.load_state_dict(start)
-        f = methods.build(config, network)
+        f = build(config, network)
         try:
             trainer.train(f, config, data, out, **options)
         except CutError:
@@ -181,7 +182,7 @@ def test_a_signal_saves_and_stops(signum, data, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_slices(data, tmp_path):
     config = configured("modl", optimizer={"updates": 4, "validate_every": 1})
-    f = methods.build(config)
+    f = build(config)
 
     def spoil(entry):
         if entry.update == 2:
@@ -198,7 +199,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_slices(data, tmp_
 
 def test_a_gradient_that_is_not_finite_leaves_the_weights(data, tmp_path, monkeypatch):
     config = configured("modl")
-    f = methods.build(config)
+    f = build(config)
     before = fingerprint(f.networks())
     monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_: torch.tensor(torch.inf))
     with pytest.raises(ValueError, match="gradient of norm inf"):
@@ -208,7 +209,7 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights(data, tmp_path, monkey
 
 def test_initialise_copies_the_denoiser(data, tmp_path):
     f, _ = trained(configured("modl"), data, tmp_path)
-    g = methods.build(configured("weighted-smug"))
+    g = build(configured("weighted-smug"))
     runs.initialise(g, tmp_path)
     scan = data.validation[0].normalised()
     torch.testing.assert_close(g.denoiser(scan.truth), f.denoiser(scan.truth))
@@ -216,13 +217,13 @@ def test_initialise_copies_the_denoiser(data, tmp_path):
 
 def test_initialise_fills_anybodys_network_and_refuses_another(tmp_path):
     config = configured("modl", network={"kind": "file", "file": "mine.py:net"})
-    f = methods.build(config, Dropping())
+    f = build(config, Dropping())
     runs.save_weights(tmp_path / runs.WEIGHTS, f, config)
-    g = methods.build(config, Dropping())
+    g = build(config, Dropping())
     runs.initialise(g, tmp_path)
     assert fingerprint(g.networks()) == fingerprint(f.networks())
     with pytest.raises(ValueError, match="do not fit"):
-        runs.initialise(methods.build(configured("modl")), tmp_path)
+        runs.initialise(build(configured("modl")), tmp_path)
 
 
 @pytest.mark.parametrize("updates", [1, 2, 9, 10, 11])
@@ -234,5 +235,5 @@ def test_short_runs(updates, data, tmp_path):
 
 def test_building_leaves_the_global_generators_alone():
     before = torch.get_rng_state()
-    methods.build(TINY)
+    build(TINY)
     assert torch.equal(before, torch.get_rng_state())

@@ -1,27 +1,22 @@
 """Other reconstructors in place of the attacked one: cheaper gradients, and the attacker who knows the noise."""
 
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from smug.models.noise import Seeds, derive
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, taking_generator
+from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
 
 
 def noise_free(f: Reconstructor) -> Reconstructor:
     """Return ``f`` without its smoothing noise, ``num_samples=0``; ``f`` itself if it has no such setting."""
-    try:
-        quiet: Reconstructor = f.replace(num_samples=0)  # type: ignore[attr-defined]
-    except (AttributeError, TypeError, ValueError):  # no settings, or none of this name
-        return f
-    return quiet
+    return described(f).replace(num_samples=0) if "num_samples" in described(f).settings() else f
 
 
 @dataclass(frozen=True, eq=False)
-class Seeded:
+class Seeded(Wrapper):
     """A reconstructor whose noise is always that of one seed, whatever generator it is given."""
 
     reconstructor: Reconstructor
@@ -31,10 +26,6 @@ class Seeded:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
         seeds = torch.full((y.shape[0],), self.seed, dtype=torch.int64)
         return taking_generator(self.reconstructor)(y, A, generator=seeds)
-
-    def replace(self, **changes: Any) -> Self:
-        """Return it with other settings of the reconstructor inside."""
-        return replace(self, reconstructor=self.reconstructor.replace(**changes))  # type: ignore[attr-defined]
 
 
 def with_seed(f: Reconstructor, seed: int) -> Seeded:

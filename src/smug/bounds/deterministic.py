@@ -10,12 +10,13 @@ from smug.bounds.lipschitz import proved_modulus, proved_sector
 from smug.bounds.sector_bound import sector_bound
 from smug.bounds.spectrum import Spectrum
 from smug.models.classical import CGSense, ZeroFilled
-from smug.models.reconstructors import RSE2E, SMUG, KSpaceRSE2E, MoDL, WeightedSMUG
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
 from smug.models.sector import Sector
+from smug.models.weight_encoder import WeightEncoder
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, described
 
-NETWORKS = (MoDL, SMUG, WeightedSMUG, RSE2E, KSpaceRSE2E)
+NETWORKS = (MoDL, SMUG, WeightedSMUG, RSE2E)
 
 EXPECTATION = "infinitely many noise draws in every unrolling step"
 
@@ -56,7 +57,7 @@ class Setting:
     @property
     def smoothing_sigma(self) -> float:
         """The standard deviation of the smoothing noise; 0 without smoothing."""
-        smoothing = getattr(self.f, "smoothing", None)
+        smoothing = described(self.f).settings().get("smoothing")
         return smoothing.sigma if smoothing is not None and smoothing.num_samples else 0.0
 
 
@@ -86,7 +87,7 @@ def deterministic_bounds(
     """
     if not 0 < radius < float("inf"):
         raise ValueError(f"radius: expected a positive number, got {radius}")
-    f = unwrapped(f)
+    f = described(f).core()
     if isinstance(f, CGSense | ZeroFilled):
         return _of_linear(f, Spectrum.of(A), radius)
     if not isinstance(f, NETWORKS):
@@ -110,13 +111,6 @@ def deterministic_bounds(
     return [bound for family in (_of_expectation, _of_sector, _of_modulus) for bound in family(setting)]
 
 
-def unwrapped(f: Any) -> Any:
-    """Return the reconstructor inside a Normalised or a Model, of normalised measurements."""
-    while hasattr(f, "reconstructor"):
-        f = f.reconstructor
-    return f
-
-
 def _of_expectation(s: Setting) -> Iterator[Estimate]:
     """Yield what smoothing in exact expectation would give; nothing is random in these, but the model's draws are."""
     if not isinstance(s.f, SMUG | WeightedSMUG) or not s.smoothing_sigma:
@@ -124,10 +118,9 @@ def _of_expectation(s: Setting) -> Iterator[Estimate]:
     spectrum, lam, sigma = s.spectrum, s.lam, s.smoothing_sigma
     jump = s.jump
     if isinstance(s.f, WeightedSMUG):
-        least = getattr(s.f.encoder, "minimum", 0.0)
-        if not least > 0:
+        if not isinstance(s.f.encoder, WeightEncoder):
             return
-        jump = 1.5 * s.jump / least  # ||g(x') - g(x)|| <= 3 B (w_max / w_min) TV, w_max = 1
+        jump = 1.5 * s.jump / s.f.encoder.minimum  # ||g(x') - g(x)|| <= 3 B (w_max / w_min) TV, w_max = 1
     else:
         alpha = spectrum.inverse_norm(lam)
         C = chain.constant(spectrum.norm, alpha, s.jump, sigma, s.steps, lam)

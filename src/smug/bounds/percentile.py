@@ -28,7 +28,6 @@ every eps, but the failures at different eps are different events: the curve hol
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 import torch
@@ -39,7 +38,7 @@ from smug.bounds.bound import Certified
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.models.noise_map import RECEIVER
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, moved, taking_generator
+from smug.reconstructor import Reconstructor, Wrapper, taking_generator
 
 FRESH_DRAWS = 16
 """Draws behind the PSNR of the release on clean data; none of them is among those of the certificate."""
@@ -49,7 +48,7 @@ CERTIFICATE, FRESH = range(2)
 
 
 @dataclass(frozen=True, eq=False)
-class Release:
+class Release(Wrapper):
     """The reconstructor ``F(y + zeta)``: ``sigma`` is that of zeta per part of the sampled entries, in units of y."""
 
     reconstructor: Reconstructor
@@ -65,14 +64,6 @@ class Release:
         seeds = entry_seeds(generator, y.shape[0])
         zeta = complex_normal(derive(seeds, RECEIVER), y.shape[1:], y.dtype, y.device)
         return taking_generator(self.reconstructor)(y + self.sigma * A.sampled * zeta, A, generator=seeds)
-
-    def replace(self, **changes: Any) -> Self:
-        """Return it with other settings of the reconstructor inside."""
-        return type(self)(self.reconstructor.replace(**changes), self.sigma)  # type: ignore[attr-defined]
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the reconstructor's networks to a device."""
-        return type(self)(moved(self.reconstructor, device), self.sigma)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ class Train(Common):
         from smug.system.distributed import joined
         from smug.system.files import write_json
         from smug.system.python_file import load_network
-        from smug.training import batches, checkpoint, config_file, log, memory, methods, run_document, runs, trainer
+        from smug.training import batches, checkpoint, config_file, log, memory, run_document, runs, trainer
+        from smug.training.build import build
 
         with joined(self.device) as group:
             device, terminal = self.start(), console(quiet=not group.first)
@@ -62,7 +63,7 @@ class Train(Common):
             network = None if self.denoiser is None else load_network(self.denoiser, "--denoiser")
             if group.first and not self.resume and (self.out / runs.CONFIG).exists():
                 raise ValueError(f"--out {self.out}: holds a run already; --resume goes on with it")
-            f = methods.build(settings, network).to(device)
+            f = build(settings, network).to(device)
             if self.init is not None:
                 runs.initialise(f, self.init)
             elif settings.stability_target.startswith("frozen"):

@@ -6,7 +6,7 @@ crime"), which every table that is made from it states.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -15,11 +15,9 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal_where, derive
 from smug.physics.coils import simulated_maps
+from smug.physics.mask_kind import MaskKind
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.physics.sense import Sense
-
-MaskKind = Literal["random", "equispaced", "variable-density", "poisson"]
-"""Lines, or for "poisson" points with a fully sampled square of 24 x 24, whatever ``center_fraction`` says."""
 
 
 @dataclass(frozen=True)

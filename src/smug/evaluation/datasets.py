@@ -16,8 +16,7 @@ from smug.data.simulate import Acquisition, named_scans
 from smug.evaluation.store import fingerprint
 from smug.metrics import psnr
 from smug.models.classical import CGSense, TotalVariation
-from smug.reconstructor import Reconstructor
-from smug.shifts.model import settings
+from smug.reconstructor import Reconstructor, described, replaced
 from smug.training.config_file import read_override
 from smug.training.runs import WEIGHTS, Model
 from smug.zoo import REGULARISED, load
@@ -212,14 +211,12 @@ def with_settings(models: Mapping[str, Reconstructor], overrides: Sequence[str])
     """
     read = (read_override(override, EXAMPLE) for override in overrides)
     changes = {".".join(parts): value for parts, value in read}
-    known = set().union(*map(settings, models.values()))
+    known = set().union(*(described(f).settings() for f in models.values()))
     if unknown := changes.keys() - known:
         raise ValueError(
             f"--set {', '.join(sorted(unknown))}: expected a setting of a model: {', '.join(sorted(known))}"
         )
-    return {name: _changed(f, {k: v for k, v in changes.items() if k in settings(f)}) for name, f in models.items()}
-
-
-def _changed(f: Reconstructor, changes: Mapping[str, object]) -> Reconstructor:
-    changed: Reconstructor = f.replace(**changes) if changes else f  # type: ignore[attr-defined]
-    return changed
+    return {
+        name: replaced(f, **{key: value for key, value in changes.items() if key in described(f).settings()})
+        for name, f in models.items()
+    }

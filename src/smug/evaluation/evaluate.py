@@ -12,10 +12,10 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.evaluation.conditions import Condition, Perturbed
-from smug.evaluation.measures import denoiser_calls, drawn, effects, qualities
+from smug.evaluation.measures import drawn, effects, qualities
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
-from smug.reconstructor import Reconstructor, taking_generator
+from smug.reconstructor import Reconstructor, described, taking_generator
 from smug.shifts.model import Inapplicable
 
 
@@ -96,7 +96,7 @@ class _Cells:
         after = made.scan
         images = clean if after is self.scan else drawn(f, after.y, after.A, self.scored[: len(clean)])
         columns = {**qualities(images, after.truth), **effects(f, self.scan, made, clean, images)}
-        calls = denoiser_calls(f)
+        calls = float(described(f).denoiser_calls)
         rows = [
             Row("", condition.name, name, denoiser_calls=calls, **_found(columns, made, i))
             for i, name in enumerate(self.scan.id)

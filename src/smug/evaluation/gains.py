@@ -17,7 +17,7 @@ from smug.data.scan import Scan
 from smug.models.noise import derive
 from smug.models.normalised import Normalised
 from smug.physics.scale import measurement_scale
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, described
 from smug.threat import sampled_entries
 from smug.training.runs import Model
 
@@ -87,7 +87,7 @@ def bounds_at(f: Reconstructor, scan: Scan, eps: float) -> tuple[Bound, ...]:
 
 def _residual(f: Reconstructor, scan: Scan) -> float | None:
     """Return the largest Lip(D - I) seen at the zero-filled image, for estimates; None where there is no denoiser."""
-    denoiser = getattr(getattr(f, "reconstructor", f), "denoiser", None)
+    denoiser = described(f).settings().get("denoiser")
     return denoiser and measured_residual(denoiser, scan.A.H(scan.y) / scale_of(f, scan)).value
 
 

@@ -16,7 +16,7 @@ from smug.metrics import hfen, nmse, psnr, ssim
 from smug.models.reconstructors import MoDL
 from smug.norm import L2
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, described
 from smug.shifts import lesion, spurious
 
 LESION = 0.1
@@ -93,13 +93,8 @@ def identity_loop(f: Reconstructor) -> MoDL:
 
     It is linear, so that it needs no scale. Reconstructors without a loop are compared with the paper's.
     """
-    inner = getattr(f, "reconstructor", f)
-    return MoDL(lambda x: x, getattr(inner, "steps", STEPS), getattr(inner, "lam", LAM))
-
-
-def denoiser_calls(f: Reconstructor) -> float:
-    """Return how often a denoiser is called for an image; NaN where ``f`` does not tell."""
-    return float(getattr(getattr(f, "reconstructor", f), "denoiser_calls", math.nan))
+    settings = described(f).settings()
+    return MoDL(lambda x: x, settings.get("steps", STEPS), settings.get("lam", LAM))
 
 
 def norm(values: Tensor) -> Tensor:

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from smug.models.noise import Seeds, entry_seeds
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, taking_generator
+from smug.reconstructor import Described, Reconstructor, taking_generator
 
 Network = Callable[..., Tensor]
 """A torch module, or any function of tensors."""
 
 
 @dataclass(frozen=True, eq=False)
-class Adapted:
+class Adapted(Described):
     """A reconstructor ``f(y, A, generator=None)`` made of somebody else's network.
 
     ``call(network, y, A)`` translates: it returns real channels ``(batch, 2, y, x)``, a complex image

@@ -1,7 +1,6 @@
 """Reconstructors without a network, to compare with: CG-SENSE and the zero-filled image."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,17 +8,26 @@ from torch import Tensor
 from smug.models.noise import Seeds
 from smug.physics.consistency import solve
 from smug.physics.sense import Sense
+from smug.reconstructor import Configured
+
+
+class WithoutDenoiser(Configured):
+    """What the reconstructors here share: settings, and no network."""
+
+    @property
+    def denoiser_calls(self) -> int:
+        """No denoiser is called."""
+        return 0
 
 
 @dataclass(frozen=True)
-class CGSense:
+class CGSense(WithoutDenoiser):
     """CG-SENSE (Pruessmann et al. 2001) with Tikhonov regularisation: ``(A^H A + lam)^-1 A^H y``.
 
     ``lam >= 0`` has no unit. Differentiable with respect to y and ``A.maps``, by the implicit gradient of
     :func:`smug.solve`. Raises ValueError for a ``lam`` out of range.
     """
 
-    denoiser_calls: ClassVar[int] = 0
     lam: float = 0.01
 
     def __post_init__(self) -> None:
@@ -33,10 +41,8 @@ class CGSense:
 
 
 @dataclass(frozen=True)
-class ZeroFilled:
+class ZeroFilled(WithoutDenoiser):
     """The zero-filled image ``A^H y``."""
-
-    denoiser_calls: ClassVar[int] = 0
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
@@ -51,7 +57,7 @@ NORM = 8
 
 
 @dataclass(frozen=True)
-class TotalVariation:
+class TotalVariation(WithoutDenoiser):
     """The image that minimises ``1/2 ||A x - y||^2 + lam ||D x||_{2,1}``, approached in a fixed number of iterations.
 
     D takes the differences along y and x of the complex image; the norm sums their joint magnitude over pixels.
@@ -63,7 +69,6 @@ class TotalVariation:
     7 complex images for each of them. Raises ValueError for values out of range.
     """
 
-    denoiser_calls: ClassVar[int] = 0
     lam: float | Tensor = 0.003
     iterations: int = 300
 

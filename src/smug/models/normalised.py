@@ -2,26 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
 
-import torch
 from torch import Tensor
 
 from smug.models.noise import Seeds
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
-from smug.reconstructor import moved
+from smug.reconstructor import Reconstructor, Wrapper
 
 
 @dataclass(frozen=True, eq=False)
-class Normalised:
+class Normalised(Wrapper):
     """A reconstructor of measurements in any unit, made from one of normalised measurements.
 
     ``f(c y, A) = c f(y, A)`` for real c > 0 at equal noise. ``scale`` gives the unit, from y alone; pass
     ``lambda y, A: s`` to hold one scale for a whole volume.
     """
 
-    reconstructor: Callable[..., Tensor]
+    reconstructor: Reconstructor
     scale: Callable[[Tensor, Sense], Tensor] = measurement_scale
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
@@ -29,15 +27,7 @@ class Normalised:
         scale = self.scale(y, A)
         return scale * self.reconstructor(y / scale.unsqueeze(-3), A, generator)
 
-    def replace(self, **changes: Any) -> Self:
-        """Return it with other settings of the reconstructor inside."""
-        return type(self)(self.reconstructor.replace(**changes), self.scale)  # type: ignore[attr-defined]
 
-    def to(self, device: torch.device | str) -> Self:
-        """Move the reconstructor's networks to a device."""
-        return type(self)(moved(self.reconstructor, device), self.scale)
-
-
-def normalised(reconstructor: Callable[..., Tensor]) -> Normalised:
+def normalised(reconstructor: Reconstructor) -> Normalised:
     """Wrap a reconstructor so that it takes measurements in any unit and answers in the same."""
     return Normalised(reconstructor)

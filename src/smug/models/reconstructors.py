@@ -1,7 +1,7 @@
 """MoDL, RS-E2E, SMUG and Weighted SMUG: one loop, one smoothing, four compositions."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -11,9 +11,10 @@ from smug.models.noise import Seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
 from smug.physics.sense import Sense
+from smug.reconstructor import Configured, check_settings, field_values
 
 
-class NetworkReconstructor:
+class NetworkReconstructor(Configured):
     """What the reconstructors here share; each is a frozen record of networks and settings.
 
     ``f(y, A, generator=None)`` maps k-space ``(batch, coil, y, x)`` to complex images ``(batch, y, x)``. The
@@ -21,9 +22,14 @@ class NetworkReconstructor:
     the seed that stands in the smoothing's settings. Settings out of range raise ValueError.
     """
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct."""
-        raise NotImplementedError
+    denoiser: ImageMap
+    steps: int
+    lam: float | Tensor
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the networks and settings, those of the smoothing by their own names too."""
+        own = field_values(self)
+        return own | field_values(own["smoothing"]) if "smoothing" in own else own
 
     def replace(self, **changes: Any) -> Self:
         """Return a reconstructor with the same weights and other settings: ``f.replace(steps=16, sigma=0.02)``.
@@ -31,27 +37,24 @@ class NetworkReconstructor:
         Settings of the smoothing go by their own names. Raises ValueError for a name that is no setting of this
         reconstructor.
         """
-        own = _field_names(self)
-        smoothing: Any = getattr(self, "smoothing", None)
-        inner = _field_names(smoothing)
-        if unknown := changes.keys() - own - inner:
-            raise ValueError(f"replace: expected settings among {sorted(own | inner)}, got {sorted(unknown)}")
-        nested = {name: changes.pop(name) for name in inner & changes.keys()}
+        check_settings(self, changes)
+        own = field_values(self)
+        nested = {name: value for name, value in changes.items() if name not in own}
+        changed = {name: value for name, value in changes.items() if name in own}
         if nested:
-            changes["smoothing"] = replace(changes.get("smoothing", smoothing), **nested)
-        return replace(self, **changes)  # type: ignore[type-var]
+            changed["smoothing"] = replace(changed.get("smoothing", own["smoothing"]), **nested)
+        return replace(self, **changed)  # type: ignore[type-var]
 
     def networks(self) -> nn.ModuleDict:
         """Return the networks by field name, to train, move and store them."""
-        parts = {name: getattr(self, name) for name in sorted(_field_names(self))}
-        return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
+        parts = sorted(field_values(self).items())
+        return nn.ModuleDict({name: part for name, part in parts if isinstance(part, nn.Module)})
 
     @property
     def denoiser_calls(self) -> int:
         """How often the denoiser is called for one image: a sample of the smoothing is a call."""
-        steps: int = self.steps  # type: ignore[attr-defined]
-        smoothing = getattr(self, "smoothing", None)
-        return steps * (smoothing.calls if smoothing else 1)
+        smoothing = self.settings().get("smoothing")
+        return self.steps * (smoothing.calls if smoothing else 1)
 
     def to(self, device: torch.device | str) -> Self:
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
@@ -70,8 +73,6 @@ class Step:
 
 class Unrolled(NetworkReconstructor):
     """A reconstructor whose steps can be watched."""
-
-    denoiser: ImageMap
 
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
@@ -164,37 +165,10 @@ class RSE2E(NetworkReconstructor):
         return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
 
 
-@dataclass(frozen=True, eq=False)
-class KSpaceRSE2E(NetworkReconstructor):
-    """RS-E2E as Wolf (2019) has it: ``smooth(unroll(D))`` with the noise on the sampled entries of y.
-
-    ``smoothing.sigma`` is per part of the normalised k-space.
-    """
-
-    denoiser: ImageMap
-    smoothing: Smoothing = Smoothing()
-    steps: int = 8
-    lam: float | Tensor = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        _check(self.steps, self.lam)
-
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct: the mean of the reconstructions from noisy measurements; ``A.H`` masks the noise."""
-        modl = _modl(self.denoiser, A, self.steps, self.lam)
-        seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
-        return smooth(lambda y: modl(A.H(y)), y, self.smoothing, derive(seeds, 0)).value
-
-
 def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: float | Tensor) -> ImageMap:
     """Return MoDL as a map of ``A^H y`` with any leading axes."""
     D = batched(denoiser)
     return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))
-
-
-def _field_names(record: Any) -> set[str]:
-    return {field.name for field in fields(record)} if is_dataclass(record) else set()
 
 
 def _check(steps: int, lam: float | Tensor) -> None:

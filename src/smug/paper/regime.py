@@ -7,7 +7,7 @@ from typing import Literal
 
 from smug.data.prepared.set import PreparedSet, is_prepared
 from smug.data.simulate import Acquisition
-from smug.models.build import NetworkConfig
+from smug.models.denoisers import NetworkConfig
 from smug.paper.fastmri import prepared, shortage
 from smug.training.config import PRESETS, Config, DataConfig, OptimizerConfig
 

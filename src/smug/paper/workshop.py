@@ -18,10 +18,10 @@ from smug.paper.runs import Run, finished
 from smug.reconstructor import Reconstructor, moved
 from smug.system.files import write_json
 from smug.training import batches, config_file, run_document, trainer
+from smug.training.build import build
 from smug.training.checkpoint import fingerprint
 from smug.training.config import DataConfig
 from smug.training.log import LogEntry
-from smug.training.methods import build
 from smug.training.runs import DOCUMENT, Model, initialise, load_weights
 from smug.zoo import CLASSICAL as RECONSTRUCTORS
 from smug.zoo import REGULARISED
@@ -100,7 +100,7 @@ class Workshop:
 
     def sampled(self, model: Model) -> Model:
         """Return a model with the samples that the scale tests with; one without smoothing as it is."""
-        if not hasattr(model.reconstructor, "smoothing"):
+        if "num_samples" not in model.settings():
             return model
         return model.replace(noise=self.scale.noise, num_samples=self.scale.num_samples)
 

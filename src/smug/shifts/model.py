@@ -1,9 +1,8 @@
 """Shifts of the reconstructor instead of the scan: other unrolling steps, other smoothing, the same weights."""
 
-from dataclasses import fields, is_dataclass
-from typing import Any
+from inspect import isfunction
 
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, described, replaced
 
 
 class Inapplicable(ValueError):  # noqa: N818 - it says why a cell of a table is empty
@@ -27,29 +26,11 @@ def sigma(f: Reconstructor, value: float) -> Reconstructor:
     return _changed(f, "sigma", value, "smoothing noise")
 
 
-def settings(f: Reconstructor) -> set[str]:
-    """Return the names of the settings that ``f.replace`` takes, those of the smoothing too; none without it."""
-    core = _core(f)
-    return _names(core) | _names(getattr(core, "smoothing", None)) if hasattr(f, "replace") else set()
-
-
 def _changed(f: Reconstructor, setting: str, value: float, meaning: str) -> Reconstructor:
-    if setting not in settings(f):
-        core = _core(f)
-        name = getattr(core, "__name__", type(core).__name__)
+    if setting not in described(f).settings():
+        core = described(f).core()
+        name = core.__name__ if isfunction(core) else type(core).__name__
         raise Inapplicable(
             f"{setting}: {name} has no {meaning}; expected a reconstructor with f.replace({setting}=...)"
         )
-    changed: Reconstructor = f.replace(**{setting: value})  # type: ignore[attr-defined]
-    return changed
-
-
-def _core(f: Reconstructor) -> Any:
-    core: Any = f
-    while hasattr(core, "reconstructor"):  # as a model and smug.models.normalised wrap it
-        core = core.reconstructor
-    return core
-
-
-def _names(record: Any) -> set[str]:
-    return {field.name for field in fields(record)} if is_dataclass(record) else set()
+    return replaced(f, **{setting: value})

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.data.simulate import Acquisition, MaskKind
+from smug.data.simulate import Acquisition
 from smug.models.noise import complex_normal, derive, entry_seeds
 from smug.norm import NORMS, per_slice
+from smug.physics.mask_kind import MaskKind
 from smug.physics.masks import calibration_region, poisson_disc, usual_center_fraction
 from smug.physics.sense import Sense
 from smug.shifts.record import MASK, MEASUREMENT, check_severity

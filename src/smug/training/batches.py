@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from math import pi
 from operator import or_
 from pathlib import Path
 from typing import Self
@@ -17,8 +18,8 @@ from smug.data.prepared.manifest import AGAIN
 from smug.data.prepared.set import PreparedSet, PreparedSlice, is_prepared, undersampled_slices
 from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import Acquisition, named_scans, simulate
-from smug.training.config import DataConfig
-from smug.training.training_range import TrainingRange
+from smug.training.config import DataConfig, center_fractions
+from smug.training_range import TrainingRange
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +66,20 @@ class PreparedSlices:
     def range(self, acquisition: Acquisition) -> TrainingRange:
         """Return what a network sees that is trained on them: their own matrices and coils."""
         settings = self.data.manifest.settings
+
+        def simulated(name: str) -> tuple[float, ...]:
+            return (float(settings[name]),) if self.data.kspace == "simulated" else ()
+
         return TrainingRange(
             sources=(self.data.folder.name,),
             matrices=tuple(sorted(self.alike)),
             coils=tuple(sorted({which.volume.coils for which in self.slices})),
             accelerations=(acquisition.acceleration,),
             masks=(acquisition.mask,),
-            noise=(float(settings["noise"]),) if self.data.kspace == "simulated" else (),
+            noise=simulated("noise"),
+            center_fractions=center_fractions(acquisition),
+            phases=simulated("phase") or (pi,),  # what is measured has any phase
+            profile_widths=simulated("profile_width"),
         )
 
     def _scan(self, which: PreparedSlice, acquisition: Acquisition, seed: int) -> Scan:
@@ -125,7 +133,7 @@ class TrainingData:
         if self.sources:
             folders = {prepared.data.folder for prepared in self.prepared}
             images = tuple(source for source in self.config.sources if Path(source) not in folders)
-            ranges.append(TrainingRange.of(replace(self.config, sources=images)))
+            ranges.append(replace(self.config, sources=images).range)
         return reduce(or_, ranges)
 
     @property

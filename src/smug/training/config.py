@@ -1,12 +1,14 @@
 """The configuration of a training run: one tree of frozen dataclasses."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from smug.data.simulate import Acquisition
-from smug.models.build import NetworkConfig
+from smug.models.denoisers import NetworkConfig
 from smug.models.smoothing import Smoothing
 from smug.threat import Threat
+from smug.training_range import TrainingRange
 
 Method = Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
 """What is trained; :data:`smug.training.methods.METHODS` says how."""
@@ -47,6 +49,28 @@ class DataConfig:
                 raise ValueError(f"data.{name}: expected at least 1, got {getattr(self, name)}")
         if min(self.zooms) < 1:
             raise ValueError(f"data.zooms: expected whole numbers of at least 1, got {self.zooms}")
+
+    @property
+    def range(self) -> TrainingRange:
+        """What a network sees that is trained on these data, where all sources are images."""
+        acquisition = self.acquisition
+        return TrainingRange(
+            sources=tuple(dict.fromkeys(Path(source).name for source in self.sources)),
+            matrices=((self.size, self.size),),
+            coils=(acquisition.coils,),
+            accelerations=(acquisition.acceleration,),
+            masks=(acquisition.mask,),
+            noise=(acquisition.noise,),
+            zoomed=tuple(sorted({zoom * self.size for zoom in self.zooms})),
+            center_fractions=center_fractions(acquisition),
+            phases=(acquisition.phase,),
+            profile_widths=(acquisition.profile_width,),
+        )
+
+
+def center_fractions(acquisition: Acquisition) -> tuple[float, ...]:
+    """Return the fraction of calibration lines, as one value; none for masks of points, which have a square."""
+    return () if acquisition.mask == "poisson" else (acquisition.center_fraction,)
 
 
 @dataclass(frozen=True)

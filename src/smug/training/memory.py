@@ -15,10 +15,11 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from smug.models.build import build_denoiser
+from smug.models.denoisers import build_denoiser
 from smug.models.reconstructors import RSE2E, NetworkReconstructor, WeightedSMUG
+from smug.training.build import build
 from smug.training.config import Config
-from smug.training.methods import METHODS, build
+from smug.training.methods import METHODS
 
 COIL_IMAGES = 4
 """Arrays of all coils that ``A^H A`` has at a time: coil images, their spectrum, the masked one, and the result."""
@@ -118,7 +119,7 @@ def _counts(config: Config, f: NetworkReconstructor) -> _Counts:
     terms, steps = METHODS[config.method].terms, config.steps
     if "denoising" in terms:
         return _Counts(samples=1, chunk=1, denoised=1, goals=0, kept=1, solved=0)
-    noisy = hasattr(f, "smoothing") and config.smoothing.sigma > 0
+    noisy = "smoothing" in f.settings() and config.smoothing.sigma > 0
     samples = max(config.training_samples, 1) if noisy else 1
     chunk = min(config.smoothing.chunk or samples, samples)
     if isinstance(f, RSE2E):  # every sample is unrolled, and keeps x of every step

@@ -1,26 +1,23 @@
-"""What each method is: its reconstructor, what the measurements go through in training, and its loss."""
+"""What each method is trained by: its loss, and what the measurements go through in training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smug import losses
 from smug.attacks import PGD
 from smug.attacks.driver import ascend
 from smug.data.scan import Scan
-from smug.models.build import build_denoiser
 from smug.models.noise import derive
 from smug.models.normalised import normalised
-from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, Unrolled, WeightedSMUG
+from smug.models.reconstructors import NetworkReconstructor, Unrolled
 from smug.models.smoothing import ImageMap
-from smug.models.weight_encoder import WeightEncoder
 from smug.reconstructor import Reconstructor
 from smug.shifts.noise import jitter
-from smug.training.config import Config
+from smug.training.config import Config, Method, StabilityTarget
 
 Terms = Mapping[str, Tensor]
 """The terms of a loss by name, weighted: their sum is what is minimised."""
@@ -37,23 +34,15 @@ PERTURBATION = 2**31
 
 @dataclass(frozen=True)
 class TrainingMethod:
-    """A reconstructor of a configuration and a denoiser, its loss, the names of the terms, and a perturbation.
+    """The loss of a method, the names of its terms, and what the measurements go through in training.
 
-    ``loss(config, start)`` is given the denoiser as it was at the start of the run, frozen. ``perturb`` is what the
-    measurements go through in training; None leaves them as they are.
+    ``loss(config, start)`` is given the denoiser as it was at the start of the run, frozen. ``perturb`` None leaves the
+    measurements as they are.
     """
 
-    build: Callable[[Config, nn.Module], NetworkReconstructor]
     loss: Callable[[Config, ImageMap], Loss]
     terms: tuple[str, ...]
     perturb: Callable[[Config], Perturb] | None = None
-
-
-def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstructor:
-    """Return the configured reconstructor with new weights (random where they are not zero: seeded by the run)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(config.seed)
-        return METHODS[config.method].build(config, denoiser or build_denoiser(config.network))
 
 
 def training_loss(config: Config, start: ImageMap) -> Loss:
@@ -66,29 +55,13 @@ def training_loss(config: Config, start: ImageMap) -> Loss:
     perturb = None if method.perturb is None else method.perturb(config)
 
     def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
-        if hasattr(f, "smoothing"):
+        if "num_samples" in f.settings():
             f = f.replace(num_samples=config.training_samples)
         if perturb is not None:  # of measurements in any unit, so that the scale is theirs too
             scan = perturb(normalised(f), scan, derive(seeds, PERTURBATION)).normalised()
         return loss(f, scan, seeds)
 
     return terms
-
-
-def _modl(config: Config, denoiser: nn.Module) -> MoDL:
-    return MoDL(denoiser, config.steps, config.lam)
-
-
-def _smug(config: Config, denoiser: nn.Module) -> SMUG:
-    return SMUG(denoiser, config.smoothing, config.steps, config.lam)
-
-
-def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
-    return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, config.lam)
-
-
-def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
-    return RSE2E(denoiser, config.smoothing, config.steps, config.lam)
 
 
 def _jitter(config: Config) -> Perturb:
@@ -108,7 +81,7 @@ def _attack(config: Config) -> Perturb:
 
 def _pretraining(config: Config, start: ImageMap) -> Loss:
     sigma = config.smoothing.sigma
-    return lambda f, scan, seeds: {"denoising": losses.pretraining(_denoiser(f), scan.truth, sigma, seeds)}
+    return lambda f, scan, seeds: {"denoising": losses.pretraining(f.denoiser, scan.truth, sigma, seeds)}
 
 
 def _supervised(config: Config, start: ImageMap) -> Loss:
@@ -127,12 +100,7 @@ def _stable(config: Config, start: ImageMap) -> Loss:
     return terms
 
 
-def _denoiser(f: NetworkReconstructor) -> ImageMap:
-    denoiser: ImageMap = f.denoiser  # type: ignore[attr-defined]
-    return denoiser
-
-
-TARGETS: dict[str, Callable[[ImageMap, ImageMap], losses.StabilityTarget]] = {
+TARGETS: Mapping[StabilityTarget, Callable[[ImageMap, ImageMap], losses.StabilityTarget]] = {
     "denoised-target": lambda denoiser, start: losses.denoised_target(denoiser),
     "target": lambda denoiser, start: losses.target_itself,
     "denoised-iterate": lambda denoiser, start: losses.denoised_iterate(denoiser),
@@ -144,14 +112,17 @@ TARGETS: dict[str, Callable[[ImageMap, ImageMap], losses.StabilityTarget]] = {
 _SUPERVISED = partial(TrainingMethod, loss=_supervised, terms=("reconstruction",))
 _STABLE = partial(TrainingMethod, loss=_stable, terms=("stability", "reconstruction"))
 
-METHODS: dict[str, TrainingMethod] = {
-    "pretrain": TrainingMethod(_modl, _pretraining, terms=("denoising",)),
-    "modl": _SUPERVISED(_modl),
-    "jitter": _SUPERVISED(_modl, perturb=_jitter),
-    "adversarial": _SUPERVISED(_modl, perturb=_attack),
-    "rs-e2e": _SUPERVISED(_rs_e2e),
-    "smug": _STABLE(_smug),
-    "weighted-smug": _STABLE(_weighted_smug),
-    "adversarial-smug": _STABLE(_smug, perturb=_attack),
+METHODS: Mapping[Method, TrainingMethod] = {
+    "pretrain": TrainingMethod(_pretraining, terms=("denoising",)),
+    "modl": _SUPERVISED(),
+    "jitter": _SUPERVISED(perturb=_jitter),
+    "adversarial": _SUPERVISED(perturb=_attack),
+    "rs-e2e": _SUPERVISED(),
+    "smug": _STABLE(),
+    "weighted-smug": _STABLE(),
+    "adversarial-smug": _STABLE(perturb=_attack),
 }
-"""Equation (6); MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks."""
+"""Equation (6); MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks.
+
+:data:`smug.training.build.RECONSTRUCTORS` says what is trained.
+"""

@@ -3,23 +3,24 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from smug.models.build import build_denoiser
+from smug.models.denoisers import build_denoiser
 from smug.models.noise import Seeds
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
+from smug.reconstructor import Wrapper
 from smug.system.files import write_atomically
+from smug.training.build import build
 from smug.training.config import Config
 from smug.training.config_file import from_dict, to_dict
-from smug.training.methods import build
-from smug.training.training_range import TrainingRange
+from smug.training_range import TrainingRange
 
 SCHEMA = "smug-weights-1"
 WEIGHTS = "model.safetensors"
@@ -28,7 +29,7 @@ DOCUMENT = "run.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Wrapper):
     """A trained reconstructor of measurements in any unit.
 
     ``reconstructor`` is the one of normalised measurements; ``config`` is what it was trained with, which tells its
@@ -44,26 +45,18 @@ class Model:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units."""
         return normalised(self.reconstructor)(y, A, generator)
 
-    @property
-    def range(self) -> TrainingRange:
-        """What the weights were trained on; where the file does not say, what their configuration asked for.
+    def training_range(self) -> TrainingRange:
+        """Return what the weights were trained on; where the file does not say, what their configuration asked for.
 
         Raises ValueError where what the file says cannot be read.
         """
+        asked = self.config.data.range
         if "range" not in self.metadata:
-            return TrainingRange.of(self.config.data)
+            return asked
         try:
-            return TrainingRange.from_json(self.metadata["range"])
+            return TrainingRange.from_json(self.metadata["range"]).completed(asked)
         except ValueError as error:
             raise ValueError(f"{self.name}: its training range: {error}") from None
-
-    def replace(self, **changes: Any) -> Self:
-        """Return the model with other settings: see :meth:`smug.models.reconstructors.NetworkReconstructor.replace`."""
-        return replace(self, reconstructor=self.reconstructor.replace(**changes))
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the networks to a device and return the model."""
-        return replace(self, reconstructor=self.reconstructor.to(device))
 
 
 def save_weights(

@@ -1,0 +1,50 @@
+"""From a configuration to the reconstructor that is trained: its architecture with new weights."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from smug.models.denoisers import build_denoiser
+from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
+from smug.models.weight_encoder import WeightEncoder
+from smug.training.config import Config, Method
+
+
+def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstructor:
+    """Return the reconstructor of a configuration with new weights; ``denoiser`` replaces the configured network.
+
+    Initial weights are random where they are not zero, and depend on the configuration's seed alone.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        return RECONSTRUCTORS[config.method](config, denoiser or build_denoiser(config.network))
+
+
+def _modl(config: Config, denoiser: nn.Module) -> MoDL:
+    return MoDL(denoiser, config.steps, config.lam)
+
+
+def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
+    return RSE2E(denoiser, config.smoothing, config.steps, config.lam)
+
+
+def _smug(config: Config, denoiser: nn.Module) -> SMUG:
+    return SMUG(denoiser, config.smoothing, config.steps, config.lam)
+
+
+def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
+    return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, config.lam)
+
+
+RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstructor]] = {
+    "pretrain": _modl,
+    "modl": _modl,
+    "jitter": _modl,
+    "adversarial": _modl,
+    "rs-e2e": _rs_e2e,
+    "smug": _smug,
+    "weighted-smug": _weighted_smug,
+    "adversarial-smug": _smug,
+}
+"""What each method trains; :data:`smug.training.methods.METHODS` says by which loss."""
