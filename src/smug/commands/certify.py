@@ -73,7 +73,8 @@ class Certify(Common):
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
-            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):
+            made = acquisition if "acquisition" in test.description else None
+            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
                 console().print(f"[yellow]Warning:[/] {name}: {warning}")
         cells, cost = len(models) * len(test.scans), asked.cost(len(test.scans))
         console().print(f"About {cost} reconstructions per model and slice, {cells * cost} in all.")

@@ -83,7 +83,8 @@ class Evaluate(Common):
         protocol, screen = named(self.protocol, self.epsilon), console(quiet=not group.first)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
-            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration):
+            made = acquisition if "acquisition" in test.description else None
+            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
                 screen.print(f"[yellow]Warning:[/] {name}: {warning}")
         share = "Evaluating" if group.world == 1 else f"Evaluating, share of process 1 of {group.world}"
         cells = len(test.scans[group.rows]) * len(models) * len(protocol.conditions)

@@ -41,7 +41,7 @@ class Reconstruct(Common):
     def run(self) -> None:
         """Reconstruct and write."""
         from smug.data.images.write import check_format, write_images
-        from smug.reconstruction import range_warnings, reconstruct
+        from smug.reconstruction import reconstruct, volume_warnings
         from smug.reconstructor import moved
         from smug.zoo import load
 
@@ -50,8 +50,7 @@ class Reconstruct(Common):
         check_format(self.out)
         model = load(self.model)
         volume = self._volume()
-        shape = volume.kspace[0].shape
-        for warning in range_warnings(model, shape, volume.mask, acceleration=volume.acceleration):
+        for warning in volume_warnings(model, volume):
             console().print(f"[yellow]Warning:[/] {warning}")
         if self.maps_figure is not None:
             from smug.reports.maps_figure import slice_maps_figure
