@@ -2,10 +2,8 @@
 
 import sys
 
-import tyro
-
 from benchmarks.run import Bench
-from smug.cli import answered
+from smug.cli import execute
 
 if __name__ == "__main__":
-    sys.exit(answered(tyro.cli(Bench, prog="python -m benchmarks").run))
+    sys.exit(execute(Bench, sys.argv[1:], "python -m benchmarks"))

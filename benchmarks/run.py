@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from smug.commands.common import Common, console
+from smug.commands.common import Common
+from smug.commands.numbers import Count
+from smug.system.terminal import show
 
 if TYPE_CHECKING:
     import torch
@@ -24,21 +26,21 @@ class Bench(Common):
     what: Annotated[What, tyro.conf.Positional] = "all"
     """maps: ESPIRiT here, in sigpy and in BART, where they are installed; prepare: how fast volumes are prepared;
     memory: the peak of a training step; consistency: the solver; denoiser, inference, training: DIDN and SMUG."""
-    coils: int | None = None
+    coils: Count | None = None
     """Number of coils of the simulated data; this and what follows: by default each measurement's own."""
-    size: int | None = None
+    size: Count | None = None
     """Matrix size of the simulated data."""
-    repeats: int | None = None
+    repeats: Count | None = None
     """How often each row is timed; the table has the spread."""
-    workers: tuple[int, ...] | None = None
+    workers: tuple[Count, ...] | None = None
     """prepare: the numbers of worker processes to compare."""
-    channels: int | None = None
+    channels: Count | None = None
     """Channels of the DIDN."""
-    blocks: int | None = None
+    blocks: Count | None = None
     """Down-up blocks of the DIDN."""
-    steps: int | None = None
+    steps: Count | None = None
     """Unrolling steps."""
-    samples: int | None = None
+    samples: Count | None = None
     """Samples of the smoothing, in each step."""
     compile: bool = False
     """Add rows with torch.compile; it takes a minute to start."""
@@ -57,7 +59,7 @@ class Bench(Common):
             given = {"seed": self.seed, "device": device} | options
             measured = measurement.run(**{name: given[name] for name in measurement.options if name in given})
             new = [{"bench": what, **asdict(row)} for row in measured]
-            console().print(_table(what, new))
+            show(_table(what, new))
             rows += new
         machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "processor": processor(device)}
         document = {"schema": "smug-bench-2", "command": self.command, "what": self.what, **machine, "rows": rows}

@@ -1,32 +1,31 @@
-"""The command line: parse, run, and turn errors into one line."""
+"""The command line: parse, check, run, and turn errors into one line."""
 
+import io
+import os
+import shlex
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import make_dataclass
+from difflib import get_close_matches
 
-from smug.commands.certify import Certify
-from smug.commands.demo import Demo
-from smug.commands.evaluate import Evaluate
-from smug.commands.models import Models
-from smug.commands.prepare import Prepare
-from smug.commands.reconstruct import Reconstruct
-from smug.commands.reproduce import Reproduce
-from smug.commands.train import Train
+from smug.commands.common import Command
+from smug.commands.table import COMMANDS
+from smug.system.stopping import Stopped
+from smug.system.terminal import forgiving_streams
+from smug.system.words import printable
+from smug.version import __version__
 
-COMMANDS: dict[str, type] = {
-    "demo": Demo,
-    "prepare": Prepare,
-    "train": Train,
-    "reconstruct": Reconstruct,
-    "evaluate": Evaluate,
-    "certify": Certify,
-    "reproduce": Reproduce,
-    "models": Models,
-}
+DESCRIPTION = """Robust MRI reconstruction by smoothed unrolling: train, attack, and use it. For research use only.
 
-DESCRIPTION = "Robust MRI reconstruction by smoothed unrolling: train, attack, and use it. For research use only."
+smug COMMAND --help tells of the options of a command, smug --version of the version."""
+
+MOVED = "smug bench is now python -m benchmarks, in a clone of the repository: "
+
+TRACEBACK = "SMUG_TRACEBACK"
+"""The variable of the environment that asks for the traceback of an unexpected error."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -34,19 +33,47 @@ class Terminated(KeyboardInterrupt):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after an error, 130 after an interrupt and 143 after SIGTERM, told in one line."""
-    import tyro
+    """Run a command; return 0, or 2 after an error, 130 after an interrupt and 143 after SIGTERM, told in one line.
 
-    command = tyro.extras.subcommand_cli_from_dict({**COMMANDS}, prog="smug", description=DESCRIPTION, args=argv)
-    return answered(command.run)
+    Only the module of the command that is asked for is imported, and none for help, the version and mistyped commands.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    with forgiving_streams():
+        match words:
+            case []:
+                return _failed(f"expected a command: {', '.join(COMMANDS)}; smug --help tells what they do", 2)
+            case ["--version", *_]:
+                sys.stdout.write(f"smug {__version__}\n")
+                return 0
+            case ["--help" | "-h", *_]:
+                return _overview()
+            case ["bench", *options]:
+                return _failed(MOVED + shlex.join(["python", "-m", "benchmarks", *options]), 2)
+            case [name, *options] if name in COMMANDS:
+                return execute(COMMANDS[name].load(), options, f"smug {name}")
+            case [name, *_]:
+                near = get_close_matches(name, COMMANDS, n=1)
+                hint = f"did you mean smug {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"
+                return _failed(f"{name}: no such command; {hint}", 2)
+    raise AssertionError(words)
+
+
+def execute(options: type[Command], words: Sequence[str], program: str) -> int:
+    """Parse the words that follow ``program`` as a command's options, check them, and run it."""
+    command = _parsed(options, words, program)
+    if command is None:
+        return 2
+    typed = [word[2:].partition("=")[0].replace("-", "_") for word in words if word.startswith("--")]
+
+    def run() -> None:
+        command.check([name.removeprefix("no_") for name in typed])
+        command.run()
+
+    return answered(run)
 
 
 def answered(run: Callable[[], None]) -> int:
     """Run, and turn errors into one line and an exit status: see :func:`main`."""
-    from torch import OutOfMemoryError
-
-    from smug.system.stopping import Stopped
-
     try:
         with _terminable():
             run()
@@ -56,9 +83,55 @@ def answered(run: Callable[[], None]) -> int:
         return _failed("terminated; nothing half-written is left", 143)
     except KeyboardInterrupt:
         return _failed("interrupted; nothing half-written is left", 130)
-    except (ValueError, OSError, MemoryError, OutOfMemoryError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         return _failed(" ".join(str(error).split()) or type(error).__name__, 2)
+    except Exception as error:
+        if TRACEBACK in os.environ:
+            raise
+        message = " ".join(str(error).split())
+        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in message:
+            return _failed(message, 2)
+        return _failed(f"unexpected {type(error).__name__}: {message}; {TRACEBACK}=1 shows where", 2)
     return 0
+
+
+def _overview() -> int:
+    """Print what the commands do, in the form of the help of each, without importing them."""
+    import tyro
+
+    named: dict[str, Callable[..., object]] = {
+        name: make_dataclass("Options", (), namespace={"__doc__": each.about}) for name, each in COMMANDS.items()
+    }
+    tyro.extras.subcommand_cli_from_dict(named, prog="smug", description=DESCRIPTION, args=["--help"])
+    return 0
+
+
+def _parsed(options: type[Command], words: Sequence[str], program: str) -> Command | None:
+    """The options, or None after what is wrong with them has been told."""
+    import tyro
+
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            return tyro.cli(options, prog=program, args=words)
+    except SystemExit as ended:
+        if not ended.code:
+            raise
+    _failed(f"{_first_of_box(told.getvalue())}; {program} --help tells of the options", 2)
+    return None
+
+
+def _first_of_box(text: str) -> str:
+    """What is wrong, of a box that tyro draws, and what was meant perhaps."""
+    parts: list[list[str]] = [[]]
+    for line in (line.strip("│╭╮╰╯ ") for line in text.splitlines()):
+        if line and not line.strip("─"):
+            parts.append([])
+        elif line and not line.startswith("─ "):  # the title
+            parts[-1].append(line)
+    first, *others = (" ".join(part) for part in parts if part)
+    meant = next((other for other in others if other.startswith("Perhaps you meant")), "")
+    return " ".join([first, *(["(did you mean", f"{meant.split()[3]}?)"] if meant else [])])
 
 
 @contextmanager
@@ -79,5 +152,5 @@ def _terminable() -> Iterator[None]:
 
 
 def _failed(message: str, status: int) -> int:
-    sys.stderr.write(f"smug: {message}\n")
+    sys.stderr.write(f"smug: {printable(message)}\n")
     return status

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from smug.cli import COMMANDS, main
+from smug.cli import main
+from smug.commands.table import COMMANDS
 from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c
 
@@ -193,7 +194,7 @@ def test_hostile_files_are_refused_and_nothing_is_written(kind, kspace_file, tmp
 def test_the_input_is_never_overwritten(kspace_file, capsys):
     before = kspace_file.read_bytes()
     assert run("reconstruct", kspace_file, "--model", "cg-sense", "--out", kspace_file) == 2
-    assert "is the input file" in capsys.readouterr().err
+    assert "is the input FILE" in capsys.readouterr().err
     assert kspace_file.read_bytes() == before
 
 

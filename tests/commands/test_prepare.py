@@ -54,7 +54,7 @@ def test_images_need_simulate(tmp_path, capsys):
     assert run("prepare", source, tmp_path / "out", "--workers", 1) == 2
     told = capsys.readouterr()
     assert "smug prepare --simulate" in " ".join(told.out.split())
-    assert "no volume could be prepared: all 3 files were skipped" in told.err and not (tmp_path / "out").exists()
+    assert "no volume could be prepared: 3 files skipped" in told.err and not (tmp_path / "out").exists()
     argv = ("--simulate", "--size", 16, "--coils", 3, "--noise", 0.02, "--workers", 1)
     assert run("prepare", source, tmp_path / "out", *argv) == 0
     with h5py.File(tmp_path / "out" / "volumes" / "image0.h5") as file:
@@ -67,8 +67,11 @@ def test_images_need_simulate(tmp_path, capsys):
     [
         (("--workers", 0), "--workers: expected at least 1"),
         (("--coils", 0), "--coils: expected at least 1"),
-        (("--size", 64), "--size: measured k-space is not resampled"),
+        (("--size", 64), "--size: would change nothing: measured k-space is not resampled"),
         (("--simulate", "--size", 2), "size: expected at least 8"),
+        (("--simulate", "--maps", "espirit"), "--maps: would change nothing"),
+        (("--coils", 4), "--coils: would change nothing"),
+        (("--noise", 0.1), "--noise: would change nothing"),
         (("--split", 0.5, 0.5, 0.5), "add up to 1"),
     ],
 )

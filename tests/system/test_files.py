@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smug.system.files import write_atomically, write_json, write_text
+from smug.system.files import together, write_atomically, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -85,3 +85,89 @@ def test_json_is_strict(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(path, {"value": float("nan")})
     assert names(tmp_path) == ["a.json"]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_together_nothing_is_there_before_all_is(tmp_path):
+    (tmp_path / "b.txt").write_text("older")
+    with together():
+        write_text(tmp_path / "a.txt", "new")
+        write_text(tmp_path / "b.txt", "newer")
+        write_text(tmp_path / "deep" / "er" / "c.txt", "new")
+        assert not (tmp_path / "a.txt").exists() and (tmp_path / "b.txt").read_text() == "older"
+    assert names(tmp_path) == ["a.txt", "b.txt", "deep"]
+    assert (tmp_path / "b.txt").read_text() == "newer" and names(tmp_path / "deep" / "er") == ["c.txt"]
+
+
+@pytest.mark.parametrize("failure", [ValueError("broken"), KeyboardInterrupt(), SystemExit(1)])
+def test_together_an_error_between_two_files_leaves_none(tmp_path, failure):
+    (tmp_path / "b.txt").write_text("older")
+
+    def run() -> None:
+        with together():
+            write_text(tmp_path / "new" / "a.txt", "new")
+            write_text(tmp_path / "b.txt", "newer")
+            raise failure
+
+    with pytest.raises(type(failure)):
+        run()
+    assert contents(tmp_path) == {"b.txt": "older"}
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+@pytest.mark.parametrize("links", [True, False])
+def test_together_what_took_its_place_is_taken_back(tmp_path, monkeypatch, failure, fails_at, links):
+    for name in ("a.txt", "c.txt"):
+        (tmp_path / name).write_text("older")
+    replace, calls = Path.replace, []
+
+    def failing(file: Path, target: Path) -> Path:
+        calls.append(file)
+        if len(calls) == fails_at:
+            raise failure
+        return replace(file, target)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    monkeypatch.setattr(Path, "replace", failing)
+
+    def run() -> None:
+        with together():
+            for name in ("a.txt", "b.txt", "c.txt"):
+                write_text(tmp_path / name, "new")
+
+    with pytest.raises(type(failure)):
+        run()
+    assert contents(tmp_path) == {"a.txt": "older", "c.txt": "older"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device without space")
+def test_together_a_device_that_refuses_leaves_no_file(tmp_path):
+    def run() -> None:
+        with together():
+            write_text(tmp_path / "a.txt", "new")
+            write_text(Path("/dev/full"), "x")
+
+    with pytest.raises(OSError, match="could not write /dev/full: No space left"):
+        run()
+    assert names(tmp_path) == []
+
+
+def test_a_link_to_a_file_is_as_whole_as_the_file(tmp_path):
+    (tmp_path / "target.txt").write_text("older")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "target.txt")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        write_atomically(tmp_path / "link.txt", write)
+    assert contents(tmp_path) == {"link.txt": "older", "target.txt": "older"}

@@ -1,13 +1,18 @@
 """smug certify."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from smug.commands.common import Common, console
+from smug.commands import sources
+from smug.commands.common import Common
+from smug.commands.numbers import Count, Positive, Probability, Rate, Size
 from smug.commands.progress import progress
+from smug.system.paths import Input, Output
+from smug.system.terminal import say, show, warn
 
 
 @dataclass(frozen=True)
@@ -23,23 +28,23 @@ class Certify(Common):
     """A folder that smug prepare has made; phantom, siat, openms, knee, or an HDF5 file of images."""
     split: Literal["val", "test"] = "test"
     """Which images of the set."""
-    max_slices: int = 1
+    max_slices: Count = 1
     """Certify so many slices, evenly spread over the set."""
-    size: int = 128
+    size: Size = 128
     """Matrix size that images are resampled to; a prepared set has its own, and its own coils."""
-    coils: int = 4
+    coils: Count = 4
     """Number of simulated coils."""
-    acceleration: float = 4.0
+    acceleration: Rate = 4.0
     """Undersampling of random lines; 8 % ACS up to 5x, 4 % above."""
-    noise: float = 0.01
+    noise: Positive = 0.01
     """Receiver noise per part, where the image's maximum is about 1."""
-    levels: tuple[float, ...] = (1.0, 2.0, 5.0)
+    levels: tuple[Positive, ...] = (1.0, 2.0, 5.0)
     """The noise that is added, sigma_k, as multiples of the receiver noise."""
-    draws: int = 200
+    draws: Count = 200
     """Reconstructions behind each certificate: 131 reach perturbations of 2 sigma_k, 2218 those of 3 sigma_k."""
-    p: float = 0.5
+    p: Probability = 0.5
     """The share of reconstructions that a certificate covers."""
-    alpha: float = 0.05
+    alpha: Probability = 0.05
     """The probability that a certificate fails."""
     joint: bool = False
     """Let all certificates of a model hold at once with that probability; it takes more draws."""
@@ -47,6 +52,22 @@ class Certify(Common):
     """Folder for a figure and a markdown table."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
+
+    def inputs(self) -> Iterator[Input]:
+        """Yield models and data."""
+        yield from sources.files("--model", self.model)
+        yield from sources.data("--data", self.data, self.data_root)
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the figure and the table."""
+        yield from super().outputs()
+        if self.out is not None:
+            yield Output("--out", self.out, folder=True)
+            yield from (Output("--out", self.out / f"certificates{suffix}") for suffix in (".md", ".png"))
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return what does not matter for this data: a prepared set has its own matrix and coils."""
+        return sources.without_effect(self.data, "size", "coils")
 
     def run(self) -> None:
         """Certify, attack, and print the table."""
@@ -56,12 +77,11 @@ class Certify(Common):
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
         from smug.reports import certificate_views
+        from smug.system.files import together
 
         device = self.start()
         if not self.model:
             raise ValueError("--model: expected at least one; smug models lists the names")
-        if self.max_slices < 1:
-            raise ValueError(f"--max-slices: expected at least 1, got {self.max_slices}")
         asked = Certification(self.noise, self.levels, self.draws, self.p, self.alpha, self.joint)
         acquisition = Acquisition(
             coils=self.coils,
@@ -75,16 +95,18 @@ class Certify(Common):
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
             made = acquisition if "acquisition" in test.description else None
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
-                console().print(f"[yellow]Warning:[/] {name}: {warning}")
+                warn(f"{name}: {warning}")
         cells, cost = len(models) * len(test.scans), asked.cost(len(test.scans))
-        console().print(f"About {cost} reconstructions per model and slice, {cells * cost} in all.")
+        say(f"About {cost} reconstructions per model and slice, {cells * cost} in all.")
         with progress("Certifying", cells * cost) as advance:
             result = certify(models, test, asked, seed=self.seed, device=device, command=self.command, advance=advance)
         kspace, sha256 = test.description["kspace"], test.description["sha256"]
         title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
-        console().print(certificate_views.table(result, title))
-        console().print(certificate_views.paragraph(result), markup=False, highlight=False)
-        self.write_json(result.document)
+        show(certificate_views.table(result, title))
+        say(certificate_views.paragraph(result))
+        with together():
+            self.write_json(result.document)
+            if self.out is not None:
+                certificate_views.write(self.out, result, title)
         if self.out is not None:
-            certificate_views.write(self.out, result, title)
-            console().print(f"The figure and the table are in {self.out}.")
+            say(f"The figure and the table are in {self.out}.")

@@ -1,44 +1,57 @@
-"""What all commands share: options, and where their results go."""
+"""What all commands share: options, what is checked before they start, and where their results go."""
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smug.commands.numbers import Count, Seed, check_numbers, check_once
+from smug.system.paths import Input, Output, check_paths
+from smug.system.terminal import say
+
 if TYPE_CHECKING:
     import torch
-    from rich.console import Console
 
 
 @dataclass(frozen=True)
-class Common:
-    """Options of every command."""
+class Command:
+    """A command: options, and what it reads and writes."""
 
     _: KW_ONLY
     json: Path | None = None
     """Write the results to this file, for machines."""
-    seed: int = 0
-    """Seed of everything random."""
-    device: str = "cpu"
-    """Torch device, such as cpu or cuda."""
-    threads: int | None = None
-    """CPU threads; by default torch decides."""
 
-    def start(self) -> "torch.device":
-        """Apply threads and return the device; raises ValueError for one that is not there."""
-        import torch
+    def run(self) -> None:
+        """Do what the command is for."""
+        raise NotImplementedError
 
-        if self.threads is not None:
-            if self.threads < 1:
-                raise ValueError(f"--threads: expected at least 1, got {self.threads}")
-            torch.set_num_threads(self.threads)
-        try:
-            torch.empty(1, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"--device {self.device}: {str(error).splitlines()[0]}") from None
-        return torch.device(self.device)
+    def inputs(self) -> Iterator[Input]:
+        """Yield the files that are read."""
+        yield from ()
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the files that are written."""
+        if self.json is not None:
+            yield Output("--json", self.json)
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return the options that change nothing beside the others, and why."""
+        return {}
+
+    def check(self, given: Sequence[str] = ()) -> None:
+        """Refuse what can be refused before anything starts; ``given`` are the names of the options that were typed.
+
+        Raises ValueError for numbers out of range, options without effect, and outputs that would overwrite an input or
+        each other; OSError for those that cannot be written.
+        """
+        check_numbers(self)
+        check_once(self, given)
+        for name, reason in self.without_effect().items():
+            if name in given:
+                raise ValueError(f"--{name.replace('_', '-')}: would change nothing: {reason}")
+        check_paths(self.inputs(), list(self.outputs()))
 
     @property
     def command(self) -> str:
@@ -46,17 +59,60 @@ class Common:
         name = Path(sys.argv[0]).name
         return shlex.join(["smug" if name == "__main__.py" else name, *sys.argv[1:]])
 
-    def write_json(self, document: Mapping[str, Any]) -> None:
-        """Write the document if ``--json`` asks for it."""
+    def write_json(self, results: Mapping[str, Any]) -> None:
+        """Write the results, with their ``schema``, below the head of all documents, if ``--json`` asks for it."""
         if self.json is not None:
-            from smug.system.documents import plainly
+            from smug.system.documents import document
             from smug.system.files import write_json
 
-            write_json(self.json, plainly(document))
+            write_json(self.json, document(**{**self.head, **results}))
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What the documents of the command begin with."""
+        return {"command": self.command}
 
 
-def console(*, quiet: bool = False) -> "Console":
-    """Return the terminal, or one that shows nothing; where there is none, lines may be 120 characters long."""
-    from rich.console import Console
+@dataclass(frozen=True)
+class Common(Command):
+    """Options of every command that computes."""
 
-    return Console(width=None if sys.stdout.isatty() else 120, quiet=quiet)
+    _: KW_ONLY
+    seed: Seed = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """Torch device, such as cpu or cuda; auto: cuda where there is a GPU for every process, else cpu."""
+    threads: Count | None = None
+    """CPU threads; by default torch decides."""
+
+    def start(self, *, quiet: bool = False) -> "torch.device":
+        """Apply threads and return the device, told if it was chosen; raises ValueError for one that is not there."""
+        import torch
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        try:
+            torch.empty(1, device=self.chosen)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"--device {self.device}: {str(error).splitlines()[0]}") from None
+        device = torch.device(self.chosen)
+        if self.device == "auto":
+            kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU found"
+            say(f"Device: {device.type} ({kind}).", quiet=quiet)
+        return device
+
+    @property
+    def chosen(self) -> str:
+        """The device, where it is ``auto`` the one that this means here."""
+        if self.device != "auto":
+            return self.device
+        import torch
+
+        from smug.system.distributed import processes_here
+
+        return "cuda" if torch.cuda.is_available() and torch.cuda.device_count() >= processes_here() else "cpu"
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What the documents of the command begin with: the command line, and the device."""
+        return {**super().head, "device": self.chosen}

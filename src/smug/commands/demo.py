@@ -1,10 +1,15 @@
 """smug demo."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from smug.commands.common import Common, console
+from smug.commands.common import Common
+from smug.commands.numbers import Count
 from smug.commands.progress import progress
+from smug.commands.reported import report_files
+from smug.system.paths import Output
+from smug.system.terminal import say, show
 
 TITLE = "Networks and CG-SENSE under clean, noisy and worst-case measurements"
 
@@ -19,8 +24,13 @@ class Demo(Common):
 
     out: Path = Path("smug-demo")
     """Folder for the results."""
-    slices: int = 2
+    slices: Count = 2
     """Number of phantoms."""
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the report and what lies beside it."""
+        yield from super().outputs()
+        yield from report_files(self.out)
 
     def run(self) -> None:
         """Reconstruct, print the table, write the report."""
@@ -28,11 +38,10 @@ class Demo(Common):
         from smug.evaluation.datasets import PAIR, named_models, simulated_set, with_settings
         from smug.evaluation.protocols import PROTOCOLS
         from smug.reports.comparison import compare
+        from smug.system.files import together
         from smug.zoo import SHIPPED
 
         device = self.start()
-        if self.slices < 1:
-            raise ValueError(f"--slices: expected at least 1, got {self.slices}")
         acquisition, protocol = Acquisition(), PROTOCOLS["demo"]
         models = with_settings(named_models(("cg-sense", *SHIPPED), "phantom", 128, acquisition), PAIR)
         test = simulated_set("phantom", "test", 128, acquisition, count=self.slices)
@@ -41,8 +50,9 @@ class Demo(Common):
             result = compare(
                 models, protocol, test, seed=self.seed, device=device, command=self.command, advance=advance
             )
-        result.write(self.out, title=TITLE)
         for table in result.tables(TITLE):
-            console().print(table)
-        console().print(f"Open {self.out / 'report.html'} in a browser; the figure is {self.out / 'figure.png'}.")
-        self.write_json(result.document)
+            show(table)
+        with together():
+            result.write(self.out, title=TITLE)
+            self.write_json(result.document)
+        say(f"Open {self.out / 'report.html'} in a browser; the figure is {self.out / 'figure.png'}.")

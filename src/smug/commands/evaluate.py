@@ -1,13 +1,19 @@
 """smug evaluate."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from smug.commands.common import Common, console
+from smug.commands import sources
+from smug.commands.common import Common
+from smug.commands.numbers import Count, NotNegative, Positive, Rate, Size
 from smug.commands.progress import progress
+from smug.commands.reported import report_files
+from smug.system.paths import Input, Output
+from smug.system.terminal import say, show, warn
 
 if TYPE_CHECKING:
     from smug.system.distributed import Group
@@ -27,19 +33,19 @@ class Evaluate(Common):
     """clean: no perturbation; paper: noise and the authors' attack, at 0.02 and 0.05 of the image's maximum; demo:
     quick; fast: a strong attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other
     noise, rates, masks, maps, positions, contrasts, lesions, steps and smoothing."""
-    epsilon: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = field(default=())
+    epsilon: Annotated[tuple[Positive, ...], tyro.conf.UseAppendAction] = field(default=())
     """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
     """KEY=VALUE replaces a setting of the models that have it, such as num_samples=0 or steps=16; may be repeated."""
-    max_slices: int | None = None
+    max_slices: Count | None = None
     """Evaluate at most so many slices, evenly spread over the set."""
-    size: int = 128
+    size: Size = 128
     """Matrix size that images are resampled to; a prepared set has its own, and its own coils and noise."""
-    coils: int = 4
+    coils: Count = 4
     """Number of simulated coils."""
-    acceleration: float = 4.0
+    acceleration: Rate = 4.0
     """Undersampling of random lines; 8 % ACS up to 5x, 4 % above."""
-    noise: float = 0.01
+    noise: NotNegative = 0.01
     """Receiver noise per part, where the image's maximum is 1."""
     out: Path | None = None
     """Folder for a report, a figure and a markdown table."""
@@ -48,11 +54,30 @@ class Evaluate(Common):
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
+    def inputs(self) -> Iterator[Input]:
+        """Yield models and data."""
+        yield from sources.files("--model", self.model)
+        yield from sources.data("--data", self.data, self.data_root)
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the report, and the store."""
+        yield from super().outputs()
+        if self.out is not None:
+            yield from report_files(self.out)
+        if self.store is not None:
+            yield Output("--store", self.store, folder=True)
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return what does not matter for this data and protocol."""
+        sized = self.protocol in ("fast", "standard")
+        epsilon = {} if sized else {"epsilon": f"--protocol {self.protocol} has sizes of its own"}
+        return epsilon | sources.without_effect(self.data, "size", "coils", "noise")
+
     def run(self) -> None:
         """Evaluate and print the table; under torchrun, every process scores its share of the slices."""
         from smug.system.distributed import joined
 
-        with joined(self.device) as group:
+        with joined(self.chosen) as group:
             self._evaluate(group)
 
     def _evaluate(self, group: "Group") -> None:
@@ -63,12 +88,11 @@ class Evaluate(Common):
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
         from smug.reports.comparison import compare
+        from smug.system.files import together
 
-        device = self.start()
+        device = self.start(quiet=not group.first)
         if not self.model:
             raise ValueError("--model: expected at least one; smug models lists the names")
-        if self.max_slices is not None and self.max_slices < 1:
-            raise ValueError(f"--max-slices: expected at least 1, got {self.max_slices}")
         acquisition = Acquisition(
             coils=self.coils,
             acceleration=self.acceleration,
@@ -80,12 +104,12 @@ class Evaluate(Common):
         if self.split == "all":
             check_unseen(models, self.data)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        protocol, screen = named(self.protocol, self.epsilon), console(quiet=not group.first)
+        protocol = named(self.protocol, self.epsilon)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
             made = acquisition if "acquisition" in test.description else None
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
-                screen.print(f"[yellow]Warning:[/] {name}: {warning}")
+                warn(f"{name}: {warning}", quiet=not group.first)
         share = "Evaluating" if group.world == 1 else f"Evaluating, share of process 1 of {group.world}"
         cells = len(test.scans[group.rows]) * len(models) * len(protocol.conditions)
         with progress(share, cells, quiet=not group.first) as advance:
@@ -105,8 +129,10 @@ class Evaluate(Common):
         kspace, sha256 = test.description["kspace"], test.description["sha256"]
         title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
         for table in result.tables(title):
-            screen.print(table)
-        self.write_json(result.document)
+            show(table)
+        with together():
+            self.write_json(result.document)
+            if self.out is not None:
+                result.write(self.out, title=title)
         if self.out is not None:
-            result.write(self.out, title=title)
-            screen.print(f"Report, figure, table and cards are in {self.out}.")
+            say(f"Report, figure, table and cards are in {self.out}.")

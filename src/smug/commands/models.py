@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from smug.commands.common import Common, console
+from smug.commands.common import Command
+from smug.system.table import Column, simple_table
+from smug.system.terminal import show
 
 if TYPE_CHECKING:
     from smug.model_card import ModelCard
 
 
 @dataclass(frozen=True)
-class Models(Common):
+class Models(Command):
     """List the models that have a name, or print the card of one: what it was trained on, and how it does."""
 
     name: Annotated[str, tyro.conf.Positional] = ""
@@ -21,35 +23,26 @@ class Models(Common):
 
     def run(self) -> None:
         """Print the list or the card."""
-        self.start()
         if self.name:
             self._print_card()
         else:
             self._print_list()
 
     def _print_list(self) -> None:
-        from rich.table import Table
-
         from smug.zoo import models
 
-        table = Table("name", "what it is", "trained on", "sha256")
-        for entry in models():
-            table.add_row(entry.name, entry.about, entry.trained_on, entry.sha256[:8])
-        console().print(table)
+        columns = [Column(name, align="left") for name in ("name", "what it is", "trained on", "sha256")]
+        rows = [[entry.name, entry.about, entry.trained_on, entry.sha256[:8]] for entry in models()]
+        show(simple_table(columns, rows))
         self.write_json({"schema": "smug-models-1", "models": [asdict(entry) for entry in models()]})
 
     def _print_card(self) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
         from smug.model_card import SCHEMA
         from smug.zoo import card
 
         found = card(self.name)
-        table = Table(show_header=False)
-        for name, text in _lines(found):
-            table.add_row(name, Text(text))
-        console().print(table)
+        columns = [Column(name, align="left") for name in ("of the model", "what is known")]
+        show(simple_table(columns, _lines(found)))
         self.write_json({"schema": SCHEMA, **asdict(found)})
 
 

@@ -1,17 +1,22 @@
 """smug prepare."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from smug.commands.common import Common, console
+from smug.commands import sources
+from smug.commands.common import Command
+from smug.commands.numbers import Count, NotNegative, Seed, Share, Size
 from smug.commands.progress import progress
+from smug.system.paths import Input, Output
+from smug.system.table import Column, Table, simple_table
+from smug.system.terminal import say, show
+from smug.system.words import counted
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from smug.data.prepared.full_volume import Settings
     from smug.data.prepared.manifest import Manifest
 
@@ -20,7 +25,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Prepare(Common):
+class Prepare(Command):
     """Make a set to train on and to evaluate with from a folder of volumes; run it again to go on, or to add some."""
 
     src: Annotated[Path, tyro.conf.Positional]
@@ -29,18 +34,42 @@ class Prepare(Common):
     """Folder of the set, for train --config (data.sources) and evaluate --data."""
     simulate: bool = False
     """Simulate k-space from images: NIfTI, PNG, .npy, HDF5."""
-    size: int | None = None
+    size: Size | None = None
     """Matrix size that images are resampled to; by default they stay as they are."""
-    coils: int = 4
+    coils: Count = 4
     """Number of simulated coils."""
-    noise: float = 0.01
+    noise: NotNegative = 0.01
     """Simulated receiver noise per part, where the maximum of each image is 1."""
     maps: Literal["espirit", "calibration"] = "espirit"
     """Coil maps of measured k-space, from its 24 x 24 central samples: ESPIRiT, or low-resolution images."""
-    split: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    split: tuple[Share, Share, Share] = (0.8, 0.1, 0.1)
     """Fractions of subjects to train, validate and test with, where the names of folders or files do not say."""
-    workers: int | None = None
-    """Files at a time; by default as many as there are threads."""
+    workers: Count | None = None
+    """Files at a time, each on one thread; by default as many as there are CPU cores for torch."""
+    seed: Seed = field(default=0, kw_only=True)
+    """Seed of the splits."""
+
+    def inputs(self) -> Iterator[Input]:
+        """Yield the files of the source folder."""
+        from smug.data.prepared.sources import find_sources
+
+        found = find_sources(self.src, images=self.simulate)
+        yield from sources.files("SRC", (self.src / file for file in found))
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the set."""
+        yield from super().outputs()
+        yield Output("DST", self.dst, folder=True)
+        yield Output("DST", self.dst / "volumes", folder=True)
+        yield Output("DST", self.dst / "manifest.json")
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return the options of the other kind of set."""
+        if self.simulate:
+            return {"maps": "simulated scans have the maps that they are simulated with"}
+        return {"size": "measured k-space is not resampled; it is for --simulate"} | dict.fromkeys(
+            ("coils", "noise"), "measured k-space has its own; it is for --simulate"
+        )
 
     def run(self) -> None:
         """Prepare and tell what was made."""
@@ -49,11 +78,8 @@ class Prepare(Common):
         from smug.data.prepared.prepare import prepare
         from smug.data.prepared.sources import find_sources
 
-        self.start()
         settings = self._settings()
-        workers = torch.get_num_threads() if self.workers is None else self.workers
-        if workers < 1:
-            raise ValueError(f"--workers: expected at least 1, got {workers}")
+        workers = self.workers or torch.get_num_threads()
         total = len(find_sources(self.src, images=self.simulate))
         with progress("Preparing", total) as advance:
             done = prepare(
@@ -70,51 +96,37 @@ class Prepare(Common):
             {"schema": "smug-preparation-1", "sha256": manifest.sha256, "made": done.made, **asdict(manifest)}
         )
         if manifest.skipped:
-            console().print(_skipped_table(manifest))
+            show(_skipped_table(manifest))
         if not manifest.volumes:
-            raise ValueError(f"{self.src}: no volume could be prepared: all {total} files were skipped")
-        console().print(_split_table(manifest))
-        console().print(
-            f"{self.dst}: {len(manifest.volumes)} volumes of {manifest.settings['kspace']} k-space, "
-            f"{done.made} made now; {len(manifest.skipped)} files skipped; sha256 {manifest.sha256[:16]}"
+            raise ValueError(f"{self.src}: no volume could be prepared: {counted(total, 'file')} skipped")
+        show(_split_table(manifest))
+        say(
+            f"{self.dst}: {counted(len(manifest.volumes), 'volume')} of {manifest.settings['kspace']} k-space, "
+            f"{done.made} made now; {counted(len(manifest.skipped), 'file')} skipped; sha256 {manifest.sha256[:16]}"
         )
 
     def _settings(self) -> "Settings":
         from smug.data.prepared.full_volume import Settings
         from smug.data.simulate import Acquisition
 
-        if self.coils < 1:
-            raise ValueError(f"--coils: expected at least 1, got {self.coils}")
-        if self.size is not None and not self.simulate:
-            raise ValueError("--size: measured k-space is not resampled; it is for --simulate")
         acquisition = Acquisition(coils=self.coils, noise=self.noise) if self.simulate else None
         return Settings(maps=self.maps, simulate=acquisition, size=self.size)
 
 
-def _split_table(manifest: "Manifest") -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("split", "subjects", "volumes", "slices", "coils x matrix"):
-        table.add_column(name, justify="left" if name in ("split", "coils x matrix") else "right")
+def _split_table(manifest: "Manifest") -> Table:
+    columns: list[str | Column] = ["split", "subjects", "volumes", "slices", Column("coils x matrix", align="left")]
+    rows = []
     for split in manifest.splits:
         volumes = manifest.of(split)
         shapes = sorted({f"{v.coils} x {v.matrix[0]} x {v.matrix[1]}" for v in volumes})
         told = ", ".join(shapes[:3]) + (f" and {len(shapes) - 3} more" if len(shapes) > 3 else "")
         counts = (len({v.subject for v in volumes}), len(volumes), sum(len(v.slices) for v in volumes))
-        table.add_row(split, *map(str, counts), told)
-    return table
+        rows.append([split, *map(str, counts), told])
+    return simple_table(columns, rows)
 
 
-def _skipped_table(manifest: "Manifest") -> "Table":
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+def _skipped_table(manifest: "Manifest") -> Table:
     more = len(manifest.skipped) - SHOWN
-    caption = f"and {more} more, in manifest.json" if more > 0 else None
-    table = Table("skipped", "reason", box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
-    for skip in manifest.skipped[:SHOWN]:
-        table.add_row(Text(skip.file), Text(skip.reason))
-    return table
+    rows = [(skip.file, skip.reason) for skip in manifest.skipped[:SHOWN]]
+    note = f"and {more} more, in manifest.json" if more > 0 else ""
+    return simple_table(["skipped", Column("reason", align="left")], rows, notes=[note])

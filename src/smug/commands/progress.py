@@ -8,21 +8,37 @@ from statistics import fmean
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from smug.training.log import LogEntry, mean_terms
+from smug.system.terminal import console
+from smug.system.words import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from smug.training.log import LogEntry
+
 WINDOW = 100
 """Losses, speed and waiting are means over so many updates."""
 
-Report = Callable[[LogEntry], None]
+Report = Callable[["LogEntry"], None]
+
+
+FIRST, BETWEEN = 10.0, 30.0
+"""Seconds until the first line about work whose output is no terminal, and between two of them, at least."""
 
 
 @contextmanager
 def progress(description: str, total: int, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show a bar with the remaining time on the error stream, or nothing; yield the function that advances it."""
-    from rich.console import Console
+    """Show how work goes on, on the error stream; yield the function that is told how much more is done.
+
+    On a terminal it is a bar with the remaining time, elsewhere a line now and then, and nothing where ``quiet``.
+    """
+    screen = console(stderr=True, quiet=quiet)
+    with (_bar if screen.is_interactive else _now_and_then)(screen, description, total) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(screen: "Console", description: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -33,20 +49,39 @@ def progress(description: str, total: int, *, quiet: bool = False) -> Iterator[C
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task(description, total=total)
+    with Progress(*columns, console=screen) as bar:
+        task = bar.add_task(printable(description), total=total)
         yield lambda done: bar.advance(task, done)
 
 
 @contextmanager
+def _now_and_then(screen: "Console", description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A line now and then, for files and pipes."""
+    began = monotonic()
+    finished, due = 0, began + FIRST
+
+    def advance(done: int) -> None:
+        nonlocal finished, due
+        finished += done
+        if (now := monotonic()) >= due and finished:
+            due = now + BETWEEN
+            elapsed = now - began
+            left = elapsed * (total - finished) / finished
+            times = f"{_duration(elapsed)} elapsed, {_duration(left)} left"
+            screen.print(printable(f"{description}: {finished} of {total}, {times}"), soft_wrap=True)
+
+    yield advance
+
+
+@contextmanager
 def training_progress(
-    description: str, total: int, done: int, *, earlier: Sequence[LogEntry] = (), quiet: bool = False
+    description: str, total: int, done: int, *, earlier: Sequence["LogEntry"] = (), quiet: bool = False
 ) -> Iterator[Report]:
     """Show on the error stream how a run goes on; yield the function that is told every update.
 
@@ -54,16 +89,14 @@ def training_progress(
     Of ``total`` updates ``done`` were made before: the time left is told by the speed of those made since.
     ``earlier`` are their entries, for the best validation.
     """
-    from rich.console import Console
-
-    console = Console(stderr=True, quiet=quiet)
-    show = _live if console.is_interactive else _lines
+    screen = console(stderr=True, quiet=quiet)
+    show = _live if screen.is_interactive else _lines
     began = monotonic()
     recent: deque[LogEntry] = deque(maxlen=WINDOW)
     validations = [entry.validation_psnr for entry in earlier if entry.validation_psnr is not None]
-    with show(console, description, total, done) as shown:
+    with show(screen, description, total, done) as shown:
 
-        def report(entry: LogEntry) -> None:
+        def report(entry: "LogEntry") -> None:
             recent.append(entry)
             if entry.validation_psnr is not None:
                 validations.append(entry.validation_psnr)
@@ -74,12 +107,12 @@ def training_progress(
         yield report
 
 
-Show = Callable[[LogEntry, str, str, str], None]
+Show = Callable[["LogEntry", str, str, str], None]
 """``(entry, status, elapsed, left)``: show these."""
 
 
 @contextmanager
-def _live(console: "Console", description: str, total: int, done: int) -> Iterator[Show]:
+def _live(screen: "Console", description: str, total: int, done: int) -> Iterator[Show]:
     """A bar, and the status below it."""
     from rich.console import Group
     from rich.live import Live
@@ -87,17 +120,17 @@ def _live(console: "Console", description: str, total: int, done: int) -> Iterat
     from rich.text import Text
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]} left"),
     )
-    bar = Progress(*columns, console=console)
+    bar = Progress(*columns, console=screen)
     task = bar.add_task(description, total=total, completed=done, left="-:--:--")
-    with Live(bar, console=console, refresh_per_second=4) as live:
+    with Live(bar, console=screen, refresh_per_second=4) as live:
 
-        def show(entry: LogEntry, status: str, elapsed: str, left: str) -> None:
+        def show(entry: "LogEntry", status: str, elapsed: str, left: str) -> None:
             bar.update(task, completed=entry.update, left=left)
             live.update(Group(bar, Text(status)))
 
@@ -105,18 +138,20 @@ def _live(console: "Console", description: str, total: int, done: int) -> Iterat
 
 
 @contextmanager
-def _lines(console: "Console", description: str, total: int, done: int) -> Iterator[Show]:
+def _lines(screen: "Console", description: str, total: int, done: int) -> Iterator[Show]:
     """A line per validation, for files and pipes."""
 
-    def show(entry: LogEntry, status: str, elapsed: str, left: str) -> None:
+    def show(entry: "LogEntry", status: str, elapsed: str, left: str) -> None:
         if entry.validation_psnr is not None:
             line = f"{description}: update {entry.update}/{total}, {status}, {elapsed} elapsed, {left} left"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            screen.print(line, soft_wrap=True)
 
     yield show
 
 
-def _status(recent: Sequence[LogEntry], validations: Sequence[float]) -> str:
+def _status(recent: Sequence["LogEntry"], validations: Sequence[float]) -> str:
+    from smug.training.log import mean_terms
+
     parts = [f"{name} {value:.2e}" for name, value in mean_terms(recent).items()]
     if validations:
         parts.append(f"validation PSNR {validations[-1]:.2f} dB (best {max(validations):.2f})")

@@ -1,113 +1,169 @@
 """smug reconstruct."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from smug.commands.common import Common, console
-from smug.commands.progress import progress
+from smug.commands import sources
+from smug.commands.common import Common
+from smug.commands.numbers import Count, Positive, Rate, Share, Within
+from smug.commands.volumes import Order, Places, found_files, reconstruct_file, told
+from smug.system.files import together
+from smug.system.paths import Input, Output
+from smug.system.terminal import say, warn
 
-if TYPE_CHECKING:
-    from smug.data.kspace.volume import Volume
+DEFAULT_MODEL = "tv"
 
 
 @dataclass(frozen=True)
 class Reconstruct(Common):
-    """Reconstruct measured k-space, with coil maps from its own calibration lines."""
+    """Reconstruct measured k-space, with coil maps from its own calibration lines.
 
-    file: Annotated[Path, tyro.conf.Positional]
-    """K-space: an HDF5 file as of fastMRI, an ISMRMRD file, or BART's .cfl with its .hdr."""
-    model: str = "smug"
-    """A name that smug models lists, a run folder, a weights file, or FILE.py:function."""
-    out: Path = Path("reconstruction.h5")
-    """Output in the units of the input: .h5, .nii, .nii.gz, or .png to look at."""
-    undersample: float | None = None
+    Of several files, one that cannot be reconstructed does not stop the others. Several models are compared in a
+    picture.
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """K-space, files or folders of them: HDF5 as of fastMRI, ISMRMRD, or BART's .cfl with its .hdr."""
+    model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
+    """A name that smug models lists, a run folder, a weights file, or FILE.py:function; may be repeated. By default tv,
+    total variation, which needs no training."""
+    out: Path | None = None
+    """Output in the units of the input: .h5, .nii, .nii.gz, or .png to look at; by default reconstruction.h5. For
+    several files or models a folder, by default reconstructions, with files named after the inputs."""
+    format: Literal["h5", "nii", "nii.gz", "png"] = "h5"
+    """Of the files in a folder --out."""
+    undersample: Rate | None = None
     """Keep only some lines of fully sampled data, by this factor; then PSNR and SSIM are printed."""
     lines: Literal["random", "equispaced", "fastmri"] = "random"
     """Which lines --undersample keeps; fastmri: those of fastMRI's code for a file of this name."""
-    center_fraction: float | None = None
-    """Fraction of fully sampled central lines to keep; by default 8 % up to 5x, 4 % above."""
-    noise_sigma: float | None = None
+    center_fraction: Share | None = None
+    """Fraction of fully sampled central lines that --undersample keeps; by default 8 % up to 5x, 4 % above."""
+    noise_sigma: Positive | None = None
     """Receiver noise per part of k-space, by default that of the file's noise scan; adds "noise_std", its map."""
-    replicas: int = 32
-    """Noise replicas that the map is made of, each as long as a reconstruction; 0 for no map."""
-    batch: int = 1
+    replicas: Annotated[int, Within(0, 2**20)] | None = None
+    """Noise replicas that the map is made of, each as long as a reconstruction, by default 32; 0 for no map."""
+    batch: Count = 1
     """Slices at a time."""
     maps_figure: Path | None = None
-    """Also draw the coil maps of the middle slice and how well they explain the data, as PNG."""
+    """Also draw the coil maps of the middle slice and how well they explain the data: .png, .pdf or .svg."""
+
+    def inputs(self) -> Iterator[Input]:
+        """Yield k-space and models."""
+        yield from sources.files("FILE", self.found)
+        yield from sources.files("--model", self.model)
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield the images, their noise maps, and pictures."""
+        from smug.data.images.write import FORMATS
+        from smug.system.figures import NOTES
+
+        yield from super().outputs()
+        if self.maps_figure is not None:
+            yield Output("--maps-figure", self.maps_figure, tuple(NOTES))
+        if self.in_folder:
+            yield Output("--out", self.places.out, folder=True)
+        for file in self.found:
+            for path in self.places.of(file, noise=self.replicas != 0):
+                yield Output("--out", path, () if path.name.endswith("-comparison.png") else FORMATS)
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return what belongs to an option that is not there."""
+        unused: dict[str, str] = {}
+        if self.undersample is None:
+            unused |= dict.fromkeys(("lines", "center_fraction"), "it is for --undersample")
+        if self.replicas == 0:
+            unused["noise_sigma"] = "--replicas 0 makes no noise map"
+        if not self.in_folder:
+            unused["format"] = "the name of --out says the format"
+        if len(self.found) > 1:
+            unused["maps_figure"] = "it is for one file"
+        return unused
+
+    def check(self, given: Sequence[str] = ()) -> None:
+        """Refuse what can be refused before anything starts."""
+        if not self.files:
+            raise ValueError("expected a file of k-space, or a folder of them")
+        if self.replicas == 1:
+            raise ValueError("--replicas: expected at least 2, or 0 for no map, got 1")
+        super().check(given)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models."""
+        return self.model or (DEFAULT_MODEL,)
+
+    @cached_property
+    def found(self) -> dict[Path, str]:
+        """The files, and what their outputs are called in a folder."""
+        return found_files(self.files, self.out)
+
+    @property
+    def in_folder(self) -> bool:
+        """Whether ``--out`` is a folder."""
+        several = len(self.found) > 1 or len(self.models) > 1 or any(path.is_dir() for path in self.files)
+        return several or (self.out is not None and self.out.is_dir())
+
+    @property
+    def places(self) -> Places:
+        """Where the outputs go."""
+        out = self.out or Path("reconstructions" if self.in_folder else "reconstruction.h5")
+        return Places(out, self.found if self.in_folder else None, self.models, self.format)
 
     def run(self) -> None:
-        """Reconstruct and write."""
-        from smug.data.images.write import check_format, write_images
-        from smug.reconstruction import reconstruct, volume_warnings
+        """Reconstruct and write, file after file."""
+        order = self._order()
+        if len(self.found) == 1:
+            self._one(next(iter(self.found)), order, write_json=True)
+            return
+        records: list[dict[str, Any]] = []
+        failed: dict[str, str] = {}
+        for file in self.found:
+            try:
+                records += self._one(file, order)
+            except (ValueError, OSError, MemoryError) as error:
+                failed[str(file)] = " ".join(str(error).split())
+                warn(f"{file} is left out: {failed[str(file)].removeprefix(f'{file}: ')}")
+        self.write_json(self._document(records, failed))
+        if failed:
+            raise ValueError(f"{len(failed)} of {len(self.found)} files left out: {', '.join(failed)}")
+
+    def _one(self, file: Path, order: Order, *, write_json: bool = False) -> list[dict[str, Any]]:
+        """All outputs of a file appear together, and are told of when they are there."""
+        with together():
+            records = reconstruct_file(file, order)
+            if write_json:
+                self.write_json(self._document(records, {}))
+        for record in records:
+            say(told(record))
+        if len(records) > 1:
+            say(f"{self.places.comparison(file)}: the middle slice by all models")
+        return records
+
+    def _document(self, records: list[dict[str, Any]], failed: Mapping[str, str]) -> dict[str, Any]:
+        if self.in_folder:
+            return {"schema": "smug-reconstructions-1", "reconstructions": records, "failed": failed}
+        return {"schema": "smug-reconstruction-2", **records[0]}
+
+    def _order(self) -> Order:
         from smug.reconstructor import moved
         from smug.zoo import load
 
         device = self.start()
-        self._check()
-        check_format(self.out)
-        model = load(self.model)
-        volume = self._volume()
-        for warning in volume_warnings(model, volume):
-            console().print(f"[yellow]Warning:[/] {warning}")
-        if self.maps_figure is not None:
-            from smug.reports.maps_figure import slice_maps_figure
-            from smug.system.figures import write_figure
-
-            write_figure(self.maps_figure, slice_maps_figure(volume, len(volume) // 2))
-        sigma = None if self.replicas == 0 else self.noise_sigma or volume.noise_sigma
-        if sigma is not None:
-            told = f"its map takes {self.replicas} more reconstructions; --replicas 0 for none"
-            console().print(f"Receiver noise {sigma:.3g}: {told}.")
-        with progress("Reconstructing", len(volume)) as advance:
-            result = reconstruct(
-                moved(model, device),
-                volume,
-                seed=self.seed,
-                batch=self.batch,
-                device=device,
-                noise_sigma=sigma,
-                replicas=self.replicas,
-                advance=advance,
-            )
-        settings = {"seed": self.seed, "undersample": self.undersample, "lines": self.lines}
-        report = {
-            "model": self.model,
-            "input": self.file.name,
-            "acceleration": volume.acceleration,
-            "settings": settings,
-            "units": volume.units,
-        }
-        write_images(
-            self.out,
-            result.images,
-            geometry=volume.geometry,
-            metadata=report,
-            noise_std=result.noise_std,
-            frames=volume.frames,
-        )
-        told = ", ".join(f"{name} {value:.4g}" for name, value in result.quality.items())
-        console().print(f"{self.out}: {len(volume)} slices at {volume.acceleration:.2f}x. {told}")
-        self.write_json({"schema": "smug-reconstruction-2", **report, "kspace": "measured", "quality": result.quality})
-
-    def _check(self) -> None:
-        if self.out.resolve() == self.file.resolve():
-            raise ValueError(f"--out {self.out}: is the input file; choose another name")
-        if self.noise_sigma is not None and not self.noise_sigma > 0:
-            raise ValueError(f"--noise-sigma: expected a positive number, got {self.noise_sigma}")
-        if self.replicas == 1 or self.replicas < 0:
-            raise ValueError(f"--replicas: expected at least 2, or 0 for no map, got {self.replicas}")
-        if self.batch < 1:
-            raise ValueError(f"--batch: expected at least 1, got {self.batch}")
-
-    def _volume(self) -> "Volume":
-        from smug.data.kspace.read import read_volume, undersample
-
-        volume = read_volume(self.file)
-        if self.undersample is None:
-            return volume
-        return undersample(
-            volume, self.undersample, seed=self.seed, center_fraction=self.center_fraction, lines=self.lines
+        return Order(
+            models={name: moved(load(name), device) for name in self.models},
+            device=device,
+            places=self.places,
+            seed=self.seed,
+            undersample=self.undersample,
+            lines=self.lines,
+            center_fraction=self.center_fraction,
+            noise_sigma=self.noise_sigma,
+            replicas=self.replicas,
+            batch=self.batch,
+            maps_figure=self.maps_figure,
         )

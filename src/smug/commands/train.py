@@ -1,17 +1,26 @@
 """smug train."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from smug.commands.common import Common, console
+from smug.commands import sources
+from smug.commands.common import Common
+from smug.commands.numbers import Count, Seed
+from smug.system.paths import Input, Output
+from smug.system.terminal import say, warn
+from smug.system.words import counted
 
 if TYPE_CHECKING:
     from smug.training.config import Config
     from smug.training.memory import MemoryEstimate
 
+
+FILES = ("config.json", "model.safetensors", "checkpoint.safetensors", "run.json", "log.csv", "losses.png")
+"""What the folder of a run gets, beside pictures."""
 
 SLOW = 'compute.precision: this processor has no instructions for bf16, which takes several times as long as "fp32".'
 
@@ -32,11 +41,11 @@ class Train(Common):
     """What to train; by default what the configuration says."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
     """KEY=VALUE replaces a value of the configuration, such as optimizer.updates=300; may be repeated."""
-    seed: int | None = None  # type: ignore[assignment]
+    seed: Seed | None = None  # type: ignore[assignment]
     """Seed of everything random; by default what the configuration says."""
     out: Path = Path("run")
     """Folder of the run."""
-    max_steps: int | None = None
+    max_steps: Count | None = None
     """Number of updates, instead of the configuration's."""
     init: Path | None = None
     """Start from the weights of another run or file."""
@@ -46,6 +55,28 @@ class Train(Common):
     """FILE.py:function that returns your own network, a module of complex (batch, y, x) images; it is executed."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
+
+    def inputs(self) -> Iterator[Input]:
+        """Yield the configuration, the weights to start from, and the file of the network."""
+        yield from sources.files("--config", [self.config])
+        yield from sources.files("--init", [] if self.init is None else [self.init])
+        yield from sources.files("--denoiser", [] if self.denoiser is None else [self.denoiser])
+
+    def outputs(self) -> Iterator[Output]:
+        """Yield what the run folder gets; a run that goes on has its own configuration there."""
+        yield from super().outputs()
+        yield Output("--out", self.out, folder=True)
+        yield Output("--out", self.out / "validation", folder=True)
+        own = {each.path.resolve() for each in self.inputs()} if self.resume else set()
+        for name in FILES:
+            if (self.out / name).resolve() not in own:
+                yield Output("--out", self.out / name)
+
+    def without_effect(self) -> Mapping[str, str]:
+        """Return the options whose value --set replaces, or is replaced by."""
+        keys = {override.partition("=")[0] for override in self.set}
+        same = {"method": "method", "seed": "seed", "max_steps": "optimizer.updates", "denoiser": "network.file"}
+        return {option: f"--set {key} is the same" for option, key in same.items() if key in keys}
 
     def run(self) -> None:
         """Train."""
@@ -57,8 +88,9 @@ class Train(Common):
         from smug.training import batches, checkpoint, config_file, log, memory, run_document, runs, trainer
         from smug.training.build import build
 
-        with joined(self.device) as group:
-            device, terminal = self.start(), console(quiet=not group.first)
+        with joined(self.chosen) as group:
+            quiet = not group.first
+            device = self.start(quiet=quiet)
             settings = self.settings()
             network = None if self.denoiser is None else load_network(self.denoiser, "--denoiser")
             if group.first and not self.resume and (self.out / runs.CONFIG).exists():
@@ -71,10 +103,10 @@ class Train(Common):
                     f"stability_target {settings.stability_target!r}: needs --init, the MoDL that it freezes"
                 )
             rows = max(1, settings.optimizer.batch // (group.world * settings.compute.accumulate))
-            terminal.print(_memory(memory.estimate(settings, network, rows=rows)))
+            say(_memory(memory.estimate(settings, network, rows=rows)), quiet=quiet)
             if settings.compute.precision == "bf16" and bfloat16_is_slow(device):
-                terminal.print(f"[yellow]Warning:[/] {SLOW}")
-            terminal.print(f"Loading {', '.join(settings.data.sources)}.")
+                warn(SLOW, quiet=quiet)
+            say(f"Loading {', '.join(settings.data.sources)}.", quiet=quiet)
             data = batches.load_training_data(settings.data, self.data_root)
             done = checkpoint.reached(self.out / checkpoint.CHECKPOINT).update if self.resume else 0
             path = self.out / log.LOG
@@ -84,14 +116,14 @@ class Train(Common):
                 settings.optimizer.updates,
                 done,
                 earlier=[entry for entry in earlier if entry.update <= done],
-                quiet=not group.first,
+                quiet=quiet,
             )
             with shown as report:
                 entries = trainer.train(f, settings, data, self.out, resume=self.resume, group=group, report=report)
             if group.first:
                 last = entries[-1]
-                terminal.print(
-                    f"Validation PSNR {last.validation_psnr:.2f} dB after {last.update} updates "
+                say(
+                    f"Validation PSNR {last.validation_psnr:.2f} dB after {counted(last.update, 'update')} "
                     f"({last.seconds / 60:.1f} min); weights, log and pictures are in {self.out}."
                 )
                 document = run_document.document(

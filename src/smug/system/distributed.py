@@ -115,6 +115,13 @@ def joined(device: torch.device | str) -> Iterator[Group]:
             dist.destroy_process_group()
 
 
+def processes_here() -> int:
+    """Return how many processes of the group that torchrun describes are on this machine; 1 without one."""
+    if _number("WORLD_SIZE", default=1) == 1:
+        return 1
+    return max(_number("LOCAL_RANK", default=0) + 1, _number("LOCAL_WORLD_SIZE", default=1))
+
+
 def _described() -> Group:
     """The group of the environment variables, once all that are needed are there."""
     missing = [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
@@ -138,14 +145,13 @@ def _backend(device: str) -> str:
         return "gloo"
     if device != "cuda":
         raise ValueError(f"device {device}: expected cpu or cuda where several processes share the work")
-    local, available = _number("LOCAL_RANK"), torch.cuda.device_count()
-    processes = max(local + 1, _number("LOCAL_WORLD_SIZE", default=1))
+    processes, available = processes_here(), torch.cuda.device_count()
     if processes > available:
         raise ValueError(
             f"device cuda: {processes} processes on a machine with {available} GPUs; "
             "start at most one per GPU (torchrun --nproc-per-node)"
         )
-    torch.cuda.set_device(local)
+    torch.cuda.set_device(_number("LOCAL_RANK"))
     return "cpu:gloo,cuda:nccl"  # tensors on the CPU go through gloo: flags and JSON need no GPU
 
 

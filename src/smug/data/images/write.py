@@ -72,8 +72,7 @@ def write_images(
         _write_together({path: _hdf5(volumes, geometry, attributes)})
         return
     encode = _png if suffix == ".png" else _nifti if suffix == ".nii" else _compressed_nifti
-    stem, end = path.name[: -len(suffix)], path.name[-len(suffix) :]
-    paths = {"reconstruction": path, "noise_std": path.with_name(f"{stem}_noise_std{end}")}
+    paths = {"reconstruction": path, "noise_std": noise_path(path) or path}
     _write_together({paths[name]: encode(volume, geometry, attributes) for name, volume in volumes.items()})
 
 
@@ -88,6 +87,18 @@ def check_format(path: str | Path) -> str:
         if name.endswith(suffix):
             return suffix
     raise ValueError(f"{path}: expected a file name that ends in one of {', '.join(FORMATS)}")
+
+
+def noise_path(path: Path) -> Path | None:
+    """Return where the noise of images at ``path`` is written, None if it is in the same file; raises ValueError.
+
+    >>> noise_path(Path("brain.nii.gz")).name
+    'brain_noise_std.nii.gz'
+    """
+    suffix = check_format(path)
+    if suffix in (".h5", ".hdf5"):
+        return None
+    return path.with_name(f"{path.name[: -len(suffix)]}_noise_std{path.name[-len(suffix) :]}")
 
 
 def _magnitudes(name: str, volume: Tensor, shape: torch.Size) -> Magnitudes:

@@ -1,0 +1,144 @@
+"""What a file or a folder holds, and what would be done with it: plain values under plain names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smug.system.words import counted
+
+if TYPE_CHECKING:
+    from smug.data.kspace.volume import Volume
+
+Facts = dict[str, Any]
+
+IMAGES = (".nii", ".nii.gz", ".png", ".npy")
+"""What the names of files end in that can be nothing but images."""
+
+
+def facts_of(path: Path) -> Facts:
+    """Return the ``kind`` of a file or folder and what is known of it.
+
+    Raises FileNotFoundError, and ValueError for what is of no kind that the library reads, with the reader's reason.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if path.name.lower().endswith(".safetensors"):
+        return _weights(path)
+    if path.name.lower().endswith(IMAGES):
+        return _images(path)
+    from smug.data.kspace.read import read_volume
+
+    try:
+        volume = read_volume(path)
+    except ValueError as error:
+        try:
+            return _images(path)
+        except ValueError:
+            raise error from None
+    return _kspace(volume)
+
+
+def _kspace(volume: "Volume") -> Facts:
+    from smug.physics.masks import calibration_region
+
+    coils, height, width = volume.kspace[0].shape
+    frames = f" in {counted(volume.frames, 'frame')}" if volume.frames > 1 else ""
+    y, x, z = volume.geometry.voxel_size
+    rows, columns = calibration_region((volume if volume.calibration is None else volume.calibration).mask_of(0))
+    reference = "known: --undersample keeps a part and compares" if volume.fully_sampled else "none"
+    noise = "not known: --noise-sigma says it" if volume.noise_sigma is None else f"{volume.noise_sigma:.3g} per part"
+    lines = "lines" if volume.mask.ndim == 2 else "points in two dimensions"
+    oriented = "oriented" if volume.geometry.oriented else "of unknown orientation"
+    maps = (
+        "1: a single coil has no maps"
+        if coils == 1
+        else f"by ESPIRiT, from {rows.stop - rows.start} x {columns.stop - columns.start} central samples"
+    )
+    return {
+        "kind": "measured k-space",
+        "slices": f"{counted(len(volume), 'slice')}{frames}, {counted(coils, 'coil')}, {height} x {width} samples",
+        "sampling": f"{volume.acceleration:.2f}x, {lines}, of {volume.encoded_lines} encoded lines",
+        "full scan": reference,
+        "receiver noise": noise,
+        "images": f"{volume.crop[0]} x {volume.crop[1]}, voxels of {y:.3g} x {x:.3g} x {z:.3g} mm, {oriented}",
+        "coil maps": maps,
+        "units": volume.units,
+        "warnings": list(getattr(volume, "warnings", ())),
+        "use": "smug reconstruct; a folder of fully sampled scans also smug prepare",
+    }
+
+
+def _images(path: Path) -> Facts:
+    from smug.data.images.read import read_images
+
+    volumes = read_images(path)
+    shapes = dict.fromkeys(f"{image.shape[0]} x {image.shape[1]}" for volume in volumes for image in volume.slices[:1])
+    return {
+        "kind": "images",
+        "volumes": f"{counted(len(volumes), 'volume')} of {counted(len({v.subject for v in volumes}), 'subject')}",
+        "slices": f"{counted(sum(len(volume.slices) for volume in volumes), 'slice')} of {_few(list(shapes))}",
+        "use": "smug prepare --simulate with the folder of such files; HDF5 also smug evaluate --data",
+    }
+
+
+def _weights(path: Path) -> Facts:
+    from smug.training.checkpoint import SCHEMA as CHECKPOINT
+    from smug.training.checkpoint import reached
+    from smug.training.runs import load_weights, read_metadata
+
+    file = path / "model.safetensors" if path.is_dir() else path
+    if read_metadata(file).get("schema") == CHECKPOINT:
+        return {
+            "kind": "checkpoint of a run",
+            "updates": reached(file).update,
+            "use": "smug train --resume, with the folder that it is in as --out",
+        }
+    model = load_weights(path)
+    config = model.config
+    return {
+        "kind": "run folder" if path.is_dir() else "weights",
+        "method": f"{config.method}, {counted(config.steps, 'unrolling step')}, seed {config.seed}",
+        "network": f"{config.network.kind}, {counted(config.network.channels, 'channel')}",
+        **{name: text for name, text in model.metadata.items() if name in ("update", "validation_psnr")},
+        "training range": [f"{name} {_few(values)}" for name, values in vars(model.range).items() if values],
+        "use": f"smug reconstruct FILE --model {path}, smug evaluate --model {path}",
+    }
+
+
+def _folder(path: Path) -> Facts:
+    from smug.data.prepared.manifest import Manifest
+    from smug.data.prepared.set import is_prepared
+    from smug.data.prepared.sources import KSPACE, find_sources
+    from smug.training.runs import WEIGHTS
+
+    if (path / WEIGHTS).is_file():
+        return _weights(path)
+    if is_prepared(path):
+        manifest = Manifest.read(path)
+        parts = {
+            split: f"{counted(len(volumes), 'volume')} of {counted(len({v.subject for v in volumes}), 'subject')}, "
+            f"{counted(sum(len(v.slices) for v in volumes), 'slice')}"
+            for split in manifest.splits
+            if (volumes := manifest.of(split))
+        }
+        return {
+            "kind": "prepared set",
+            "k-space": manifest.settings["kspace"],
+            **parts,
+            "skipped": counted(len(manifest.skipped), "file"),
+            "sha256": manifest.sha256,
+            "use": f"smug evaluate --data {path}, smug train with data.sources",
+        }
+    files = find_sources(path)
+    kspace = [file for file in files if file.lower().endswith(KSPACE)]
+    return {
+        "kind": "folder",
+        "files": f"{len(kspace)} that may be k-space, {len(files) - len(kspace)} of images",
+        "use": "smug reconstruct with the folder, smug prepare, smug info with the files",
+    }
+
+
+def _few(values: Sequence[Any]) -> str:
+    """The first of many values."""
+    texts = [" x ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
+    return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")

@@ -1,0 +1,48 @@
+"""smug info."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from smug.commands import sources
+from smug.commands.common import Command
+from smug.commands.facts import facts_of
+from smug.system.paths import Input
+from smug.system.terminal import say, warn
+
+
+@dataclass(frozen=True)
+class Info(Command):
+    """Tell what files hold, and what smug would do with them."""
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """K-space, images, weights, run folders, prepared sets."""
+
+    def inputs(self) -> Iterator[Input]:
+        """Yield the files."""
+        yield from sources.files("FILE", self.files)
+
+    def run(self) -> None:
+        """Print what each file is; go on after one that cannot be read."""
+        if not self.files:
+            raise ValueError("expected a file or a folder")
+        found, failed = [], {}
+        for path in self.files:
+            try:
+                facts = facts_of(path)
+            except (ValueError, OSError, MemoryError) as error:
+                failed[str(path)] = " ".join(str(error).split())
+                warn(f"{path}: {failed[str(path)].removeprefix(f'{path}: ')}")
+                continue
+            found.append({"file": str(path), **facts})
+            say(f"{path}: {facts['kind']}", style="bold")
+            for name, value in facts.items():
+                for text in value if isinstance(value, list) else [value]:
+                    if name != "kind":
+                        say(f"  {name}: {text}")
+        self.write_json({"schema": "smug-info-1", "files": found, "failed": failed})
+        if failed:
+            raise ValueError(f"{len(failed)} of {len(self.files)} cannot be used: {', '.join(failed)}")

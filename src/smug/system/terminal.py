@@ -1,0 +1,58 @@
+"""What is said to people on the terminal. Names come from anywhere: no text is ever read as markup."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from smug.system.table import PLAIN_WIDTH
+from smug.system.words import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def console(*, stderr: bool = False, quiet: bool = False) -> "Console":
+    """Return the terminal, or one that shows nothing; square brackets and colons stay what they are."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(stderr=stderr, quiet=quiet, width=width, markup=False, emoji=False, highlight=False)
+
+
+def say(text: str, *, style: str | None = None, quiet: bool = False) -> None:
+    """Print a line, in a style such as "bold"; it is not broken where the output is no terminal."""
+    screen = console(quiet=quiet)
+    screen.print("\n".join(map(printable, text.splitlines())), style=style, soft_wrap=not screen.is_terminal)
+
+
+def show(table: "RenderableType", *, quiet: bool = False) -> None:
+    """Print a table."""
+    console(quiet=quiet).print(table)
+
+
+def warn(text: str, *, quiet: bool = False) -> None:
+    """Print one line that begins with ``Warning:``."""
+    from rich.text import Text
+
+    screen = console(quiet=quiet)
+    line = Text.assemble(("Warning:", "yellow"), " ", printable(" ".join(text.split())))
+    screen.print(line, soft_wrap=not screen.is_terminal)
+
+
+@contextmanager
+def forgiving_streams() -> Iterator[None]:
+    """Let the streams of this process print any name, also one that their encoding does not have.
+
+    Without it, a message about a file called ``σ.h5`` ends in an error where the language of the system is C.
+    """
+    streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            stream.reconfigure(errors=errors)
