@@ -13,7 +13,7 @@ MOST = 2**31 - 1
 """More of anything is a slip of the hand."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Within:
     """The finite numbers from ``low`` to ``high``, or strictly ``inside`` of these."""
 
@@ -30,6 +30,8 @@ class Within:
         if self.inside:
             return "a positive number" if self.high == math.inf else f"a number between {self.low:g} and {self.high:g}"
         return f"at least {self.low:g}" + ("" if self.high >= MOST else f", at most {self.high:g}")
+
+    __repr__ = __str__
 
 
 Count = Annotated[int, Within(1, MOST)]
