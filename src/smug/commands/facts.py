@@ -100,7 +100,7 @@ def _weights(path: Path) -> Facts:
         "method": f"{config.method}, {counted(config.steps, 'unrolling step')}, seed {config.seed}",
         "network": f"{config.network.kind}, {counted(config.network.channels, 'channel')}",
         **{name: text for name, text in model.metadata.items() if name in ("update", "validation_psnr")},
-        "training range": [f"{name} {_few(values)}" for name, values in vars(model.range).items() if values],
+        "training range": [f"{name} {_few(values)}" for name, values in vars(model.training_range()).items() if values],
         "use": f"smug reconstruct FILE --model {path}, smug evaluate --model {path}",
     }
 
