@@ -1,8 +1,6 @@
 """What every test shares: the device, the seeded generator, the data folder, and their options."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,8 @@ import hypothesis
 import pytest
 import torch
 from torch.distributed import TCPStore
+
+from .processes import Started
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,14 +23,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshot", action="store_true", help="rewrite tests/public_api.txt")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite on all cores; files or tests that are asked for by name here, where they start at once."""
+    named = any(Path(argument.split("::")[0]).is_file() for argument in config.args)
+    if named or config.option.keyword or config.option.markexpr:
+        return 0
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    config.addinivalue_line(
+        "markers", "long: tests of many seconds, which start first so that all workers end together"
+    )
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+        torch.set_num_threads(1)
+    else:
         torch.set_num_threads(min(2, torch.get_num_threads()))
     device = config.getoption("device")
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
         raise pytest.UsageError(f"--device {device}: {error}") from error
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
@@ -67,23 +85,12 @@ def ranks() -> Callable[..., list[tuple[int, str, str]]]:
         store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         group = {"WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
         agent = {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
-        usual = {**os.environ, **group, **agent, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         processes = [
-            subprocess.Popen(
-                [sys.executable, *arguments],
-                env={**usual, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                cwd=cwd,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
+            Started(
+                *arguments, cwd=cwd, RANK=str(rank), LOCAL_RANK=str(rank), CUDA_VISIBLE_DEVICES="", **group, **agent
             )
             for rank in range(world)
         ]
-        try:
-            return [(process.wait(100), process.stdout.read(), process.stderr.read()) for process in processes]
-        finally:
-            for process in processes:
-                process.kill()
-                process.communicate()
+        return [process.wait() for process in processes]
 
     return run

@@ -1,6 +1,6 @@
 COMMAND = (
     *("-m", "smug", "evaluate", "--data", "phantom", "--size", "32", "--max-slices", "3", "--protocol", "demo"),
-    *("--model", "zero-filled", "--model", "modl", "--out", "out", "--json", "out/rows.json"),
+    *("--model", "zero-filled", "--model", "cg-sense", "--out", "out", "--json", "out/rows.json"),
 )
 
 
@@ -14,8 +14,8 @@ def test_two_processes_write_what_one_does_and_only_the_first_speaks(ranks, tmp_
         (tmp_path / "out").rename(tmp_path / f"by {world}")
         assert all(not output and not errors for _, output, errors in results[1:])
     (table, files), alone = written
-    assert "modl" in table
-    assert set(files) == {"report.html", "figure.png", "table.md", "rows.json", "zero-filled.json", "modl.json"}
+    assert "cg-sense" in table
+    assert set(files) == {"report.html", "figure.png", "table.md", "rows.json", "zero-filled.json", "cg-sense.json"}
     assert (table, files) == alone
 
 

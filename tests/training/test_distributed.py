@@ -8,6 +8,8 @@ from safetensors.torch import load_file
 
 from smug.training.runs import WEIGHTS
 
+pytestmark = pytest.mark.long
+
 METHODS = ("modl", "smug", "weighted-smug")
 PARTS = ((1, False), (2, True))
 
