@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smug.data.phantom import head_phantom
-from smug.physics.coils import simulated_maps
-from smug.physics.espirit import Espirit, espirit
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.eigenvectors import Espirit, espirit
+from smug.physics.maps.simulated import simulated_maps
 
 SETTINGS = Espirit(crop=0)
 """The same for every program; nothing is cropped, so that there is a map to compare at every pixel."""

@@ -12,8 +12,8 @@ from smug.data.phantom import head_phantom
 from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
 from smug.models.noise import complex_normal
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c
+from smug.physics.maps.simulated import simulated_maps
 from smug.system.files import write_atomically
 
 

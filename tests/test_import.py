@@ -1,5 +1,6 @@
 """``import smug`` is light and leaves no trace."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -7,8 +8,25 @@ from pathlib import Path
 
 import pytest
 
+import smug
+
 ROOT = Path(__file__).parents[1]
-LAZY = ["matplotlib", "h5py", "nibabel", "PIL", "rich", "tyro", "jinja2", "sigpy", "deepinv", "fastmri"]
+LAZY = [
+    "torch",
+    "numpy",
+    "scipy",
+    "safetensors",
+    "matplotlib",
+    "h5py",
+    "nibabel",
+    "PIL",
+    "rich",
+    "tyro",
+    "jinja2",
+    "sigpy",
+    "deepinv",
+    "fastmri",
+]
 
 
 def run(code: str) -> str:
@@ -27,6 +45,25 @@ def loaded() -> set[str]:
 def test_import_leaves_it_unloaded(package, loaded):
     assert "smug" in loaded
     assert package not in loaded
+
+
+def test_every_name_of_the_stub_is_listed_and_there():
+    stub = ast.parse((ROOT / "src/smug/__init__.pyi").read_text(encoding="utf-8"))
+    stubbed = {alias.asname for node in stub.body for alias in node.names}
+    code = "import smug; print(*dir(smug)); print(*(n for n in smug.__all__ if getattr(smug, n) is None))"
+    listed, *missing = run(code).splitlines()
+    assert set(listed.split()) == stubbed
+    assert not missing
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="smug attribute reconstuct"):
+        _ = smug.reconstuct
+
+
+def test_import_takes_a_moment():
+    code = "import time; t = time.process_time(); import smug; print(time.process_time() - t)"
+    assert float(run(code)) < 0.2
 
 
 def test_version_is_the_projects():

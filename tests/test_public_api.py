@@ -21,7 +21,7 @@ import smug.cli
 from smug.commands.table import COMMANDS
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-SUBMODULES = ["attacks", "bounds", "diagnosis", "foreign", "losses", "metrics", "shifts"]
+SUBMODULES = ["attacks", "bounds", "diagnosis", "foreign", "losses", "maps", "masks", "metrics", "shifts"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 
@@ -32,9 +32,9 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def stable(text: str) -> str:
-    """Without what differs between interpreters, systems and runs: the home of Path, addresses."""
+    """On one line, without what differs between interpreters, systems and runs: the home of Path, addresses."""
     text = re.sub(r"\bpathlib\.(_local\.)?Path\b|\b(Posix|Windows)Path\b", "Path", text)
-    return re.sub(r" at 0x[0-9a-f]+", "", text)
+    return re.sub(r" at 0x[0-9a-f]+", "", re.sub(r"\n\s*", " ", text))
 
 
 def signature(value: Any) -> str:

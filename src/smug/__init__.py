@@ -1,55 +1,22 @@
-"""smug: MRI reconstruction by smoothed unrolling, and honest tests of its robustness. For research use only."""
+"""How far can an MRI network be fooled, and what can be done about it? For research use only.
 
-from smug import attacks, bounds, diagnosis, foreign, losses, metrics, shifts
-from smug.attacks import Threat
-from smug.evaluation.datasets import tuned
-from smug.models.classical import CGSense, TotalVariation, ZeroFilled
-from smug.models.didn import DIDN
-from smug.models.layers import as_complex
-from smug.models.noise_map import noise_map
-from smug.models.nonexpansive import Nonexpansive
-from smug.models.normalised import normalised
-from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG, unroll
-from smug.models.smoothing import Smoothing, smooth
-from smug.models.unet import UNet
-from smug.models.weight_encoder import WeightEncoder
-from smug.physics.consistency import Solution, solve
-from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense
-from smug.version import __version__
-from smug.zoo import load
+Start here::
 
-__all__ = [
-    "DIDN",
-    "RSE2E",
-    "SMUG",
-    "CGSense",
-    "MoDL",
-    "Nonexpansive",
-    "Sense",
-    "Smoothing",
-    "Solution",
-    "Threat",
-    "TotalVariation",
-    "UNet",
-    "WeightEncoder",
-    "WeightedSMUG",
-    "ZeroFilled",
-    "__version__",
-    "as_complex",
-    "attacks",
-    "bounds",
-    "diagnosis",
-    "foreign",
-    "load",
-    "losses",
-    "measurement_scale",
-    "metrics",
-    "noise_map",
-    "normalised",
-    "shifts",
-    "smooth",
-    "solve",
-    "tuned",
-    "unroll",
-]
+    scan = smug.simulate(torch.stack([smug.head_phantom(seed) for seed in (1, 2)]))
+    f = smug.load("smug")
+    image = f(scan.y, scan.A)
+    attacked = smug.attacks.fast(f, scan, smug.Threat(0.01, norm="l2", unit="kspace-l2"))
+
+and, for measurements of a scanner, ``smug.reconstruct("tv", smug.read("scan.h5"))``.
+
+Stable are the names that ``dir(smug)`` lists, and what the modules among them list in turn, such as
+``smug.attacks.pgd``: their arguments and results change only with a new minor version, and CHANGELOG.md says how to
+move. Modules that are not listed, such as ``smug.training``, may change at any time.
+"""
+
+import lazy_loader
+
+from smug.version import __version__ as __version__
+
+# What a name is stands in __init__.pyi, for type checkers and editors too. It is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from smug.data.kspace.read import read, undersample
 from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import stacked
 from smug.data.simulate import Acquisition, named_seed
@@ -13,11 +15,12 @@ from smug.data.slices import remembered
 from smug.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
-from smug.physics.espirit import espirit_maps
+from smug.physics.maps.eigenvectors import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, described
+from smug.reconstructor import Reconstructor, described, moved
 from smug.training_range import ScanFacts
+from smug.zoo import load
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +79,10 @@ def volume_scale(volume: Volume) -> Tensor:
 
 @torch.no_grad()
 def reconstruct(
-    model: Reconstructor,
-    volume: Volume,
+    model: Reconstructor | str | Path,
+    volume: Volume | str | Path,
     *,
+    undersample: float | None = None,
     seed: int = 0,
     batch: int = 1,
     device: torch.device | str = "cpu",
@@ -89,8 +93,10 @@ def reconstruct(
 ) -> Reconstruction:
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
 
-    ``model`` is a trained model or any reconstructor ``f(y, A, generator)``; it sees the volume divided by
-    :func:`volume_scale`, so there is no step between slices. Its networks are on ``device``. Each slice's noise depends
+    ``model`` is any reconstructor ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load`
+    takes, such as "tv". ``volume`` is a :class:`smug.Volume`, or the path of a file for :func:`smug.read`; with
+    ``undersample=4`` a quarter of its lines is kept. The model sees the volume divided by :func:`volume_scale`, so
+    there is no step between slices. Each slice's noise depends
     on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``,
     the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`.
     ``maps`` estimates coil maps. ``advance`` is called with the number of slices that are done anew.
@@ -99,6 +105,9 @@ def reconstruct(
     """
     if batch < 1:
         raise ValueError(f"batch: expected at least one slice at a time, got {batch}")
+    volume = _volume(volume, undersample, seed)
+    if isinstance(model, str | Path):
+        model = moved(load(model), device)
     scale = volume_scale(volume)
     f = Normalised(described(model).core(), scale=lambda y, A: scale.to(y.device))
     volume = replace(volume, kspace=remembered(volume.kspace))
@@ -128,6 +137,12 @@ def reconstruct(
             advance(len(rows))
     target, rss, noise_std = (volume.cropped(torch.cat(parts)) if parts else None for parts in (targets, roots, noise))
     return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
+
+
+def _volume(source: Volume | str | Path, acceleration: float | None, seed: int) -> Volume:
+    """Return a volume that may be a file, with as many of its lines as an acceleration leaves."""
+    volume = source if isinstance(source, Volume) else read(source)
+    return volume if acceleration is None else undersample(volume, acceleration, seed=seed)
 
 
 def range_warnings(

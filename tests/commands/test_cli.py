@@ -11,8 +11,8 @@ import torch
 
 from smug.cli import main
 from smug.commands.table import COMMANDS
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c
+from smug.physics.maps.simulated import simulated_maps
 
 
 @pytest.fixture(autouse=True)

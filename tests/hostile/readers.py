@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from smug.data.phantom import head_phantom
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.simulated import simulated_maps
 
 if TYPE_CHECKING:
     from smug.training.config import Config
@@ -53,11 +53,11 @@ learning_rate = 1e-3
 
 def read_kspace(path: Path) -> None:
     """Read measured k-space as ``smug reconstruct`` does, with maps and scale."""
-    from smug.data.kspace.read import read_volume
+    from smug.data.kspace.read import read
     from smug.models.classical import ZeroFilled
     from smug.reconstruction import reconstruct
 
-    reconstruct(ZeroFilled(), read_volume(path))
+    reconstruct(ZeroFilled(), read(path))
 
 
 def read_image_file(path: Path) -> None:

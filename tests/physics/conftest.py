@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smug.physics.coils import simulated_maps
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.sense import Sense
 
 

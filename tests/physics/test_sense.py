@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from smug.physics.coils import simulated_maps
 from smug.physics.factor import spectrum
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.sense import Sense
 
 from .conftest import dense, image_shape, random_maps, random_mask

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from smug.data.phantom import head_phantom
-from smug.physics.coils import simulated_maps
-from smug.physics.espirit import espirit
 from smug.physics.fourier import fft2c
+from smug.physics.maps.eigenvectors import espirit
+from smug.physics.maps.simulated import simulated_maps
 from smug.reports.maps_figure import RESIDUAL_LIMIT, maps_figure, unexplained
 from smug.system.figures import write_figure
 

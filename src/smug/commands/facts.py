@@ -26,10 +26,10 @@ def facts_of(path: Path) -> Facts:
         return _weights(path)
     if path.name.lower().endswith(IMAGES):
         return _images(path)
-    from smug.data.kspace.read import read_volume
+    from smug.data.kspace.read import read
 
     try:
-        volume = read_volume(path)
+        volume = read(path)
     except ValueError as error:
         try:
             return _images(path)

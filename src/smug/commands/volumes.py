@@ -149,9 +149,9 @@ def told(record: Mapping[str, Any]) -> str:
 
 
 def _volume(file: Path, order: Order) -> "Volume":
-    from smug.data.kspace.read import read_volume, undersample
+    from smug.data.kspace.read import read, undersample
 
-    volume = read_volume(file)
+    volume = read(file)
     if order.undersample is None:
         return volume
     options = {"seed": order.seed, "center_fraction": order.center_fraction, "lines": order.lines}

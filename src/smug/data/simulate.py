@@ -14,7 +14,7 @@ from torch import Tensor
 
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal_where, derive
-from smug.physics.coils import simulated_maps
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.mask_kind import MaskKind
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.physics.sense import Sense
@@ -25,7 +25,7 @@ class Acquisition:
     """How a scan is simulated.
 
     ``noise`` is the receiver noise per real and imaginary part of k-space, where the image's maximum is 1;
-    ``profile_width`` is that of :func:`smug.physics.coils.simulated_maps`; ``phase`` is the size in radians of a
+    ``profile_width`` is that of :func:`smug.physics.maps.simulated_maps`; ``phase`` is the size in radians of a
     smooth random phase on the image.
     """
 
@@ -58,11 +58,31 @@ class Acquisition:
                 return poisson_disc(height, width, self.acceleration, seed=seed)
 
 
-def simulate(images: Tensor, acquisition: Acquisition, seeds: Sequence[int], names: Sequence[str]) -> Scan:
+def simulate(
+    images: Tensor,
+    acquisition: Acquisition = Acquisition(),
+    seeds: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> Scan:
     """Measure complex images ``(batch, y, x)``: each with its own coil maps, mask, phase and receiver noise.
 
-    Everything random about a slice is a function of its seed alone. The target is the noise-free image.
+    Everything random about a slice is a function of its seed alone: 0, 1, ... unless ``seeds`` are given. ``names`` are
+    "slice-000", "slice-001", ... by default. The target is the noise-free image. Raises ValueError for images of
+    another shape, and unless there is one seed and one name per image.
+
+    >>> import smug
+    >>> simulate(smug.head_phantom(seed=1, size=32)[None]).y.shape
+    torch.Size([1, 4, 32, 32])
     """
+    if images.ndim != 3:
+        raise ValueError(f"images: expected (batch, y, x), got {tuple(images.shape)}")
+    seeds = range(len(images)) if seeds is None else seeds
+    names = [f"slice-{index:03d}" for index in range(len(images))] if names is None else names
+    if not len(seeds) == len(names) == len(images) > 0:
+        raise ValueError(
+            f"expected one seed and one name per image, got {len(images)} images, "
+            f"{len(seeds)} seeds and {len(names)} names"
+        )
     height, width = images.shape[-2:]
     a = acquisition
     maps = torch.cat(
@@ -74,7 +94,7 @@ def simulate(images: Tensor, acquisition: Acquisition, seeds: Sequence[int], nam
     A = Sense(mask=masks, maps=maps)
     y = A(target)
     if a.noise > 0:
-        address = derive(torch.tensor(seeds, dtype=torch.int64), 0)
+        address = derive(torch.tensor(list(seeds), dtype=torch.int64), 0)
         for measured, sampled, seed in zip(y, A.sampled.expand_as(y), address, strict=True):
             measured[sampled] += a.noise * complex_normal_where(seed, sampled, images.dtype)
     return Scan(y, A, target, tuple(names))

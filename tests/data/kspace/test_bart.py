@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smug.data.kspace.bart import read_cfl
-from smug.data.kspace.read import read_volume, undersample
+from smug.data.kspace.read import read, undersample
 from smug.data.phantom import head_phantom
 from smug.models.classical import CGSense
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import acceleration
 from smug.reconstruction import reconstruct
 
@@ -32,7 +32,7 @@ def write(base: Path, array: np.ndarray) -> Path:
     return base.with_suffix(".cfl")
 
 
-def read(base: Path) -> np.ndarray:
+def array(base: Path) -> np.ndarray:
     """Read an array of BART."""
     dims = [int(n) for n in base.with_suffix(".hdr").read_text().splitlines()[1].split()]
     return np.fromfile(base.with_suffix(".cfl"), "<c8").reshape(dims, order="F")
@@ -64,14 +64,14 @@ def bart(tmp_path: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize("size", [32, 33])
 def test_the_transform_is_barts(bart, size):
     bart("phantom", "-x", str(size), "-k", "-s", "4", "k")
-    image = read(bart("fft", "-u", "-i", "3", "k", "image"))[:, :, 0, :, *[0] * 12].transpose(2, 0, 1)
+    image = array(bart("fft", "-u", "-i", "3", "k", "image"))[:, :, 0, :, *[0] * 12].transpose(2, 0, 1)
     v = read_cfl(bart("copy", "k", "k2"))
     found = ifft2c(v.kspace[0]).numpy()
     np.testing.assert_allclose(found, image, atol=1e-5 * np.abs(image).max())
 
 
 def test_a_phantom_is_read(bart):
-    v = read_volume(bart("phantom", "-x", "64", "-k", "-s", "8", "k").with_suffix(".hdr"))
+    v = read(bart("phantom", "-x", "64", "-k", "-s", "8", "k").with_suffix(".hdr"))
     assert (len(v), v.kspace[0].shape, v.crop, v.frames) == (1, (8, 64, 64), (64, 64), 1)
     assert torch.equal(v.mask, torch.ones(1, 64, dtype=torch.bool))
     assert (v.fully_sampled, v.acceleration, v.calibration) == (True, 1.0, None)
@@ -85,7 +85,7 @@ def test_lines_of_a_pattern(bart):
     bart("phantom", "-x", "64", "-k", "-s", "8", "k")
     bart("upat", "-Y", "64", "-Z", "1", "-y", "3", "-c", "12", "pattern")
     v = read_cfl(bart("fmac", "k", "pattern", "sampled"))
-    assert np.array_equal(v.mask[0].numpy(), read(bart("copy", "pattern", "p"))[0, :, 0, *[0] * 13].real > 0)
+    assert np.array_equal(v.mask[0].numpy(), array(bart("copy", "pattern", "p"))[0, :, 0, *[0] * 13].real > 0)
     assert not v.fully_sampled and v.encoded_lines == 64
     assert v.scan(0).target is None
 
@@ -96,10 +96,10 @@ def test_two_phase_encodings_of_a_poisson_disc(bart):
     bart("transpose", "1", "2", "k", "a")  # from (readout, phase, 1) to (1, phase, phase)
     bart("transpose", "0", "1", "a", "b")
     v = read_cfl(bart("fmac", "b", "pattern", "sampled"))
-    pattern = read(bart("copy", "pattern", "p"))[0, :, :, *[0] * 13].real > 0
+    pattern = array(bart("copy", "pattern", "p"))[0, :, :, *[0] * 13].real > 0
     assert np.array_equal(v.mask[0].numpy(), pattern)
     assert v.acceleration == pytest.approx(float(acceleration(v.mask)[0]))
-    expected = read(bart("copy", "b", "c"))[0, :, :, :, *[0] * 12].transpose(2, 0, 1) * pattern
+    expected = array(bart("copy", "b", "c"))[0, :, :, :, *[0] * 12].transpose(2, 0, 1) * pattern
     assert np.array_equal(v.kspace[0].numpy(), expected)
     image = CGSense()(v.scan(0).y, v.scan(0).A)
     assert image.shape == (1, 64, 64) and bool(image.any())
@@ -111,7 +111,7 @@ def test_joined_slices(bart):
     v = read_cfl(bart("join", "13", "k0", "k1", "k2", "all"))
     assert (len(v), v.frames, v.fully_sampled) == (3, 1, True)
     for i in range(3):
-        expected = read(bart("copy", f"k{i}", "one"))[:, :, 0, :, *[0] * 12].transpose(2, 0, 1)
+        expected = array(bart("copy", f"k{i}", "one"))[:, :, 0, :, *[0] * 12].transpose(2, 0, 1)
         assert np.array_equal(v.kspace[i].numpy(), expected)
 
 
@@ -271,7 +271,7 @@ def test_damaged_files_end_in_one_clear_error(tmp_path, damage, message):
     path = write(tmp_path / "k", smooth_kspace().numpy().transpose(1, 2, 0)[:, :, None])
     damage(path)
     with pytest.raises(ValueError, match=message) as error:
-        read_volume(path)
+        read(path)
     assert str(error.value).startswith(str(tmp_path)) and "\n" not in str(error.value)
 
 

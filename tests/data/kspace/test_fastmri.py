@@ -13,8 +13,8 @@ from smug.data.hdf5 import MAX_BYTES
 from smug.data.kspace.fastmri import read_fastmri
 from smug.data.kspace.read import undersample
 from smug.data.phantom import head_phantom
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import poisson_disc, random_lines
 
 HEIGHT, WIDTH = 40, 48

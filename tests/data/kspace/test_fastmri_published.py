@@ -12,8 +12,8 @@ from smug.data.kspace.fastmri import read_fastmri
 from smug.data.kspace.read import undersample
 from smug.data.phantom import head_phantom
 from smug.models.classical import CGSense
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import calibration_region, poisson_disc
 from smug.reconstruction import reconstruct
 

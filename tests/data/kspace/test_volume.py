@@ -10,8 +10,9 @@ from smug.data.kspace.volume import Volume
 from smug.data.phantom import head_phantom
 from smug.data.scan import stacked
 from smug.data.slices import remembered
-from smug.physics.coils import maps_from_calibration, simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.calibration import maps_from_calibration
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import calibration_region, random_lines
 
 HEIGHT, WIDTH = 40, 48

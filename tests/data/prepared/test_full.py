@@ -13,7 +13,7 @@ from smug.data.kspace.read import undersample
 from smug.data.phantom import head_phantom
 from smug.data.prepared.full_volume import central, measured_volume, simulated_volume
 from smug.data.simulate import Acquisition, named_scans
-from smug.physics.coils import maps_from_calibration
+from smug.physics.maps.calibration import maps_from_calibration
 from smug.physics.masks import calibration_region
 
 ACQUISITION = Acquisition(coils=3, acceleration=3.0, center_fraction=0.1, mask="equispaced")

@@ -11,7 +11,7 @@ from torch import Tensor
 from smug.data.kspace.sampling import Pattern, check_mask, check_slice, encoded_lines, is_full, measured, signal
 from smug.data.kspace.volume import Volume
 from smug.data.slices import Slices
-from smug.physics.coils import MAX_CALIBRATION
+from smug.physics.maps.calibration import MAX_CALIBRATION
 
 DIMENSIONS = 16
 """The number of dimensions of BART: readout, two phase encodings, coils, and those below."""

@@ -19,7 +19,7 @@ from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
 from smug.data.kspace.prewhitening import noise_covariance, noise_variance, whitening_matrix
 from smug.data.kspace.sampling import is_full, lines_around_dc
 from smug.data.kspace.volume import Volume, crop_corner
-from smug.physics.coils import MAX_CALIBRATION
+from smug.physics.maps.calibration import MAX_CALIBRATION
 
 
 def _flags(*numbers: int) -> np.uint64:

@@ -11,7 +11,7 @@ from smug.data.kspace.volume import Volume
 from smug.physics.masks import equispaced_lines, fastmri_lines, random_lines, usual_center_fraction
 
 
-def read_volume(path: str | Path) -> Volume:
+def read(path: str | Path) -> Volume:
     """Read the k-space of a volume: fastMRI HDF5, ISMRMRD HDF5, or BART ``.cfl`` with its ``.hdr``.
 
     HDF5 formats are told apart by what the file holds. Raises FileNotFoundError, and ValueError for any other file,
@@ -29,8 +29,8 @@ def read_volume(path: str | Path) -> Volume:
 
     probe(path)
     with opened(path) as file:
-        read = read_ismrmrd if is_ismrmrd(file) else read_fastmri
-    return read(path)
+        reader = read_ismrmrd if is_ismrmrd(file) else read_fastmri
+    return reader(path)
 
 
 LINES: Mapping[str, Callable[..., Tensor]] = {"random": random_lines, "equispaced": equispaced_lines}

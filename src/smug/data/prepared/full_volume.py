@@ -13,14 +13,14 @@ from smug.data.hdf5 import opened
 from smug.data.images.read import read_images
 from smug.data.images.sets import resample
 from smug.data.images.volume import ImageVolume, numbered
-from smug.data.kspace.read import read_volume
+from smug.data.kspace.read import read
 from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.prepared.sources import KSPACE, own_folders, safe, stem
 from smug.data.prepared.splits import subject_of
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_seed, simulate
-from smug.physics.coils import maps_from_calibration
-from smug.physics.espirit import espirit_maps
+from smug.physics.maps.calibration import maps_from_calibration
+from smug.physics.maps.eigenvectors import espirit_maps
 
 ESTIMATORS: Mapping[str, MapsEstimator] = {"espirit": espirit_maps, "calibration": maps_from_calibration}
 """How coil maps are estimated, by name."""
@@ -112,7 +112,7 @@ def full_volumes(path: Path, file: str, name: str, settings: Settings) -> list[t
     if settings.simulate is None:
         if not path.name.lower().endswith(KSPACE):
             raise ValueError(f"{path}: holds images: smug prepare --simulate makes k-space of them")
-        volume = replace(read_volume(path), name=name)
+        volume = replace(read(path), name=name)
         full = measured_volume(volume, ESTIMATORS[settings.maps], CALIBRATION_LINES)
         return [(name, patient(path) or subject_of(file), full.central(settings.central))]
     images, found = read_images(path), []

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from smug.data.kspace.volume import Volume
 from smug.data.phantom import head_phantom
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.simulated import simulated_maps
 
 GENERATOR = "ismrmrd_generate_cartesian_shepp_logan"
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.ismrmrd import read_ismrmrd
-from smug.data.kspace.read import read_volume
+from smug.data.kspace.read import read
 from smug.models.classical import CGSense
 from smug.physics.fourier import ifft2c
 from smug.reconstruction import reconstruct
@@ -54,7 +54,7 @@ def stored_complex(path: Path, name: str) -> Tensor:
 )
 def test_generated_files_end_to_end(generate, arguments, frames, acceleration):
     path = generate("-m", "96", "-c", "8", "-n", "0.005", *arguments)
-    v = read_volume(path)
+    v = read(path)
     assert (v.frames, len(v), v.acceleration) == (frames, frames, acceleration)
     assert v.kspace[0].shape == (8, 96, 96)
     phantom, maps = stored_complex(path, "phantom"), stored_complex(path, "csm")
@@ -87,6 +87,6 @@ def test_the_ismrmrd_package_reads_the_same(generate):
 
 
 def test_a_whole_volume_is_reconstructed(generate):
-    v = read_volume(generate("-m", "48", "-c", "4", "-a", "2", "-w", "12", "-r", "1", "-C"))
+    v = read(generate("-m", "48", "-c", "4", "-a", "2", "-w", "12", "-r", "1", "-C"))
     result = reconstruct(CGSense(), v)
     assert result.images.shape == (2, 48, 48) and bool(result.images.abs().isfinite().all())

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smug.data.kspace.ismrmrd import read_ismrmrd
-from smug.physics.coils import simulated_maps
 from smug.physics.fourier import fft2c
+from smug.physics.maps.simulated import simulated_maps
 
 from .conftest import COILS, HEIGHT, WIDTH, Header, acquisition, images_of, lines, oversampled, random_images
 

@@ -13,7 +13,7 @@ import pytest
 from smug.data.hdf5 import opened
 from smug.data.kspace.fastmri import read_fastmri
 from smug.data.kspace.ismrmrd import is_ismrmrd, read_ismrmrd
-from smug.data.kspace.read import read_volume
+from smug.data.kspace.read import read
 
 from .conftest import COILS, HEADER, HEIGHT, WIDTH, Header, acquisition, lines, noise_scan, oversampled, random_images
 
@@ -243,4 +243,4 @@ def test_fastmri_files_are_others(tmp_path):
         file["extra/data"] = 1
     with opened(path) as file:
         assert not is_ismrmrd(file)
-    assert len(read_volume(path)) == len(read_fastmri(path)) == 1
+    assert len(read(path)) == len(read_fastmri(path)) == 1

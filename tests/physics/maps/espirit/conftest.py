@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from smug.data.phantom import head_phantom
-from smug.physics.coils import simulated_maps
-from smug.physics.espirit import Espirit
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.eigenvectors import Espirit
+from smug.physics.maps.simulated import simulated_maps
 
 KEEP = Espirit(crop=0)
 

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from smug.metrics import psnr
 from smug.models.classical import CGSense
-from smug.physics import espirit as module
-from smug.physics.coils import maps_from_calibration, simulated_maps
-from smug.physics.espirit import Espirit, espirit
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps import eigenvectors as module
+from smug.physics.maps.calibration import maps_from_calibration
+from smug.physics.maps.eigenvectors import Espirit, espirit
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import calibration_region, poisson_disc, random_lines
 from smug.physics.sense import Sense
 

@@ -5,9 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smug.physics.coils import maps_from_calibration, simulated_maps
 from smug.physics.consistency import solve
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.maps.calibration import maps_from_calibration
+from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import poisson_disc, random_lines
 from smug.physics.sense import Sense
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from smug.physics.espirit import Espirit, espirit
+from smug.physics.maps.eigenvectors import Espirit, espirit
 
 from .conftest import KEEP, agreement, central, object_of, power, simulated
 

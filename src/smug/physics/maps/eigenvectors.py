@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smug.physics.coils import MIN_CALIBRATION, check_calibration_data
+from smug.physics.maps.calibration import MIN_CALIBRATION, check_calibration_data
 from smug.physics.masks import calibration_region
 
 COARSE = 64
