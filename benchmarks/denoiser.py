@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.operations import TRAINING, best_rate, forward_flops, time_in_turns
+from smug.models.adapters import as_channels, as_image
 from smug.models.compute import in_precision
 from smug.models.didn import DIDN
-from smug.models.layers import as_channels, as_image
 from smug.models.noise import complex_normal
 from smug.models.smoothing import ImageMap
 from smug.models.unet import UNet

@@ -20,7 +20,7 @@ from smug.data.simulate import Acquisition, simulate
 from smug.models.compute import in_precision, recomputed
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import ImageMap, Smoothing
-from smug.training.memory import trial
+from smug.training.network_memory import network_memory
 
 SIGMA = 0.01
 """The smoothing noise, per real and imaginary part."""
@@ -98,7 +98,7 @@ def time_training(
     denoiser = random_network(network, channels, depth).to(device)
     scan = _scan(size, coils, batch).to(device)
     if stored is None:
-        stored = batch * (steps * samples + 1) * trial(denoiser, (1, size, size))[0] <= STORED
+        stored = batch * (steps * samples + 1) * network_memory(denoiser, (1, size, size))[0] <= STORED
     ways = {way.name: way for way in _ways(samples, fewer, stored)}
     calls = {name: _training_step(denoiser, scan, way, steps) for name, way in ways.items()}
     seconds = time_in_turns(calls, repeats, device)

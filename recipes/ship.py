@@ -27,7 +27,7 @@ from smug.reports.comparison import compare
 from smug.system.documents import RESEARCH
 from smug.training.config_file import to_dict
 from smug.training.runs import load_weights, save_weights
-from smug.training.trainer import validate
+from smug.training.validation import validate
 from smug.zoo import SHIPPED, card, shipped
 
 LICENCE = "MIT, that of the library"

@@ -16,7 +16,7 @@ from .models.classical import CGSense as CGSense
 from .models.classical import TotalVariation as TotalVariation
 from .models.classical import ZeroFilled as ZeroFilled
 from .models.didn import DIDN as DIDN
-from .models.layers import as_complex as as_complex
+from .models.adapters import as_complex as as_complex
 from .models.noise_map import noise_map as noise_map
 from .models.nonexpansive import Nonexpansive as Nonexpansive
 from .models.normalised import normalised as normalised

@@ -8,8 +8,8 @@ from benchmarks import denoiser as bench
 from benchmarks.denoiser import TextbookDenoiser, random_network, time_denoiser
 from benchmarks.operations import TRAINING, forward_flops
 from smug.models.didn import DIDN
-from smug.models.layers import PReLU
 from smug.models.noise import complex_normal
+from smug.models.prelu import PReLU
 
 WAYS = ["textbook, float32", "channels_last, float32", "channels_last, bfloat16"]
 WORK = ["forward", "forward and backward"]

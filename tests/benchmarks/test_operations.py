@@ -6,8 +6,8 @@ from torch import nn
 
 from benchmarks import operations
 from benchmarks.operations import best_rate, convolutions, forward_flops, time_in_turns
+from smug.models.adapters import as_complex
 from smug.models.didn import DIDN
-from smug.models.layers import as_complex
 from smug.models.unet import UNet
 
 CPU = torch.device("cpu")

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from smug.attacks import APGD, PGD, Square, Threat, start
 from smug.data.scan import Scan
 from smug.diagnosis import FLAGS, diagnose, repeatable
+from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, TotalVariation
-from smug.models.layers import as_complex
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL
 from smug.models.smoothing import Smoothing

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from smug.models.layers import as_complex
+from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.smoothing import Smoothing

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from smug.models.layers import as_channels, as_complex, as_image, clamped
+from smug.models.adapters import as_channels, as_complex, as_image, clamped
 from smug.models.reconstructors import SMUG, MoDL
 
 from .conftest import SMOOTHING, seeded, toy_denoiser

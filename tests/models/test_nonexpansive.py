@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from smug import SMUG, MoDL, Sense, Smoothing
-from smug.models.layers import as_channels
+from smug.models.adapters import as_channels
 from smug.models.noise import complex_normal
 from smug.models.nonexpansive import (
     Nonexpansive,

@@ -8,7 +8,7 @@ from torch.autograd import gradcheck
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
 from smug.models import reconstructors
-from smug.models.layers import as_complex
+from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal
 from smug.models.normalised import Normalised, normalised
 from smug.models.reconstructors import RSE2E, MoDL

@@ -6,9 +6,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from smug.losses import mean_square
+from smug.models.adapters import as_complex, clamped
 from smug.models.compute import in_precision, recomputed, tf32
 from smug.models.didn import DIDN
-from smug.models.layers import as_complex, clamped
 from smug.models.noise import complex_normal
 from smug.models.reconstructors import SMUG, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing

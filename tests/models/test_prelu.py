@@ -4,8 +4,8 @@ from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call, jacfwd, jacrev, vmap
 
-from smug.models.layers import PReLU
 from smug.models.noise import complex_normal
+from smug.models.prelu import PReLU
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from torch import nn
 from smug import losses
 from smug.data.scan import Scan
 from smug.models import smoothing as smoothing_module
+from smug.models.adapters import as_complex
 from smug.models.compute import recomputed
-from smug.models.layers import as_complex
 from smug.models.reconstructors import batched
 from smug.models.smoothing import Smoothing, smooth
 

@@ -7,15 +7,16 @@ from torch import nn
 
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
+from smug.models.adapters import as_complex
 from smug.models.denoisers import NetworkConfig
-from smug.models.layers import as_complex
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
 from smug.training import methods
 from smug.training.build import build
 from smug.training.config import ComputeConfig, Config, DataConfig, OptimizerConfig, StabilityTarget
 from smug.training.learner import Objective, parts
-from smug.training.memory import LiveBytes, estimate
+from smug.training.memory import estimate
+from smug.training.network_memory import LiveBytes
 
 SMALL = Config(
     method="smug",

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from smug.training.learner import SCHEDULES, learning_rate
+from smug.training.schedule import SCHEDULES, learning_rate
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -1,4 +1,4 @@
-"""Reconstructors without a network, to compare with: CG-SENSE and the zero-filled image."""
+"""Reconstructors without a network: CG-SENSE, total variation and the zero-filled image."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Activation checkpointing, as a function of functions: less memory, one more forward pass."""
+"""How networks are computed: with less memory, or in another precision. Each is a function of functions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

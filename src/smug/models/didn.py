@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from smug.models.layers import PReLU, convolution, correct, residual, start_at_zero, upsampling
+from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
+from smug.models.prelu import PReLU
 
 
 class DIDN(nn.Module):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smug.models.layers import as_channels, as_image
+from smug.models.adapters import as_channels, as_image
 from smug.models.sector import Sector
 
 GRID = 64

@@ -14,6 +14,49 @@ from smug.physics.sense import Sense
 from smug.reconstructor import Configured, check_settings, field_values
 
 
+@dataclass(frozen=True)
+class Step:
+    """One unrolling step: the image ``x`` that went in, the denoised ``z``, and the solution that came out."""
+
+    x: Tensor
+    z: Smoothed
+    solution: Solution
+
+
+def unroll(
+    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor
+) -> Iterator[Step]:
+    """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
+
+    ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, complex ``(..., batch, y, x)``, is
+    also the first x. Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the
+    reconstruction.
+    """
+    x = aliased
+    for n in range(steps):
+        z = denoise(x, n)
+        solution = solve(A, aliased + lam * z.value, lam)
+        yield Step(x, z, solution)
+        x = solution.value
+
+
+def last(steps: Iterator[Step]) -> Tensor:
+    """Return the image after the last step."""
+    for step in steps:
+        x = step.solution.value  # earlier steps are let go
+    return x
+
+
+def batched(denoiser: ImageMap) -> ImageMap:
+    """Let a denoiser of images ``(batch, y, x)`` take any leading axes."""
+
+    def call(x: Tensor) -> Tensor:
+        result = denoiser(x.flatten(0, -3))
+        return result.reshape(*x.shape[:-2], *result.shape[1:])
+
+    return call
+
+
 class NetworkReconstructor(Configured):
     """What the reconstructors here share; each is a frozen record of networks and settings.
 
@@ -60,15 +103,6 @@ class NetworkReconstructor(Configured):
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
         self.networks().to(device)
         return self
-
-
-@dataclass(frozen=True)
-class Step:
-    """One unrolling step: the image ``x`` that went in, the denoised ``z``, and the solution that came out."""
-
-    x: Tensor
-    z: Smoothed
-    solution: Solution
 
 
 class Unrolled(NetworkReconstructor):
@@ -177,37 +211,3 @@ def _check(steps: int, lam: float | Tensor) -> None:
     value = torch.as_tensor(lam).detach()
     if value.ndim or not 0 < float(value) < float("inf"):
         raise ValueError(f"lam: expected one positive number, got {lam}")
-
-
-def unroll(
-    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor
-) -> Iterator[Step]:
-    """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
-
-    ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, complex ``(..., batch, y, x)``, is
-    also the first x. Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the
-    reconstruction.
-    """
-    x = aliased
-    for n in range(steps):
-        z = denoise(x, n)
-        solution = solve(A, aliased + lam * z.value, lam)
-        yield Step(x, z, solution)
-        x = solution.value
-
-
-def last(steps: Iterator[Step]) -> Tensor:
-    """Return the image after the last step."""
-    for step in steps:
-        x = step.solution.value  # earlier steps are let go
-    return x
-
-
-def batched(denoiser: ImageMap) -> ImageMap:
-    """Let a denoiser of images ``(batch, y, x)`` take any leading axes."""
-
-    def call(x: Tensor) -> Tensor:
-        result = denoiser(x.flatten(0, -3))
-        return result.reshape(*x.shape[:-2], *result.shape[1:])
-
-    return call

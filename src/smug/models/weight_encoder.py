@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from smug.models.layers import as_channels, convolution
+from smug.models.adapters import as_channels
+from smug.models.layers import convolution
 
 
 class WeightEncoder(nn.Module):

@@ -1,98 +1,21 @@
 """The training data as a function of the update number: nothing to store, nothing to rewind."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from math import pi
 from operator import or_
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from smug.data.images.sets import Images, load_images
-from smug.data.prepared.folder import VOLUMES
-from smug.data.prepared.manifest import AGAIN
-from smug.data.prepared.set import PreparedSet, PreparedSlice, is_prepared, undersampled_slices
+from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import Acquisition, named_scans, simulate
-from smug.training.config import DataConfig, center_fractions
+from smug.training.config import DataConfig
+from smug.training.prepared_slices import BatchSlice, PreparedSlices
 from smug.training_range import TrainingRange
-
-
-@dataclass(frozen=True, eq=False)
-class Draw:
-    """A slice that was drawn for a batch.
-
-    Everything random about it is settled, its mask too; ``scan()`` simulates or reads the normalised scan, of one slice
-    and so many ``coils``. Raises ValueError and FileNotFoundError that name the slice, and the file if it is in one.
-    """
-
-    name: str
-    coils: int
-    scan: Callable[[], Scan]
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedSlices:
-    """The training slices of a prepared set, and those of each matrix ``(y, x)``."""
-
-    data: PreparedSet
-    slices: tuple[PreparedSlice, ...]
-    alike: Mapping[tuple[int, int], tuple[PreparedSlice, ...]]
-
-    @classmethod
-    def of(cls, data: PreparedSet) -> Self:
-        """Return the slices of the train split; raises ValueError where it has none."""
-        slices = data.slices("train")
-        alike: dict[tuple[int, int], list[PreparedSlice]] = {}
-        for which in slices:
-            alike.setdefault(which.volume.matrix, []).append(which)
-        return cls(data, slices, {matrix: tuple(group) for matrix, group in alike.items()})
-
-    def draws(self, acquisition: Acquisition, size: int, rng: np.random.Generator) -> list[Draw]:
-        """Draw a slice and others of its matrix, each with a mask of its own; they are read when they are made."""
-        first = self.slices[rng.integers(len(self.slices))]
-        alike = self.alike[first.volume.matrix]
-        drawn = [first, *(alike[rng.integers(len(alike))] for _ in range(size - 1))]
-        seeds = [int(rng.integers(2**62)) for _ in drawn]
-        return [
-            Draw(which.name, which.volume.coils, partial(self._scan, which, acquisition, seed))
-            for which, seed in zip(drawn, seeds, strict=True)
-        ]
-
-    def range(self, acquisition: Acquisition) -> TrainingRange:
-        """Return what a network sees that is trained on them: their own matrices and coils."""
-        settings = self.data.manifest.settings
-
-        def simulated(name: str) -> tuple[float, ...]:
-            return (float(settings[name]),) if self.data.kspace == "simulated" else ()
-
-        return TrainingRange(
-            sources=(self.data.folder.name,),
-            matrices=tuple(sorted(self.alike)),
-            coils=tuple(sorted({which.volume.coils for which in self.slices})),
-            accelerations=(acquisition.acceleration,),
-            masks=(acquisition.mask,),
-            noise=simulated("noise"),
-            center_fractions=center_fractions(acquisition),
-            phases=simulated("phase") or (pi,),  # what is measured has any phase
-            profile_widths=simulated("profile_width"),
-        )
-
-    def _scan(self, which: PreparedSlice, acquisition: Acquisition, seed: int) -> Scan:
-        path = self.data.folder / VOLUMES / which.volume.file
-        try:
-            scan = self.data.scan(which, which.mask(acquisition, seed))
-            for name, values in (("kspace", scan.y), ("maps", scan.A.maps), ("target", scan.truth)):
-                if not bool(torch.view_as_real(values).isfinite().all()):
-                    raise ValueError(f"expected finite numbers in {name!r}, got NaN or inf; {AGAIN}")
-            return scan.normalised()
-        except (OSError, ValueError) as error:
-            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-            raise kind(f"{path}: slice {which.name}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,15 +39,15 @@ class TrainingData:
         ValueError where there are none, and ValueError or FileNotFoundError, with the slice's name and its file, for
         what cannot be read or holds no signal.
         """
-        draws = self._draws(update, size, seed)
-        if not draws[rows]:
+        slices = self._chosen(update, size, seed)
+        if not slices[rows]:
             raise ValueError(f"rows: expected some of a batch of {size}, got {rows}")
-        coils = max(draw.coils for draw in draws)
-        return stacked([padded(draw.scan(), coils) for draw in draws[rows]])
+        coils = max(each.coils for each in slices)
+        return stacked([padded(each.scan(), coils) for each in slices[rows]])
 
     def names(self, update: int, size: int, seed: int) -> tuple[str, ...]:
         """Return the names of all slices of an update, without making them."""
-        return tuple(draw.name for draw in self._draws(update, size, seed))
+        return tuple(each.name for each in self._chosen(update, size, seed))
 
     @property
     def range(self) -> TrainingRange:
@@ -141,21 +64,21 @@ class TrainingData:
         """The memory that images take all the time, 8 bytes a pixel; prepared slices take some when they are drawn."""
         return sum(source.images.nbytes for source in self.sources)
 
-    def _draws(self, update: int, size: int, seed: int) -> list[Draw]:
+    def _chosen(self, update: int, size: int, seed: int) -> list[BatchSlice]:
         rng = np.random.default_rng([seed, update])
         if self.prepared:
             place = int(rng.integers(len(self.sources) + len(self.prepared)))
             if place >= len(self.sources):
-                return self.prepared[place - len(self.sources)].draws(self.config.acquisition, size, rng)
-        return [self._image_draw(rng) for _ in range(size)]
+                return self.prepared[place - len(self.sources)].chosen(self.config.acquisition, size, rng)
+        return [self._image_slice(rng) for _ in range(size)]
 
-    def _image_draw(self, rng: np.random.Generator) -> Draw:
+    def _image_slice(self, rng: np.random.Generator) -> BatchSlice:
         source, acquisition = self.sources[rng.integers(len(self.sources))], self.config.acquisition
         row = int(rng.integers(len(source)))
         image = _cropped(source.images[row], self.config.size, rng)
         symmetry, seed = int(rng.integers(8)), int(rng.integers(2**62))
         name = source.names[row]
-        return Draw(name, acquisition.coils, partial(_simulated, image, symmetry, acquisition, seed, name))
+        return BatchSlice(name, acquisition.coils, partial(_simulated, image, symmetry, acquisition, seed, name))
 
 
 def load_training_data(config: DataConfig, root: Path | None = None) -> TrainingData:

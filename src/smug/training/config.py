@@ -78,7 +78,7 @@ class OptimizerConfig:
     """Adam, its learning rate, and what ends a run.
 
     ``batch`` slices make an update, over all processes; ``schedule`` is the course of the learning rate (see
-    :mod:`smug.training.learner`); gradients are scaled down to a norm of ``clip_norm`` (0: never).
+    :mod:`smug.training.schedule`); gradients are scaled down to a norm of ``clip_norm`` (0: never).
     """
 
     updates: int = 1000

@@ -1,25 +1,21 @@
 """How much memory a training step will take, before it is taken.
 
-The networks run once without memory (:mod:`smug.training.memory`); images, coil images and weights are counted.
+The networks run once without memory (:mod:`smug.training.network_memory`); images, coil images and weights are counted.
 """
 
 import math
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch import nn
 
 from smug.models.denoisers import build_denoiser
 from smug.models.reconstructors import RSE2E, NetworkReconstructor, WeightedSMUG
 from smug.training.build import build
 from smug.training.config import Config
 from smug.training.methods import METHODS
+from smug.training.network_memory import network_memory
 
 COIL_IMAGES = 4
 """Arrays of all coils that ``A^H A`` has at a time: coil images, their spectrum, the masked one, and the result."""
@@ -149,26 +145,28 @@ def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[in
     )
     dtype = torch.bfloat16 if compute.precision == "bf16" else None
     try:
-        trials = [_tried(network, (n.chunk * rows, *matrix), dtype) for network in networks.values()]
+        needs = [_network_memory(network, (n.chunk * rows, *matrix), dtype) for network in networks.values()]
     except Exception as error:  # whatever somebody's network raises
         reason = str(error).partition("\n")[0]
         return replace(counted, reason=f"the denoiser does not run on torch's meta device: {reason}")
     solver = image * rows * n.solved * (COIL_IMAGES * coils + VECTORS)
     if compute.recompute:
-        activations, temporaries = max(trials, key=sum)
+        activations, temporaries = max(needs, key=sum)
         return replace(counted, activations=activations, temporaries=max(temporaries, solver - activations))
     calls = [(n.denoised + n.goals) / n.chunk, n.denoised / n.chunk]  # of the denoiser, and of the encoder
-    activations = round(sum(kept * count for (kept, _), count in zip(trials, calls, strict=False)))
-    return replace(counted, activations=activations, temporaries=max(solver, *(passing for _, passing in trials)))
+    activations = round(sum(kept * count for (kept, _), count in zip(needs, calls, strict=False)))
+    return replace(counted, activations=activations, temporaries=max(solver, *(passing for _, passing in needs)))
 
 
-def _tried(network: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype | None) -> tuple[int, int]:
+def _network_memory(network: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype | None) -> tuple[int, int]:
     try:
-        return trial(network, shape, dtype)
+        return network_memory(network, shape, dtype)
     except Exception:
         if dtype is None:
             raise
-        return trial(network, shape)  # at most: somebody's network need not cast its input to its parameters' type
+        return network_memory(
+            network, shape
+        )  # at most: somebody's network need not cast its input to its parameters' type
 
 
 def _advice(config: Config, rows: int, total: int | None, of: Callable[[Config, int], int | None]) -> str:
@@ -189,66 +187,3 @@ def _advice(config: Config, rows: int, total: int | None, of: Callable[[Config, 
     if best and totals[best] < WORTHWHILE * total:
         return best
     return 'compute.precision = "bf16"' if compute.precision == "fp32" else "network.channels"
-
-
-def trial(network: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype | None = None) -> tuple[int, int]:
-    """Return the bytes that a network keeps for the gradient of images of this shape, and those beside them at most.
-
-    With ``dtype`` its parameters are of that type, as autocast makes them, whose copies count as kept.
-    """
-    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
-    meta = {name: value.detach().to("meta") for name, value in tensors.items()}
-    copies = 0
-    if dtype is not None:
-        meta = {name: value.to(dtype) if value.is_floating_point() else value for name, value in meta.items()}
-    for name, parameter in network.named_parameters():
-        meta[name].requires_grad_(parameter.requires_grad)
-        meta[name].grad = torch.empty_like(meta[name])  # as after the first chunk: gradients are added to others
-        copies += 0 if dtype is None else meta[name].nbytes
-    x = torch.empty(shape, dtype=torch.complex64, device="meta", requires_grad=True)
-    with torch.device("meta"), torch.enable_grad(), LiveBytes() as memory:
-        result: Tensor = functional_call(network, meta, (x,))
-        kept = memory.live - result.untyped_storage().nbytes()
-        torch.autograd.backward(result, torch.empty_like(result))
-    return kept + copies, memory.peak - kept
-
-
-class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of tensors made under it: ``live`` now, ``peak`` at most.
-
-    >>> with LiveBytes() as memory:
-    ...     x = torch.zeros(1000, dtype=torch.float32, device="meta") + 1
-    >>> memory.live, memory.peak
-    (4000, 8000)
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
-        self._storages: dict[int, weakref.ref[torch.UntypedStorage]] = {}
-
-    def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run the operation and count the storages that were not among its arguments."""
-        result = func(*args, **(kwargs or {}))
-        known = {storage._cdata for storage in _storages((args, kwargs))}
-        for storage in _storages(result):
-            if storage._cdata not in known and storage._cdata not in self._storages:
-                self._count(storage._cdata, storage)
-        return result
-
-    def _count(self, address: int, storage: torch.UntypedStorage) -> None:
-        size = storage.nbytes()
-        self.live += size
-        self.peak = max(self.peak, self.live)
-
-        def freed(_: Any) -> None:
-            self.live -= size
-            del self._storages[address]
-
-        self._storages[address] = weakref.ref(storage, freed)
-
-
-def _storages(tree: Any) -> list[torch.UntypedStorage]:
-    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

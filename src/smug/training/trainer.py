@@ -1,36 +1,25 @@
-"""The training loop."""
+"""The training loop: one update after another, validated, logged and stopped in good order."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from math import isfinite
 from pathlib import Path
 from signal import SIGTERM
-from statistics import fmean
 from time import monotonic
-from types import TracebackType
-from typing import Self
-
-import torch
-from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.metrics import psnr
-from smug.models.noise import derive
 from smug.models.reconstructors import NetworkReconstructor
-from smug.reconstructor import Reconstructor
 from smug.system.distributed import ALONE, Group
-from smug.system.files import locked, write_json
+from smug.system.files import locked
 from smug.system.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
 from smug.training.checkpoint import CHECKPOINT, Place, fingerprint
 from smug.training.config import Config
-from smug.training.config_file import to_dict
 from smug.training.learner import Learner
-from smug.training.log import LOG, LogEntry, RunLog, read_log
-from smug.training.methods import METHODS
-from smug.training.pictures import MOST, write_losses, write_validation
+from smug.training.log import LogEntry
 from smug.training.prefetch import prefetched
-from smug.training.runs import CONFIG, WEIGHTS, save_weights
+from smug.training.records import Records
+from smug.training.validation import validate
 
 
 def train(
@@ -139,73 +128,3 @@ def _not_finite(terms: dict[str, float], norm: float, names: tuple[str, ...], up
         f"{', '.join(names)}; the last checkpoint and weights stay as they are; try a lower optimizer.learning_rate or "
         "optimizer.clip_norm"
     )
-
-
-class Records:
-    """What is written of a run from ``place`` on; ``entries`` is its log from the start.
-
-    ``notes`` are kept with the weights. Raises OSError where the disk refuses, and ValueError for a log that is not
-    that of the run.
-    """
-
-    def __init__(
-        self, out: Path, learner: Learner, f: NetworkReconstructor, notes: dict[str, str], place: Place
-    ) -> None:
-        self.out, self.learner, self.f, self.notes = out, learner, f, notes
-        if not (out / CONFIG).exists():
-            write_json(out / CONFIG, to_dict(learner.config))
-        self._log = RunLog.open(out / LOG, METHODS[learner.config.method].terms, place.update)
-        self.entries = read_log(out / LOG)
-        self._saved = monotonic()
-
-    def write(self, entry: LogEntry, *, save: bool) -> None:
-        """Add an entry; with weights and pictures if it was validated, and a checkpoint then, when due, or at will."""
-        self.entries.append(entry)
-        self._log.write(entry)
-        if entry.validation_psnr is not None:
-            notes = {"update": str(entry.update), "validation_psnr": f"{entry.validation_psnr:.3f}", **self.notes}
-            save_weights(self.out / WEIGHTS, self.f, self.learner.config, notes)
-            write_losses(self.out / "losses.png", self.entries)
-            save = True
-        if save or monotonic() - self._saved >= self.learner.config.compute.checkpoint_seconds:
-            self.learner.save(self.out / CHECKPOINT, Place(entry.update, entry.seconds))
-            self._saved = monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._log.close()
-
-
-@torch.no_grad()
-def validate(
-    f: Reconstructor,
-    scans: Iterable[Scan],
-    device: torch.device,
-    *,
-    group: Group = ALONE,
-    picture: Path | None = None,
-) -> float:
-    """Return the mean magnitude-slice PSNR in dB over scans, with the same smoothing noise every time.
-
-    The processes of a group share the scans; ``picture`` is the PNG of the first ones' images, those of this process.
-    """
-    values: list[float] = []
-    drawn: list[tuple[Scan, Tensor]] = []
-    for scan, image in _reconstructed(f, list(scans)[group.rows], device):
-        values.extend(psnr(image, scan.truth, "slice").tolist())
-        if len(drawn) < MOST:
-            drawn.append((scan, image))
-    if picture is not None:
-        write_validation(picture, [scan for scan, _ in drawn], [image for _, image in drawn])
-    everything = group.gathered(values)
-    return fmean(everything)
-
-
-def _reconstructed(f: Reconstructor, scans: Iterable[Scan], device: torch.device) -> Iterator[tuple[Scan, Tensor]]:
-    for scan in scans:
-        scan = scan.to(device).normalised()
-        yield scan, f(scan.y, scan.A, derive(torch.arange(len(scan.id)), 0))

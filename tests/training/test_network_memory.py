@@ -4,7 +4,7 @@ import torch
 from smug.models.didn import DIDN
 from smug.models.unet import UNet
 from smug.models.weight_encoder import WeightEncoder
-from smug.training.memory import LiveBytes, trial
+from smug.training.network_memory import LiveBytes, network_memory
 
 
 @pytest.mark.parametrize("network", [DIDN(16, 1), UNet(16, 3), WeightEncoder()], ids=["DIDN", "UNet", "encoder"])
@@ -22,7 +22,7 @@ def test_a_trial_counts_what_autograd_keeps(network, device):
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         network(x)
-    bytes_kept, temporaries = trial(network, x.shape)
+    bytes_kept, temporaries = network_memory(network, x.shape)
     assert bytes_kept == pytest.approx(sum(storage.nbytes() for storage in kept.values()), rel=0.02)
     assert temporaries > 0
     assert all(parameter.grad is None for parameter in network.parameters())

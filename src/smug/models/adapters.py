@@ -1,0 +1,73 @@
+"""Denoisers of complex images from networks of two real channels, and from others by clamping what they see."""
+
+import torch
+from torch import Tensor, nn
+
+
+def as_channels(x: Tensor) -> Tensor:
+    """Turn complex images ``(batch, y, x)`` into real and imaginary channels, real ``(batch, 2, y, x)``.
+
+    Raises ValueError for anything else than complex images with one batch axis.
+    """
+    if not x.is_complex() or x.ndim != 3:
+        raise ValueError(f"denoiser: expected complex images (batch, y, x), got {x.dtype} {tuple(x.shape)}")
+    return torch.view_as_real(x).movedim(-1, 1)
+
+
+def as_image(channels: Tensor) -> Tensor:
+    """Turn real ``(batch, 2, y, x)`` into complex images ``(batch, y, x)``: the inverse of :func:`as_channels`."""
+    return torch.complex(channels[:, 0], channels[:, 1])
+
+
+class ComplexDenoiser(nn.Module):
+    """A denoiser of complex images ``(batch, y, x)`` made from a network of real ``(batch, 2, y, x)``."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Denoise complex images ``(batch, y, x)``; the network works in the precision of its parameters.
+
+        Raises ValueError for other images, and for a network that returns another shape than it is given.
+        """
+        channels = as_channels(x)
+        first = next(self.network.parameters(), channels)
+        result: Tensor = self.network(channels.to(first.dtype)).to(channels.dtype)
+        if result.shape != channels.shape:
+            raise ValueError(
+                f"denoiser: expected the network to map {tuple(channels.shape)} to the same shape, "
+                f"got {tuple(result.shape)}"
+            )
+        return as_image(result)
+
+
+class Clamped(nn.Module):
+    """A denoiser that sees the real and imaginary parts of images clamped to ``[-limit, limit]``."""
+
+    def __init__(self, denoiser: nn.Module, limit: float) -> None:
+        super().__init__()
+        if not limit > 0:
+            raise ValueError(f"limit: expected a positive number, got {limit}")
+        self.denoiser = denoiser
+        self.limit = limit
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Clamp and denoise complex images ``(batch, y, x)``."""
+        result: Tensor = self.denoiser(as_image(as_channels(x).clamp(-self.limit, self.limit)))
+        return result
+
+
+def as_complex(network: nn.Module) -> ComplexDenoiser:
+    """Adapt a network of two real channels ``(batch, 2, y, x)`` to complex images ``(batch, y, x)``.
+
+    >>> denoiser = as_complex(nn.Conv2d(2, 2, kernel_size=3, padding=1))
+    >>> denoiser(torch.randn(1, 6, 8, dtype=torch.complex64)).shape
+    torch.Size([1, 6, 8])
+    """
+    return ComplexDenoiser(network)
+
+
+def clamped(denoiser: nn.Module, limit: float = 1.0) -> Clamped:
+    """Clamp what a denoiser sees, for parity with the authors' code; equation (5) has no clamp."""
+    return Clamped(denoiser, limit)

@@ -1,0 +1,92 @@
+"""Training slices of prepared sets: chosen at random, read when they are needed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import pi
+from typing import Self
+
+import numpy as np
+import torch
+
+from smug.data.prepared.folder import VOLUMES
+from smug.data.prepared.manifest import AGAIN
+from smug.data.prepared.set import PreparedSet, PreparedSlice
+from smug.data.scan import Scan
+from smug.data.simulate import Acquisition
+from smug.training.config import center_fractions
+from smug.training_range import TrainingRange
+
+
+@dataclass(frozen=True, eq=False)
+class BatchSlice:
+    """A slice that was chosen for a batch.
+
+    Everything random about it is settled, its mask too. ``scan()`` simulates or reads the normalised scan, which has
+    one slice and this number of ``coils``. It raises ValueError and FileNotFoundError that name the slice, and the
+    file if it is in one.
+    """
+
+    name: str
+    coils: int
+    scan: Callable[[], Scan]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSlices:
+    """The training slices of a prepared set, and those of each matrix ``(y, x)``."""
+
+    data: PreparedSet
+    slices: tuple[PreparedSlice, ...]
+    alike: Mapping[tuple[int, int], tuple[PreparedSlice, ...]]
+
+    @classmethod
+    def of(cls, data: PreparedSet) -> Self:
+        """Return the slices of the train split; raises ValueError where it has none."""
+        slices = data.slices("train")
+        alike: dict[tuple[int, int], list[PreparedSlice]] = {}
+        for which in slices:
+            alike.setdefault(which.volume.matrix, []).append(which)
+        return cls(data, slices, {matrix: tuple(group) for matrix, group in alike.items()})
+
+    def chosen(self, acquisition: Acquisition, size: int, rng: np.random.Generator) -> list[BatchSlice]:
+        """Return ``size`` random slices of one matrix, each with a mask of its own; ``scan()`` reads them."""
+        first = self.slices[rng.integers(len(self.slices))]
+        alike = self.alike[first.volume.matrix]
+        chosen = [first, *(alike[rng.integers(len(alike))] for _ in range(size - 1))]
+        seeds = [int(rng.integers(2**62)) for _ in chosen]
+        return [
+            BatchSlice(which.name, which.volume.coils, partial(self._scan, which, acquisition, seed))
+            for which, seed in zip(chosen, seeds, strict=True)
+        ]
+
+    def range(self, acquisition: Acquisition) -> TrainingRange:
+        """Return what a network sees that is trained on them: their own matrices and coils."""
+        settings = self.data.manifest.settings
+
+        def simulated(name: str) -> tuple[float, ...]:
+            return (float(settings[name]),) if self.data.kspace == "simulated" else ()
+
+        return TrainingRange(
+            sources=(self.data.folder.name,),
+            matrices=tuple(sorted(self.alike)),
+            coils=tuple(sorted({which.volume.coils for which in self.slices})),
+            accelerations=(acquisition.acceleration,),
+            masks=(acquisition.mask,),
+            noise=simulated("noise"),
+            center_fractions=center_fractions(acquisition),
+            phases=simulated("phase") or (pi,),  # what is measured has any phase
+            profile_widths=simulated("profile_width"),
+        )
+
+    def _scan(self, which: PreparedSlice, acquisition: Acquisition, seed: int) -> Scan:
+        path = self.data.folder / VOLUMES / which.volume.file
+        try:
+            scan = self.data.scan(which, which.mask(acquisition, seed))
+            for name, values in (("kspace", scan.y), ("maps", scan.A.maps), ("target", scan.truth)):
+                if not bool(torch.view_as_real(values).isfinite().all()):
+                    raise ValueError(f"expected finite numbers in {name!r}, got NaN or inf; {AGAIN}")
+            return scan.normalised()
+        except (OSError, ValueError) as error:
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+            raise kind(f"{path}: slice {which.name}: {str(error).removeprefix(f'{path}: ')}") from error
