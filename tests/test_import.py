@@ -61,6 +61,13 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         _ = smug.reconstuct
 
 
+def test_loading_weights_imports_no_attack_no_shift_and_no_loss():
+    code = "import sys, smug; smug.load('smug'); print(*(name for name in sys.modules if name.startswith('smug.')))"
+    packages = {name.split(".")[1] for name in run(code).split()}
+    assert {"training", "models"} <= packages
+    assert not packages & {"attacks", "shifts", "losses", "bounds", "evaluation", "reports"}
+
+
 def test_import_takes_a_moment():
     code = "import time; t = time.process_time(); import smug; print(time.process_time() - t)"
     assert float(run(code)) < 0.2

@@ -112,6 +112,17 @@ def test_every_reconstructor_tells_its_settings_and_its_cost(known, wrap):
     assert asked.denoiser_calls == calls or (math.isnan(asked.denoiser_calls) and math.isnan(calls))
 
 
+def test_without_the_scale_the_other_wrappers_stay():
+    f = MoDL(shrunk)
+    for wrapped in (f, normalised(f), Model("m", f, Config(), {}), normalised(normalised(f))):
+        assert described(wrapped).unscaled() is f
+        seeded = described(with_seed(wrapped, 3)).unscaled()
+        assert (seeded.seed, seeded.reconstructor) == (3, f)
+    assert described(adjoint).unscaled() is adjoint
+    released = Release(normalised(f), 0.1)  # its noise has the unit of the measurements
+    assert described(released).unscaled() is released
+
+
 def test_settings_are_replaced_inside_and_others_refused(known, wrap):
     f, names, _ = known
     wrapped = wrap(f)

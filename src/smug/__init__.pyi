@@ -12,11 +12,11 @@ from .data.scan import Scan as Scan
 from .data.simulate import Acquisition as Acquisition
 from .data.simulate import simulate as simulate
 from .evaluation.datasets import tuned as tuned
+from .models.adapters import as_complex as as_complex
 from .models.classical import CGSense as CGSense
 from .models.classical import TotalVariation as TotalVariation
 from .models.classical import ZeroFilled as ZeroFilled
 from .models.didn import DIDN as DIDN
-from .models.adapters import as_complex as as_complex
 from .models.noise_map import noise_map as noise_map
 from .models.nonexpansive import Nonexpansive as Nonexpansive
 from .models.normalised import normalised as normalised

@@ -1,13 +1,12 @@
 """The cards of shipped models: what made each, whose data it was trained on, which file it is, and how it does."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from smug.system.documents import typed
+from smug.system.documents import document, read_document, typed
 from smug.system.files import write_json
 
 SCHEMA = "smug-model-1"
@@ -27,7 +26,7 @@ class ModelCard:
     """Everything that is known about a shipped model.
 
     ``sha256`` is that of the weights' file, ``licence`` that of the weights, ``recipe`` what made them, ``version`` the
-    library's. ``training_range`` has the fields of :class:`smug.training.training_range.TrainingRange`. ``result`` is a
+    library's. ``training_range`` has the fields of :class:`smug.training_range.TrainingRange`. ``result`` is a
     card of :mod:`smug.reports.card`; None where the model was not evaluated yet.
     """
 
@@ -55,7 +54,7 @@ class ModelCard:
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, whole or not at all."""
-        write_json(path, {"schema": SCHEMA, **asdict(self)})
+        write_json(path, document(SCHEMA, **asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> "ModelCard":
@@ -63,14 +62,13 @@ class ModelCard:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: the card of a shipped model is missing: install smug again")
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(document, dict) or document.pop("schema", None) != SCHEMA:
-                raise ValueError(f"expected JSON of schema {SCHEMA}")
-            card: ModelCard = typed(cls, document)
+            values = read_document(path, SCHEMA)
+            card: ModelCard = typed(cls, {name: value for name, value in values.items() if name != "schema"})
             if card.result is not None and card.result.get("weights") != card.sha256:
                 raise ValueError(f"result: expected that of {card.sha256}, got that of {card.result.get('weights')}")
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: not the card of a model: {error}") from None
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            raise ValueError(f"{path}: not the card of a model: {reason}") from None
         return card
 
 

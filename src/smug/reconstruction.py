@@ -109,7 +109,7 @@ def reconstruct(
     if isinstance(model, str | Path):
         model = moved(load(model), device)
     scale = volume_scale(volume)
-    f = Normalised(described(model).core(), scale=lambda y, A: scale.to(y.device))
+    f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
     volume = replace(volume, kspace=remembered(volume.kspace))
     images: list[Tensor] = []
     targets: list[Tensor] = []

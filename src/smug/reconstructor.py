@@ -35,7 +35,11 @@ class Described(Protocol):
         ...
 
     def core(self) -> Reconstructor:
-        """Return the reconstructor inside all wrappers, that of normalised measurements; itself where it wraps none."""
+        """Return the reconstructor inside all wrappers; itself where it wraps none."""
+        return self
+
+    def unscaled(self) -> Reconstructor:
+        """Return the reconstructor of normalised measurements: this one without the scale that a wrapper gives it."""
         return self
 
     def settings(self) -> Mapping[str, Any]:
@@ -86,6 +90,10 @@ class Wrapper(Described):
         """Return the reconstructor inside all wrappers."""
         return described(self.reconstructor).core()
 
+    def unscaled(self) -> Reconstructor:
+        """Return the same wrapper around the reconstructor of normalised measurements."""
+        return self.around(described(self.reconstructor).unscaled())
+
     def settings(self) -> Mapping[str, Any]:
         """Return the settings of the reconstructor inside."""
         return described(self.reconstructor).settings()
@@ -123,6 +131,10 @@ class Plain(Described):
         return taking_generator(self.function)(y, A, generator=generator)
 
     def core(self) -> Reconstructor:
+        """Return the function."""
+        return self.function
+
+    def unscaled(self) -> Reconstructor:
         """Return the function."""
         return self.function
 

@@ -5,7 +5,7 @@ import pytest
 
 from smug.system.files import write_json
 from smug.training.log import LogEntry
-from smug.training.run_document import document
+from smug.training.run_document import run_document
 
 
 def entry(update, loss, psnr=None, speed=10.0):
@@ -14,7 +14,7 @@ def entry(update, loss, psnr=None, speed=10.0):
 
 def test_tells_how_to_repeat_the_run_and_what_came_of_it(tmp_path):
     entries = [entry(1, 4.0), entry(2, 2.0, 30.0), entry(3, 1.0, speed=100.0), entry(4, 0.5), entry(5, 0.3, 32.0)]
-    made = document(
+    made = run_document(
         {"method": "modl", "lam": 1.0}, entries, seeds=[7], data={"source": "phantom", "sha256": "ab"}, command="smug"
     )
     write_json(tmp_path / "run.json", made)
@@ -29,12 +29,12 @@ def test_tells_how_to_repeat_the_run_and_what_came_of_it(tmp_path):
 
 
 def test_plain_values_even_where_numbers_are_not(tmp_path):
-    made = document({"odd": math.inf}, [entry(1, math.nan, math.inf)], seeds=(0,))
+    made = run_document({"odd": math.inf}, [entry(1, math.nan, math.inf)], seeds=(0,))
     write_json(tmp_path / "run.json", made)
     assert made["validations"][0]["psnr_db"] is None
     assert made["data"] is None
 
 
 def test_a_run_without_updates():
-    made = document({}, [], seeds=[0])
+    made = run_document({}, [], seeds=[0])
     assert (made["updates"], made["validations"], made["timing"]) == (0, [], None)

@@ -65,6 +65,10 @@ class Release(Wrapper):
         zeta = complex_normal(derive(seeds, RECEIVER), y.shape[1:], y.dtype, y.device)
         return taking_generator(self.reconstructor)(y + self.sigma * A.sampled * zeta, A, generator=seeds)
 
+    def unscaled(self) -> Reconstructor:
+        """Return it as it is: its noise has the unit of y."""
+        return self
+
 
 @dataclass(frozen=True)
 class Point:

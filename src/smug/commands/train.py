@@ -126,7 +126,7 @@ class Train(Common):
                     f"Validation PSNR {last.validation_psnr:.2f} dB after {counted(last.update, 'update')} "
                     f"({last.seconds / 60:.1f} min); weights, log and pictures are in {self.out}."
                 )
-                document = run_document.document(
+                document = run_document.run_document(
                     config_file.to_dict(settings), entries, seeds=[settings.seed], command=self.command
                 )
                 write_json(self.out / runs.DOCUMENT, document)

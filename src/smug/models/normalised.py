@@ -8,7 +8,7 @@ from torch import Tensor
 from smug.models.noise import Seeds
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, Wrapper
+from smug.reconstructor import Reconstructor, Wrapper, described
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,10 @@ class Normalised(Wrapper):
         """Reconstruct ``(batch, coil, y, x)`` in its own units."""
         scale = self.scale(y, A)
         return scale * self.reconstructor(y / scale.unsqueeze(-3), A, generator)
+
+    def unscaled(self) -> Reconstructor:
+        """Return the reconstructor of normalised measurements."""
+        return described(self.reconstructor).unscaled()
 
 
 def normalised(reconstructor: Reconstructor) -> Normalised:

@@ -77,7 +77,7 @@ class Workshop:
 
         self.told(f"training {run.folder}")
         entries = trainer.train(f, config, self._data(config.data), folder, resume=True, report=report)
-        document = run_document.document(
+        document = run_document.run_document(
             config_file.to_dict(config), entries, seeds=[run.seed], data=described, command=self.command
         )
         write_json(folder / DOCUMENT, document)

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, median
 from typing import Any
 
-from smug.system.documents import RESEARCH, plainly
+from smug.system.documents import document
 from smug.training.log import LogEntry, mean_terms
-from smug.version import __version__
 
 SCHEMA = "smug-run-2"
 
 
-def document(
+def run_document(
     configuration: Mapping[str, Any],
     entries: Sequence[LogEntry],
     *,
@@ -24,21 +23,16 @@ def document(
     ``data`` describes the data, with their ``sha256`` where it is known; ``configuration``, ``seeds`` and ``command``
     tell how to repeat the run. The loss at a validation is the mean over the updates since the one before it.
     """
-    plain: dict[str, Any] = plainly(
-        {
-            "schema": SCHEMA,
-            "version": __version__,
-            "use": RESEARCH,
-            "command": command,
-            "configuration": configuration,
-            "seeds": seeds,
-            "data": data,
-            "updates": entries[-1].update if entries else 0,
-            "validations": list(_validations(entries)),
-            "timing": _timing(entries) if entries else None,
-        }
+    return document(
+        SCHEMA,
+        command=command,
+        configuration=configuration,
+        seeds=seeds,
+        data=data,
+        updates=entries[-1].update if entries else 0,
+        validations=list(_validations(entries)),
+        timing=_timing(entries) if entries else None,
     )
-    return plain
 
 
 def _validations(entries: Sequence[LogEntry]) -> Iterator[dict[str, Any]]:

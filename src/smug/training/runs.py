@@ -15,7 +15,7 @@ from smug.models.noise import Seeds
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
-from smug.reconstructor import Wrapper
+from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.files import write_atomically
 from smug.training.build import build
 from smug.training.config import Config
@@ -44,6 +44,10 @@ class Model(Wrapper):
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units."""
         return normalised(self.reconstructor)(y, A, generator)
+
+    def unscaled(self) -> Reconstructor:
+        """Return the reconstructor of normalised measurements."""
+        return described(self.reconstructor).unscaled()
 
     def training_range(self) -> TrainingRange:
         """Return what the weights were trained on; where the file does not say, what their configuration asked for.
