@@ -56,7 +56,7 @@ def measure_memory(
 
     The denoiser is a DIDN, recomputed for the gradient, one sample at a time. On a CPU each step has a process of its
     own, and the peak is that of its resident memory; on CUDA it is that of torch's allocator. Raises ValueError for
-    counts below 1, and where a process dies, as it does for lack of memory.
+    counts below 1, for a step too small to be seen, and where a process dies, as it does for lack of memory.
     """
     if min(coils, size, batch, channels, blocks, steps, samples) < 1:
         raise ValueError("memory: expected coils, size, batch, channels, blocks, steps and samples >= 1")
@@ -72,6 +72,8 @@ def measure_memory(
     )
     cases = [replace(full, method="pretrain"), replace(full, steps=1, training_samples=1), full]
     peaks = [_peak(case, torch.device(device)) / 1e6 for case in cases]
+    if min(peaks) <= 0:
+        raise ValueError(f"memory: expected a step that takes memory of its own, got none at size {size}: a larger one")
     return [
         MemoryRow(
             steps=0 if case.method == "pretrain" else case.steps,

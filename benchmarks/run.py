@@ -1,6 +1,8 @@
 """The measurements by name, their options and their table."""
 
 import platform
+import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,13 +68,15 @@ class Bench(Common):
         peaks = [row["peak_ratio"] for row in rows if row["bench"] == "memory"]
         self.write_json(document | ({"peak_ratio": peaks[-1]} if peaks else {}))
 
+    @property
+    def command(self) -> str:
+        """The command line, as it was typed."""
+        return shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+
     def _options(self) -> dict[str, Any]:
-        """Return what was given; raises ValueError for counts below 1."""
+        """Return the options of measurements that were given."""
         counts = ("coils", "size", "repeats", "workers", "channels", "blocks", "steps", "samples")
         options = {name: value for name in counts if (value := getattr(self, name)) is not None}
-        for name, value in options.items():
-            if min(value if name == "workers" else [value], default=0) < 1:
-                raise ValueError(f"--{name}: expected at least 1, got {value}")
         return options | ({"compile": True} if self.compile else {})
 
 

@@ -25,8 +25,8 @@ def test_the_denoiser_one_step_and_many(monkeypatch):
 def test_a_process_measures_a_step():
     if not os.access("/proc/self/clear_refs", os.W_OK):
         pytest.skip("needs Linux's /proc/self/clear_refs")
-    config = Config(
-        network=NetworkConfig("didn", 8, 1), data=DataConfig(size=64), optimizer=OptimizerConfig(batch=2), steps=1
+    config = Config(  # large enough for what else a process does with its memory not to count
+        network=NetworkConfig("didn", 8, 1), data=DataConfig(size=256), optimizer=OptimizerConfig(batch=2), steps=1
     )
     peak = memory._peak(config, torch.device("cpu"))
     bound = memory.estimate(config).step
@@ -42,6 +42,12 @@ def test_resident_memory_is_what_is_allocated_and_freed_again():
 
     for _ in range(2):  # the peak of the first one does not count for the second
         assert memory._allocated_by(step, torch.device("cpu")) == pytest.approx(100e6, rel=0.05)
+
+
+def test_a_step_too_small_to_be_seen_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "_peak", lambda config, device: 0)
+    with pytest.raises(ValueError, match="expected a step that takes memory of its own, got none at size 8"):
+        measure_memory(1, 8, channels=4, blocks=1, steps=1, samples=1)
 
 
 def test_a_process_that_dies_is_told(monkeypatch):

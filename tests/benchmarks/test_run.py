@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import get_args
@@ -6,15 +8,14 @@ from unittest.mock import create_autospec
 
 import pytest
 import torch
-import tyro
 
 from benchmarks import run as bench
 from benchmarks.run import MEASUREMENTS, Bench, Measurement, What, processor
-from smug.cli import answered
+from smug.cli import execute
 
 
 def run(*argv):
-    return answered(tyro.cli(Bench, args=list(map(str, argv))).run)
+    return execute(Bench, list(map(str, argv)), "python -m benchmarks")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def test_results_say_what_was_measured(tmp_path):
     document = json.loads((tmp_path / "c.json").read_text())
     assert (document["schema"], document["what"]) == ("smug-bench-2", "consistency")
     assert "peak_ratio" not in document
+    assert document["command"].startswith("python -m benchmarks")
     assert {"bench", "path", "speedup", "residual"} < document["rows"][0].keys()
 
 
@@ -107,8 +109,8 @@ def test_options_fit_the_functions(what, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (("maps", "--samples", 3), "bench maps: takes no --samples"),
-        (("memory", "--compile"), "bench memory: takes no --compile"),
+        (("maps", "--samples", 3), "benchmarks maps: takes no --samples"),
+        (("memory", "--compile"), "benchmarks memory: takes no --compile"),
         (("maps", "--size", 0), "--size: expected at least 1, got 0"),
         (("prepare", "--workers", 1, 0), "--workers: expected at least 1"),
     ],
@@ -116,3 +118,20 @@ def test_options_fit_the_functions(what, monkeypatch):
 def test_mistakes_end_in_one_line(argv, message, capsys):
     assert run(*argv) == 2
     assert message in capsys.readouterr().err
+
+
+START = """
+import runpy, sys
+sys.argv = ["benchmarks", "--help"]
+try:
+    runpy.run_module("benchmarks", run_name="__main__")
+finally:
+    print("torch" in sys.modules)
+"""
+
+
+def test_it_is_a_program_whose_help_needs_no_torch():
+    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "python -m benchmarks" in done.stdout and "--repeats" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
