@@ -57,7 +57,9 @@ class Train(Common):
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
     def inputs(self) -> Iterator[Input]:
-        """Yield the configuration, the weights to start from, and the file of the network."""
+        """Yield the configuration, the data, the weights to start from, and the file of the network."""
+        for source in self.settings().data.sources:
+            yield from sources.data("--config", source, self.data_root)
         yield from sources.files("--config", [self.config])
         yield from sources.files("--init", [] if self.init is None else [self.init])
         yield from sources.files("--denoiser", [] if self.denoiser is None else [self.denoiser])
@@ -73,10 +75,16 @@ class Train(Common):
                 yield Output("--out", self.out / name)
 
     def without_effect(self) -> Mapping[str, str]:
-        """Return the options whose value --set replaces, or is replaced by."""
+        """Return the options whose value --set replaces, and the data root where it is not used."""
+        from smug.data.images.sets import SETS
+
         keys = {override.partition("=")[0] for override in self.set}
         same = {"method": "method", "seed": "seed", "max_steps": "optimizer.updates", "denoiser": "network.file"}
-        return {option: f"--set {key} is the same" for option, key in same.items() if key in keys}
+        unused = {option: f"--set {key} is the same" for option, key in same.items() if key in keys}
+        read = self.settings().data.sources
+        if not set(SETS) & set(read):
+            unused["data_root"] = f"no image set is read, but {', '.join(read)}"
+        return unused
 
     def run(self) -> None:
         """Train."""

@@ -74,20 +74,23 @@ class Order:
 def found_files(paths: Sequence[Path], out: Path | None) -> dict[Path, str]:
     """Return the files that are meant, those of folders too, and a name for the outputs of each.
 
-    What lies in ``out`` was made by an earlier run. Names are the files', with their folders where these are needed to
-    tell them apart. Raises FileNotFoundError and ValueError for folders without k-space.
+    What lies in ``out``, where that is inside such a folder, was made by an earlier run. Names are the files', with
+    their folders where these are needed to tell them apart. Raises FileNotFoundError and ValueError for folders without
+    k-space.
     """
     from smug.data.prepared.sources import KSPACE, find_sources, stem
 
     files: dict[Path, None] = {}
     for path in paths:
-        inside = [path / name for name in find_sources(path)] if path.is_dir() else [path]
-        for file in inside:
-            made = out is not None and path.is_dir() and file.resolve().is_relative_to(out.resolve())
-            if not made and (not path.is_dir() or file.name.lower().endswith(KSPACE)):
-                files[file] = None
-        if not files:
+        if not path.is_dir():
+            files[path] = None
+            continue
+        made = out.resolve() if out is not None and path.resolve() in out.resolve().parents else None
+        inside = [path / name for name in find_sources(path) if name.lower().endswith(KSPACE)]
+        kept = [file for file in inside if made is None or made not in file.resolve().parents]
+        if not kept:
             raise ValueError(f"{path}: expected files of k-space ({', '.join(KSPACE)}), got none")
+        files |= dict.fromkeys(kept)
     return dict(zip(files, distinct(files, [stem(file.name) for file in files]), strict=True))
 
 

@@ -125,8 +125,9 @@ _STAGED: ContextVar[Staged | None] = ContextVar("staged", default=None)
 
 def is_stream(path: Path) -> bool:
     """Tell whether a path is a device, a pipe or this process's own output, which is written to and never replaced."""
-    special = path.exists() and not path.is_file() and not path.is_dir()
-    return special or path.absolute().as_posix().startswith(("/dev/std", "/dev/fd/", "/proc/"))
+    if not path.exists() or path.is_dir():
+        return False
+    return not path.is_file() or path.absolute().as_posix().startswith(("/dev/std", "/dev/fd/", "/proc/"))
 
 
 def temporary_name(path: Path) -> Path:

@@ -50,7 +50,7 @@ def check_paths(inputs: Iterable[Input], outputs: Sequence[Output]) -> None:
             if not output.folder and not other.folder and _same(output.path, place, other.path, there):
                 raise ValueError(f"{_told(output)}: is the output {_told(other)} too; choose another name")
             for inner, outer in ((output, other), (other, output)):
-                if not outer.folder and _place(outer.path) in _parents(_place(inner.path)):
+                if not outer.folder and _holds(_place(outer.path), _place(inner.path), folder=inner.folder):
                     raise ValueError(f"{_told(inner)}: expected a name outside {_told(outer)}, which is to be a file")
     for output, _ in places:
         _check_writable(output)
@@ -65,8 +65,9 @@ def _place(path: Path) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.path.realpath(path)).casefold())
 
 
-def _parents(place: str) -> set[str]:
-    return {str(parent) for parent in Path(place).parents}
+def _holds(outer: str, inner: str, *, folder: bool) -> bool:
+    """Whether ``inner`` needs a folder where ``outer`` is."""
+    return (folder and outer == inner) or Path(outer) in Path(inner).parents
 
 
 def _same(one: Path, place: str, other: Path, there: str) -> bool:

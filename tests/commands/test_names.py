@@ -1,0 +1,97 @@
+"""Names come from anywhere: square brackets, colons and control characters are shown as they are, or not at all."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+import smug as library
+from smug.commands.progress import progress, training_progress
+from smug.system.table import simple_table
+from smug.system.terminal import say, show, warn
+
+SOURCES = [*Path(library.__file__).parent.rglob("*.py"), *Path(__file__).parents[2].joinpath("benchmarks").glob("*.py")]
+
+NAMES = ["out [t1].h5", "[red].h5", "a [/x].h5", "[link=x]b.h5", "c:smile:.h5", "[/].h5", "\\[bold].h5", "d]e[.h5"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_shown_as_they_are(name, capsys):
+    say(name)
+    warn(name)
+    show(simple_table([name], [[name]], title=name))
+    out = capsys.readouterr().out
+    assert out.count(name) == 5
+    assert f"Warning: {name}" in out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_progress_shows_names_as_they_are(name, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress(name, 3) as advance:
+        advance(1)
+    with training_progress(name, 3, 0):
+        pass
+    assert capsys.readouterr().err.count(name) >= 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reconstruct_with_any_name(name, smug, write_kspace, tmp_path, capsys):
+    scan = write_kspace(f"in {name}").relative_to(tmp_path)
+    (tmp_path / f"{name}.py").parent.mkdir(exist_ok=True)
+    (tmp_path / f"{name}.py").write_text("def f(y, A, generator=None):\n    return A.H(y)\n")
+    model = f"{name}.py:f"
+    assert smug("reconstruct", scan, "--model", model, "--out", name, "--json", f"{name}.json") == 0
+    assert f"{name}: 1 slice by {model}" in capsys.readouterr().out
+    assert json.loads((tmp_path / f"{name}.json").read_text())["input"] == scan.name
+    assert smug("info", scan, name) == 0
+    assert f"{name}: images" in capsys.readouterr().out
+    assert smug("reconstruct", f"no {name}") == 2
+    assert f"no {name}" in capsys.readouterr().err
+
+
+def test_evaluate_with_names_in_brackets(smug, tmp_path, capsys):
+    (tmp_path / "[red].py").write_text("def f(y, A, generator=None):\n    return A.H(y)\n")
+    words = ("--data", "phantom", "--size", 32, "--max-slices", 1, "--protocol", "clean", "--out", "study [/x]")
+    assert smug("evaluate", "--model", "[red].py:f", *words) == 0
+    out = capsys.readouterr().out
+    assert "[red].py:f" in out and "study [/x]" in out
+
+
+def test_a_terminal_obeys_no_name(capsys):
+    say("a\x1b[31mb\x07")
+    warn("a\rb\nc")
+    assert "\x1b" not in (out := capsys.readouterr().out) and "\x07" not in out and "Warning: a b c" in out
+
+
+def test_a_name_that_the_encoding_does_not_have(smug, capsys, monkeypatch):
+    import io
+    import sys
+
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert smug("reconstruct", "σ.h5") == 2
+    stream.flush()
+    assert rb"\u03c3.h5" in stream.buffer.getvalue()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_nothing_is_printed_but_by_what_reads_no_markup(path):
+    """Consoles are made in one place; whatever else rich can print with is not used."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    allowed = {"terminal.py": {"Console"}, "table.py": {"Console"}}.get(path.name, set())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rich":
+            names = {alias.name for alias in node.names} - {"RenderableType"}
+            type_only = names == {"Console"} and path.name == "progress.py"
+            assert not names & {"Console", "print", "get_console", "inspect"} - allowed or type_only
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TextColumn":
+            assert any(k.arg == "markup" and k.value.value is False for k in node.keywords) or "{" in ast.unparse(node)
+        if isinstance(node, ast.Call):
+            assert not any(k.arg == "markup" and getattr(k.value, "value", True) is not False for k in node.keywords), (
+                "markup is never on"
+            )
+            assert getattr(node.func, "attr", "") != "from_markup"
