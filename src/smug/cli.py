@@ -122,16 +122,16 @@ def _parsed(options: type[Command], words: Sequence[str], program: str) -> Comma
 
 
 def _first_of_box(text: str) -> str:
-    """What is wrong, of a box that tyro draws, and what was meant perhaps."""
+    """What is wrong, of a box that tyro draws under a title, and what was meant perhaps."""
     parts: list[list[str]] = [[]]
     for line in (line.strip("│╭╮╰╯ ") for line in text.splitlines()):
-        if line and not line.strip("─"):
+        if line and not line.strip("─-"):
             parts.append([])
-        elif line and not line.startswith("─ "):  # the title
+        elif line and not line.startswith("─ "):  # the title, where boxes are drawn with lines
             parts[-1].append(line)
-    first, *others = (" ".join(part) for part in parts if part)
-    meant = next((other for other in others if other.startswith("Perhaps you meant")), "")
-    return " ".join([first, *(["(did you mean", f"{meant.split()[3]}?)"] if meant else [])])
+    told = [" ".join(part) for part in parts if part][not text.startswith("╭") :]
+    meant = [part.split()[3] for part in told if part.startswith("Perhaps you meant: --")]
+    return told[0].rstrip(".") + (f" (did you mean {meant[0]}?)" if meant else "")
 
 
 @contextmanager

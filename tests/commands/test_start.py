@@ -84,7 +84,7 @@ def test_version(smug, capsys):
         (["bench", "memory", "--json", "m 1.json"], "python -m benchmarks memory --json 'm 1.json'"),
         (["models", "--jsn", "x"], "Unrecognized options: --jsn, x (did you mean --json?)"),
         (["evaluate", "--size", "wide"], "--size: invalid literal for int() with base 10: 'wide'"),
-        (["prepare"], "SRC"),
+        (["prepare"], "Missing from smug prepare: PATH"),
         (["reproduce", "fig99"], "fig99"),
         ([], "expected a command"),
     ],
