@@ -1,7 +1,7 @@
 """Files of k-space one after another: what they are called, and how each is reconstructed by every model."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,15 +94,23 @@ def found_files(paths: Sequence[Path], out: Path | None) -> dict[Path, str]:
     return dict(zip(files, distinct(files, [stem(file.name) for file in files]), strict=True))
 
 
-def distinct(files: Mapping[Path, None], stems: Sequence[str]) -> list[str]:
-    """Return a different name for each file: its stem, or where that is another's too with its folders before it."""
-    often = Counter(stem.casefold() for stem in stems)
-    names = [
-        stem if often[stem.casefold()] == 1 else "-".join([*file.resolve().parent.parts[-2:], file.name])
-        for file, stem in zip(files, stems, strict=True)
+def distinct(files: Iterable[Path], stems: Sequence[str]) -> list[str]:
+    """Return a different name for each file: its stem, where that is another's too after its folder, or more of it.
+
+    >>> distinct([Path("/a/x.h5"), Path("/b/x.h5"), Path("/b/y.h5")], ["x", "x", "y"])
+    ['a-x', 'b-x', 'y']
+    """
+    longer = [
+        (stem, *("-".join([*file.resolve().parent.parts[-depth:], stem]) for depth in (1, 2)), file.name, f"{stem}-{i}")
+        for i, (file, stem) in enumerate(zip(files, stems, strict=True))
     ]
-    again = Counter(name.casefold() for name in names)
-    return [name if again[name.casefold()] == 1 else f"{name}-{i}" for i, name in enumerate(names)]
+    names = [choices[0] for choices in longer]
+    for choice in range(1, len(longer[0]) if longer else 0):
+        often = Counter(name.casefold() for name in names)
+        names = [
+            choices[choice] if often[name.casefold()] > 1 else name for name, choices in zip(names, longer, strict=True)
+        ]
+    return names
 
 
 def labels(models: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,161 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from smug.commands.volumes import distinct, labels
+
+
+def images(path):
+    with h5py.File(path) as file:
+        return file["reconstruction"][()]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_tv_unless_told_otherwise(smug, write_kspace, tmp_path, capsys):
+    write_kspace(slices=1)
+    assert smug("reconstruct", "scan.h5", "--undersample", 2, "--json", "r.json") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Device: ") and "reconstruction.h5: 1 slice by tv at 2.00x; PSNR" in out
+    document = json.loads((tmp_path / "r.json").read_text())
+    head = ["schema", "version", "use", "command", "device", "model", "input", "acceleration", "settings", "units"]
+    assert list(document)[:10] == head and document["model"] == "tv" and document["device"] == "cpu"
+    assert images(tmp_path / "reconstruction.h5").shape == (1, 32, 32)
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(smug, write_kspace, tmp_path, capsys):
+    write_kspace("b/scan.h5", slices=2)
+    write_kspace("a/scan.h5")
+    write_kspace("a/[x].h5")
+    (tmp_path / "a" / "bad.h5").write_bytes(b"no k-space")
+    words = ("--model", "zero-filled", "--out", "out", "--json", "r.json")
+    assert smug("reconstruct", "a", "b/scan.h5", *words) == 2
+    told = capsys.readouterr()
+    assert told.err.splitlines()[-1] == "smug: 1 of 4 files left out: a/bad.h5"
+    assert "Warning: a/bad.h5 is left out: expected an HDF5 file" in told.out and "2 slices" in told.out
+    assert names(tmp_path / "out") == ["[x].h5", "a-scan.h5", "b-scan.h5"]
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert [each["output"] for each in document["reconstructions"]] == ["out/[x].h5", "out/a-scan.h5", "out/b-scan.h5"]
+    assert list(document["failed"]) == ["a/bad.h5"]
+    alone = tmp_path / "alone.h5"
+    assert smug("reconstruct", "b/scan.h5", "--model", "zero-filled", "--out", alone) == 0
+    np.testing.assert_array_equal(images(alone), images(tmp_path / "out" / "b-scan.h5"))
+
+
+def test_a_second_run_does_not_take_its_own_outputs_for_scans(smug, write_kspace, tmp_path):
+    write_kspace("study/scan.h5")
+    for _ in range(2):
+        assert smug("reconstruct", "study", "--model", "zero-filled", "--out", "study/made") == 0
+    assert names(tmp_path / "study" / "made") == ["scan.h5"]
+
+
+@pytest.mark.parametrize("undersample", [(), ("--undersample", 2)])
+def test_several_models_are_compared_in_a_picture(undersample, smug, write_kspace, tmp_path, capsys):
+    write_kspace(slices=3)
+    models = ("--model", "zero-filled", "--model", "cg-sense:0.1")
+    assert smug("reconstruct", "scan.h5", *models, *undersample, "--format", "nii.gz", "--out", "out") == 0
+    made = ["scan-cg-sense_0.1.nii.gz", "scan-comparison.png", "scan-zero-filled.nii.gz"]
+    assert names(tmp_path / "out") == made
+    with Image.open(tmp_path / "out" / "scan-comparison.png") as picture:
+        assert picture.width > picture.height
+    assert "out/scan-comparison.png: the middle slice by all models" in capsys.readouterr().out
+
+
+def test_every_output_was_declared(smug, write_kspace, tmp_path):
+    """What lies there after a run is what was checked before."""
+    from smug.commands.reconstruct import Reconstruct
+
+    write_kspace(slices=2)
+    command = Reconstruct(
+        files=(tmp_path / "scan.h5",),
+        model=("zero-filled", "cg-sense"),
+        out=tmp_path / "out",
+        format="png",
+        noise_sigma=1e-3,
+        replicas=2,
+        json=tmp_path / "out" / "r.json",
+    )
+    command.run()
+    assert {path for path in (tmp_path / "out").iterdir()} == {o.path for o in command.outputs() if not o.folder}
+
+
+def test_maps_that_cannot_be_drawn_are_a_warning(smug, write_kspace, tmp_path, capsys):
+    write_kspace()
+    assert smug("reconstruct", "scan.h5", "--model", "zero-filled", "--maps-figure", "maps.png") == 0
+    assert "Warning: --maps-figure maps.png: not drawn: scan: a single coil has no maps" in capsys.readouterr().out
+    assert names(tmp_path) == ["reconstruction.h5", "scan.h5"]
+
+
+@pytest.mark.parametrize(("option", "name"), [("--maps-figure", "maps.jpg"), ("--out", "out.jpg"), ("--out", "out")])
+def test_an_unknown_suffix_is_refused_before_the_work(option, name, smug, write_kspace, tmp_path, capsys):
+    write_kspace()
+    assert smug("reconstruct", "scan.h5", option, name) == 2
+    told = capsys.readouterr()
+    assert f"{option} {name}: expected a file name that ends in" in told.err and told.out == ""
+    assert names(tmp_path) == ["scan.h5"]
+
+
+@pytest.mark.parametrize("at", ["write_images", "write_figure", "write_json"])
+def test_outputs_appear_together_or_not_at_all(at, smug, write_kspace, tmp_path, monkeypatch):
+    write_kspace()
+    place = {
+        "write_images": "smug.data.images.write",
+        "write_figure": "smug.system.figures",
+        "write_json": "smug.system.files",
+    }[at]
+
+    def failing(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"{place}.{at}", failing)
+    models = ("--model", "zero-filled", "--model", "cg-sense:0.1")
+    assert smug("reconstruct", "scan.h5", *models, "--out", "out", "--json", "new/r.json") == 2
+    assert names(tmp_path) == ["scan.h5"]
+
+
+def test_what_is_found_wrong_after_the_work_leaves_nothing(smug, tmp_path, capsys):
+    """A reference that is too small for SSIM."""
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["kspace"] = np.ones((1, 32, 32), np.complex64)
+        file["reconstruction_rss"] = np.ones((1, 5, 5), np.float32)
+    assert smug("reconstruct", "scan.h5", "--model", "zero-filled", "--out", "o.h5", "--json", "o.json") == 2
+    assert names(tmp_path) == ["scan.h5"]
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_explicit_device_is_not_announced(smug, write_kspace, capsys):
+    write_kspace()
+    assert smug("reconstruct", "scan.h5", "--model", "zero-filled", "--device", "cpu") == 0
+    assert "Device" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("gpus", "processes", "chosen"), [(0, 1, "cpu"), (1, 1, "cuda"), (2, 2, "cuda"), (1, 2, "cpu")]
+)
+def test_auto_takes_a_gpu_where_there_is_one_for_every_process(gpus, processes, chosen, monkeypatch):
+    from smug.commands.models import Models
+    from smug.commands.reconstruct import Reconstruct
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    if processes > 1:
+        for name, value in (("WORLD_SIZE", processes), ("LOCAL_WORLD_SIZE", processes), ("LOCAL_RANK", 0)):
+            monkeypatch.setenv(name, str(value))
+    assert Reconstruct(files=()).chosen == chosen
+    assert Reconstruct(files=(), device="cpu").chosen == "cpu"
+    assert "device" not in Models().head
+
+
+def test_names_of_outputs():
+    from pathlib import Path
+
+    files = dict.fromkeys(map(Path, ("/s/a/x.h5", "/s/b/x.h5", "/s/a/X.cfl", "/s/y.h5")))
+    given = distinct(files, ["x", "x", "X", "y"])
+    assert given[3] == "y" and len({name.casefold() for name in given}) == 4
+    assert labels(["tv", "runs/a", "other/a"]) == {"tv": "tv", "runs/a": "a-1", "other/a": "a-2"}
