@@ -82,7 +82,7 @@ def test_every_output_was_declared(smug, write_kspace, tmp_path):
         json=tmp_path / "out" / "r.json",
     )
     command.run()
-    assert {path for path in (tmp_path / "out").iterdir()} == {o.path for o in command.outputs() if not o.folder}
+    assert set((tmp_path / "out").iterdir()) == {o.path for o in command.outputs() if not o.folder}
 
 
 def test_maps_that_cannot_be_drawn_are_a_warning(smug, write_kspace, tmp_path, capsys):
