@@ -108,11 +108,11 @@ class Wrapper(Described):
 
     @property
     def denoiser_calls(self) -> float:
-        """Those of the reconstructor inside."""
+        """The calls of the reconstructor inside."""
         return described(self.reconstructor).denoiser_calls
 
     def training_range(self) -> TrainingRange | None:
-        """Return that of the reconstructor inside."""
+        """Return the training range of the reconstructor inside."""
         return described(self.reconstructor).training_range()
 
     def around(self, reconstructor: Reconstructor) -> Self:
@@ -148,7 +148,7 @@ class Movable(Protocol):
     """What goes to a device, as torch modules do."""
 
     def to(self, device: torch.device | str) -> Any:
-        """Return it on a device."""
+        """Return what has moved to the device."""
         ...
 
 

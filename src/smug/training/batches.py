@@ -61,7 +61,7 @@ class TrainingData:
 
     @property
     def nbytes(self) -> int:
-        """The memory that images take all the time, 8 bytes a pixel; prepared slices take some when they are drawn."""
+        """The memory that images take all the time, 8 bytes a pixel; prepared slices take some when they are read."""
         return sum(source.images.nbytes for source in self.sources)
 
     def _chosen(self, update: int, size: int, seed: int) -> list[BatchSlice]:
@@ -84,9 +84,9 @@ class TrainingData:
 def load_training_data(config: DataConfig, root: Path | None = None) -> TrainingData:
     """Load all sources' training images, and validation scans spread evenly over the sources.
 
-    Images stay in memory (see :attr:`TrainingData.nbytes`), in that of every process. Slices of prepared sets are read
-    when they are drawn, so that what does not fit can be trained on after ``smug prepare --simulate``. Images without
-    signal are left out. Raises ValueError for a source without slices to train on, or to validate with.
+    Images stay in the memory of every process (see :attr:`TrainingData.nbytes`). Slices of prepared sets are read when
+    a batch needs them, so that images which do not fit can be trained on after ``smug prepare --simulate``. Images
+    without signal are left out. Raises ValueError for a source without slices to train on, or to validate with.
     """
     sets = {source: PreparedSlices.of(PreparedSet.open(source)) for source in config.sources if is_prepared(source)}
     images = tuple(

@@ -156,7 +156,7 @@ class ComputeConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that a run depends on, but for the weights it starts from.
+    """All settings of a run: what its result depends on, except the weights it starts from.
 
     ``steps`` and ``lam`` are those of the unrolling; ``reconstruction_weight`` is lam_l of equations (8) and (12);
     ``training_samples`` are drawn per step while training (0: no noise), ``smoothing.num_samples`` afterwards.

@@ -19,7 +19,7 @@ TRAILING = ("learning_rate", "gradient_norm", "samples_per_second", "seconds", "
 """The columns before and after those of the loss terms."""
 
 LONGEST = 4096
-"""No line of a log has so many bytes: a huge file of another kind is refused before it fills the memory."""
+"""Lines of a log are shorter than this many bytes: another huge file is refused before it fills the memory."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[LogEntry]:
-    """Read a log, without a last row that was not written to its end.
+    """Read a log; a last row that was cut off while it was written is left out.
 
     Raises FileNotFoundError, and ValueError for what is no log, or a damaged one.
     """

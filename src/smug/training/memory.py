@@ -1,4 +1,4 @@
-"""How much memory a training step will take, before it is taken.
+"""An estimate of the memory of a training step, made before the run starts.
 
 The networks run once without memory (:mod:`smug.training.network_memory`); images, coil images and weights are counted.
 """
@@ -18,16 +18,16 @@ from smug.training.methods import METHODS
 from smug.training.network_memory import network_memory
 
 COIL_IMAGES = 4
-"""Arrays of all coils that ``A^H A`` has at a time: coil images, their spectrum, the masked one, and the result."""
+"""Arrays of all coils that ``A^H A`` holds at once: coil images, their spectrum, the masked spectrum, the result."""
 
 ATTACK = 4
-"""Arrays of the size of k-space that an attack has beside the data: perturbations and their gradients."""
+"""Arrays as large as k-space that an attack holds beside the data: perturbations and their gradients."""
 
 VECTORS = 6
-"""Images that the solver has beside its coil images, and that the loss has beside the samples."""
+"""Images that the solver holds beside its coil images, and the loss beside the samples."""
 
 WORTHWHILE = 0.95
-"""Advice brings a step to less than this of its memory."""
+"""A setting is advised if it lowers the memory of a step below this share."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +95,19 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Counts:
-    """Numbers of images for every slice of the batch."""
+    """How many images a step computes and keeps, for every slice of the batch.
+
+    ``samples`` are averaged by the smoothing, ``chunk`` of them are computed at once. ``denoised`` images go through
+    the denoiser, and ``goals`` once more, without noise, as what the stability loss pulls towards. Autograd keeps
+    ``kept`` images beside what the layers of the networks keep; the solver works on ``solved`` at once.
+    """
 
     samples: int
-    """Averaged."""
     chunk: int
-    """Of these, computed at a time."""
     denoised: int
-    """Through the denoiser."""
     goals: int
-    """Through it once more, without noise, for what the stability pulls towards."""
     kept: int
-    """Kept by autograd, apart from what the networks' layers keep."""
     solved: int
-    """In the solver at a time."""
 
 
 def _counts(config: Config, f: NetworkReconstructor) -> _Counts:

@@ -29,7 +29,7 @@ Loss = Callable[[NetworkReconstructor, Scan, Tensor], Terms]
 """``(reconstructor, normalised scan, seeds) -> terms``."""
 
 PERTURBATION = 2**31
-"""Where in an update's addresses the noise of its perturbation lies, apart from that of the smoothing."""
+"""The address of the perturbation's noise below an update's seeds, which no smoothing noise has."""
 
 
 @dataclass(frozen=True)

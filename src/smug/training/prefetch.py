@@ -1,4 +1,4 @@
-"""Batches made ahead, while the last ones train."""
+"""Batches are made in threads while the ones before are trained on."""
 
 from collections import deque
 from collections.abc import Generator

@@ -61,7 +61,7 @@ class PreparedSlices:
         ]
 
     def range(self, acquisition: Acquisition) -> TrainingRange:
-        """Return what a network sees that is trained on them: their own matrices and coils."""
+        """Return the training range of these slices: their own matrices and coils, and the acquisition's masks."""
         settings = self.data.manifest.settings
 
         def simulated(name: str) -> tuple[float, ...]:

@@ -34,7 +34,11 @@ class Records:
         self._saved = monotonic()
 
     def write(self, entry: LogEntry, *, save: bool) -> None:
-        """Add an entry; with weights and pictures if it was validated, and a checkpoint then, when due, or at will."""
+        """Add an entry to the log.
+
+        Where it was validated, weights and the picture of the losses are written too. A checkpoint is written
+        then, when one is due, and with ``save``.
+        """
         self.entries.append(entry)
         self._log.write(entry)
         if entry.validation_psnr is not None:

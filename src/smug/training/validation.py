@@ -29,13 +29,13 @@ def validate(
     The processes of a group share the scans; ``picture`` is the PNG of the first ones' images, those of this process.
     """
     values: list[float] = []
-    drawn: list[tuple[Scan, Tensor]] = []
+    pictured: list[tuple[Scan, Tensor]] = []
     for scan, image in _reconstructed(f, list(scans)[group.rows], device):
         values.extend(psnr(image, scan.truth, "slice").tolist())
-        if len(drawn) < MOST:
-            drawn.append((scan, image))
+        if len(pictured) < MOST:
+            pictured.append((scan, image))
     if picture is not None:
-        write_validation(picture, [scan for scan, _ in drawn], [image for _, image in drawn])
+        write_validation(picture, [scan for scan, _ in pictured], [image for _, image in pictured])
     everything = group.gathered(values)
     return fmean(everything)
 
