@@ -19,7 +19,7 @@ from smug.evaluation.evaluate import evaluate
 from smug.evaluation.store import RowStore
 from smug.evaluation.summary import summarise
 from smug.models.normalised import normalised
-from smug.reports.tables import headline, statistics_of, to_markdown
+from smug.reports.tables import headline, statistics_of
 
 SAMPLERS = {
     "no noise": smug.Smoothing(num_samples=0),
@@ -43,7 +43,7 @@ def main() -> None:
     )
     summaries = summarise(rows)
     print()
-    print(to_markdown(headline(summaries), (statistics_of(summaries, test.subjects),)))
+    print(headline(summaries).with_notes(statistics_of(summaries)).markdown())
 
 
 def _dot(cells: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smug.evaluation.row import Outcome, Row
-from smug.metrics import nmse, psnr, ssim
+from smug.metrics import head_mask, nmse, psnr, ssim
 
 Make = Callable[..., list[Outcome]]
 
@@ -31,7 +31,9 @@ def outcomes() -> Make:
                     image = target + 0.1 * (1 + 2 * c) / (1 + m) * noise()
                     x, t = image[None], target[None]
                     numbers = (psnr(x, t), ssim(x, t), nmse(x, t), psnr(x, t, "complex"))
-                    row = Row(model, condition, name, *(n.item() for n in numbers), relative_l2=0.05 * c)
+                    head = head_mask(t)
+                    inside = {"psnr_head": psnr(x, t, region=head).item(), "ssim_head": ssim(x, t, region=head).item()}
+                    row = Row(model, condition, name, *(n.item() for n in numbers), relative_l2=0.05 * c, **inside)
                     made.append(Outcome(row, image, target))
         return made
 

@@ -8,7 +8,8 @@ from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, noisy_relative
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.evaluate import evaluate
-from smug.evaluation.measures import identity_loop, norm
+from smug.evaluation.measures import identity_loop, norm, qualities
+from smug.metrics import head_mask, psnr, ssim
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL
@@ -48,6 +49,18 @@ def _perturbed(condition, f, scan):
     from smug.evaluation.evaluate import _seeds
 
     yield condition.perturb(f, scan, _seeds(scan, "made:0")).scan.y
+
+
+def test_head_metrics_do_not_see_the_background(scan):
+    target, head = scan.truth, head_mask(scan.truth)
+    images = torch.stack([target + 0.02, target + 0.03])
+    found = qualities(images, target)
+    inside = [psnr(x, target, region=head) for x in images], [ssim(x, target, region=head) for x in images]
+    for name, values in zip(("psnr_head", "ssim_head"), inside, strict=True):
+        torch.testing.assert_close(found[name], torch.stack(values).mean(0))
+    dirty = qualities(torch.where(head, images, images + 0.5), target)
+    torch.testing.assert_close(dirty["psnr_head"], found["psnr_head"])
+    assert dirty["psnr"] < found["psnr"] - 5
 
 
 def test_nothing_is_related_to_a_perturbation_that_is_none(scan):

@@ -31,18 +31,31 @@ def test_of_equal_subjects_it_is_the_t_interval_of_their_means():
 def test_slices_of_one_subject_are_no_replacement_for_subjects():
     generator = np.random.default_rng(0)
     values = (generator.normal(0, 1, (6, 1)) + generator.normal(0, 0.05, (6, 20))).ravel().tolist()
-    over_subjects, over_slices = interval(values, people([20] * 6)), interval(values, ["one"] * 120)
+    over_subjects, over_slices = interval(values, people([20] * 6)), interval(values, [""] * 120)
     assert over_subjects.high - over_subjects.low > 3 * (over_slices.high - over_slices.low)
     assert (over_slices.unit, over_slices.units) == ("slice", 120)
 
 
-@pytest.mark.parametrize("subjects", [["one"] * 8, [""] * 8, ["one"] * 7 + [""]])
-def test_inference_over_subjects_is_refused(subjects):
+@pytest.mark.parametrize("subjects", [[""] * 8, ["one"] * 7 + [""]])
+def test_of_unknown_subjects_slices_are_the_unit(subjects):
     found = interval(np.arange(8.0).tolist(), subjects)
     assert found.unit == "slice"
     assert math.isnan(found.p)
     expected = stats.t.interval(0.95, 7, 3.5, stats.sem(np.arange(8)))
     assert (found.low, found.high) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("people_there", [1, 2, 3, 4, 5])
+def test_fewer_than_five_subjects_have_no_interval(people_there):
+    found = interval(np.arange(4.0 * people_there).tolist(), people([4] * people_there))
+    assert (found.unit, found.units) == ("subject", people_there)
+    assert found.mean == pytest.approx((4 * people_there - 1) / 2)
+    assert math.isfinite(found.low) == math.isfinite(found.high) == math.isfinite(found.p) == (people_there == 5)
+
+
+def test_nor_do_fewer_than_five_slices_of_unknown_subjects():
+    assert math.isnan(interval([1.0, 2.0, 3.0, 4.0], [""] * 4).low)
+    assert interval([1.0, 2.0, 3.0, 4.0, 5.0], [""] * 5).low < 3
 
 
 def test_coverage_of_six_subjects():
@@ -70,7 +83,7 @@ def test_bootstrap_draws_whole_subjects():
 
 
 def test_seeded():
-    values, subjects = np.random.default_rng(0).normal(size=12).tolist(), people([3] * 4)
+    values, subjects = np.random.default_rng(0).normal(size=12).tolist(), people([2] * 6)
     assert interval(values, subjects) == interval(values, subjects)
     assert interval(values, subjects, seed=1) != interval(values, subjects)
     assert interval(values, subjects, seed=1).low == pytest.approx(interval(values, subjects).low, abs=0.05)
@@ -86,16 +99,17 @@ def test_one_unit_and_numbers_that_are_not_finite_have_no_interval():
 
 
 def test_no_difference_at_all():
-    same = interval([0.0] * 4, ["a", "a", "b", "b"])
+    subjects = people([2] * 5)
+    same = interval([0.0] * 10, subjects)
     assert (same.low, same.high, same.p) == (0, 0, 1)
-    assert interval([1.0] * 4, ["a", "a", "b", "b"]).p == 0
+    assert interval([1.0] * 10, subjects).p == 0
 
 
 def test_pairs_slices():
-    a = [row(30 + i + 0.5 * (i % 2), slice=str(i), subject=f"p{i // 2}") for i in range(6)]
-    b = [row(30 + i, model="b", slice=str(i), subject=f"p{i // 2}") for i in reversed(range(6))]
+    a = [row(30 + i + 0.5 * (i % 2), slice=str(i), subject=f"p{i // 2}") for i in range(10)]
+    b = [row(30 + i, model="b", slice=str(i), subject=f"p{i // 2}") for i in reversed(range(10))]
     found = paired(a, b)
-    assert (found.mean, found.units, found.unit) == (0.25, 3, "subject")
+    assert (found.mean, found.units, found.unit) == (0.25, 5, "subject")
     assert found.high - found.low < 1e-9  # every subject has the same difference
     assert paired(a[:2], b[:2]) is None  # no slice in common
     assert paired(a, b[:4]).units == 2
@@ -127,8 +141,10 @@ def test_seeds_are_apart_from_slices():
 
 
 def test_sentence():
-    values = np.arange(4.0).tolist()
-    assert "over subjects (2 here): paired cluster bootstrap" in sentence([interval(values, ["a", "a", "b", "b"])])
-    assert "over slices, within one subject" in sentence([interval(values, ["a"] * 4)])
-    assert "over slices, of unknown subjects" in sentence([interval(values, [""] * 4)], subjects_known=False)
-    assert sentence([interval([1.0], ["a"])]) == ""
+    values = np.arange(6.0).tolist()
+    assert "over subjects (6 here): paired cluster bootstrap" in sentence([interval(values, people([1] * 6))])
+    assert "over slices, of unknown subjects" in sentence([interval(values, [""] * 6)])
+    few = sentence([interval(values, people([3, 3])), interval(values, people([3, 3]))])
+    assert few == "n = 2: no interval, which takes at least 5 subjects."
+    assert sentence([interval(values, ["a"] * 6)]).startswith("n = 1: no interval")
+    assert sentence([]) == ""

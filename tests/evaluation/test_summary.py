@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smug.evaluation.protocols import PROTOCOLS
 from smug.evaluation.row import Row
-from smug.evaluation.summary import drawn_interval, per_cent, summarise, to_json, told_interval
+from smug.evaluation.summary import error_bar, error_bar_label, few, per_cent, summarise, to_json
 from smug.system.documents import plainly
 from smug.system.files import write_json
 
@@ -44,7 +44,7 @@ def test_every_metric_is_summarised(outcomes):
     ]
     for summary in summaries:
         own = [r for r in rows if (r.model, r.condition) == (summary.model, summary.condition)]
-        for metric in ("psnr", "ssim", "nmse", "psnr_complex"):
+        for metric in ("psnr", "ssim", "nmse", "psnr_complex", "psnr_head", "ssim_head"):
             values = np.array([getattr(r, metric) for r in own])
             spread = getattr(summary, metric)
             assert (spread.mean, spread.sd) == pytest.approx((values.mean(), values.std(ddof=1)))
@@ -100,24 +100,36 @@ def test_intervals_are_over_subjects():
     rows = [
         replace(row(model, slice=f"{who}{i}", psnr=30 + i + (model == "b")), subject=who)
         for model in "ab"
-        for who in ("anna", "ben")
+        for who in ("anna", "ben", "cleo", "dan", "eve")
         for i in range(3)
     ]
     a, b = summarise(rows)
-    assert (b.difference.mean, b.difference.unit, b.difference.units) == (1, "subject", 2)
+    assert (b.difference.mean, b.difference.unit, b.difference.units) == (1, "subject", 5)
     assert a.psnr_interval.unit == "subject"
 
 
-def test_drawn_intervals_are_those_of_the_difference():
-    rows = [row(m, slice=str(i), psnr=30.0 + 10 * i + (m == "b") * (1 + i % 2)) for m in "ab" for i in range(4)]
+def test_error_bars_are_those_of_the_difference():
+    rows = [row(m, slice=str(i), psnr=30.0 + 10 * i + (m == "b") * (1 + i % 2)) for m in "ab" for i in range(6)]
     a, b = summarise(rows)
-    low, high = drawn_interval(b)
+    low, high = error_bar(b)
     assert (low, high) == pytest.approx((b.psnr.mean - 1.5 + b.difference.low, b.psnr.mean - 1.5 + b.difference.high))
     assert high - low < b.psnr_interval.high - b.psnr_interval.low
-    assert all(map(math.isnan, drawn_interval(a)))
-    assert drawn_interval(a, alone=True) == pytest.approx((a.psnr_interval.low, a.psnr_interval.high))
-    assert told_interval([a]) == "95 % interval"
-    assert "difference to a" in told_interval([a, b])
+    assert all(map(math.isnan, error_bar(a)))
+    assert error_bar(a, alone=True) == pytest.approx((a.psnr_interval.low, a.psnr_interval.high))
+    assert error_bar_label([a]) == "95 % interval"
+    assert "difference to a" in error_bar_label([a, b])
+    assert few([a, b]) == ""
+    two = summarise([r for r in rows if r.slice in "01"])
+    assert error_bar_label(two) == ""
+    assert few(two) == "n = 2: no interval"
+
+
+def test_no_interval_is_null():
+    rows = [replace(row(m, slice=str(i), psnr=30.0 + i), subject=str(i)) for m in "ab" for i in range(4)]
+    for summary in document(rows)["summaries"]:
+        for name in ("psnr_interval", "difference"):
+            assert [summary[name][end] for end in ("low", "high", "p")] == [None] * 3
+            assert summary[name]["units"] == 4
 
 
 def test_sizes_in_per_cent():

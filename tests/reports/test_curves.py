@@ -19,7 +19,7 @@ def row(model, condition, psnr, relative_l2=0.0, slice="1", **more) -> Row:
 def made(models=("modl", "smug")) -> list[Row]:
     rows = []
     for m, model in enumerate(models):
-        for i in range(4):
+        for i in range(5):
             where = {"slice": str(i), "subject": str(i)}
             level = 30 + i + 0.1 * m * (1 + i % 2)
             rows.append(row(model, "clean", level, **where))
@@ -63,8 +63,8 @@ def test_curves_are_the_means():
     attack = families(summaries)[0]
     figure = curve_figure(attack, summaries)
     lines = drawn(figure)
-    np.testing.assert_allclose(lines["modl"], [[0, 1.1, 2.2, 5.5], [31.5, 30.5, 29.5, 26.5]])
-    np.testing.assert_allclose(lines["smug"][1], np.array([31.5, 30.5, 29.5, 26.5]) + 0.15)
+    np.testing.assert_allclose(lines["modl"], [[0, 1.1, 2.2, 5.5], [32, 31, 30, 27]])
+    np.testing.assert_allclose(lines["smug"][1], np.array([32, 31, 30, 27]) + 0.14)
     assert {"modl", "smug", "Gaussian noise, same norm"} <= set(legend(figure))
     assert "difference to modl" in " ".join(legend(figure))
     axis = figure.axes[0]
@@ -76,7 +76,7 @@ def test_noise_of_the_same_norm_is_beside_attacks_only():
     summaries = summarise(made())
     attack, noise, *_ = families(summaries)
     dotted = [line for line in curve_figure(attack, summaries).axes[0].lines if line.get_linestyle() == ":"]
-    np.testing.assert_allclose(dotted[0].get_data(), [[0, 1, 2, 5], [31.5, 31.3, 31.1, 30.5]])
+    np.testing.assert_allclose(dotted[0].get_data(), [[0, 1, 2, 5], [32, 31.8, 31.6, 31]])
     assert "Gaussian noise, same norm" not in legend(curve_figure(noise, summaries))
 
 
@@ -88,6 +88,25 @@ def test_band_is_the_interval():
     clean = summaries[0].psnr_interval
     assert band[:, 1].max() == pytest.approx(clean.high)
     assert "95 % interval" in legend(figure)
+
+
+def test_few_subjects_have_no_interval_and_the_axis_follows_the_means():
+    summaries = summarise([r for r in made() if r.slice in "01"])
+    figure = curve_figure(families(summaries)[0], summaries)
+    assert "n = 2: no interval" in legend(figure)
+    assert not any("95 %" in text for text in legend(figure))
+    low, high = figure.axes[0].get_ylim()
+    assert 24.5 < low < 25.5  # the lowest mean is 25.5, that of modl under the strongest attack
+    assert 30.5 < high < 31.5
+
+
+def test_a_wide_interval_does_not_press_the_points_together():
+    wild = [replace(r, psnr=r.psnr + 100 * int(r.slice) * (r.model == "smug")) for r in made()]
+    wild = [replace(r, psnr=r.psnr - 200 * (r.model == "smug")) for r in wild]  # smug's mean stays where it was
+    summaries = summarise(wild)
+    means = [s.psnr.mean for s in summaries if s.condition in families(summaries)[0].severities]
+    low, high = curve_figure(families(summaries)[0], summaries).axes[0].get_ylim()
+    assert high - low < 3.3 * (max(means) - min(means))
 
 
 def test_nan_and_missing_cells():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from smug.reports.figure import comparison_figure, error_limit, picture
+from smug.reports.figure import comparison_figure, error_limit, picture, white_level
 from smug.system.figures import write_figure
 
 pytest.importorskip("matplotlib")
@@ -55,7 +55,7 @@ def test_says_what_is_seen(one):
         assert outcome.row.model in text
         assert outcome.row.condition in text
     limit = error_limit(map(picture, one))
-    for expected in ("A title", "target", "5.0 %", f"from 0 to {limit:g}", "magnitude-slice PSNR", "one:"):
+    for expected in ("A title", "target", "5.0 %", f"0 to {limit:g} of", "magnitude-slice PSNR", "Slice one."):
         assert expected in text
 
 
@@ -65,7 +65,28 @@ def test_windows_are_common(one):
     windows = [image.get_clim() for image in images(figure)]
     # Three models under two conditions: as many error maps; the target too has images.
     assert windows.count((0, limit)) == 6
-    assert set(windows) == {(0, 1), (0, limit)}
+    assert set(windows) == {(0, picture(one[0]).white), (0, limit)}
+
+
+def test_window_is_on_the_head_and_not_on_fat():
+    """A brain of a third of the fat around it is shown bright, with a bright vessel cut off."""
+    r = torch.linspace(-1, 1, 64)
+    radius = (r[:, None] ** 2 + r**2).sqrt()
+    target = torch.where(radius < 0.8, 1.0, 0.0)
+    target[radius < 0.7] = 0.3
+    target[32, 32] = 1.0
+    target += 0.01 * torch.rand(64, 64, generator=torch.Generator().manual_seed(0))
+    assert white_level(target.double().numpy()) == pytest.approx(0.31, abs=0.02)
+    assert white_level(np.ones((8, 8))) == 1
+    assert white_level(np.zeros((8, 8))) == 1
+
+
+def test_window_is_the_same_for_all_models(outcomes):
+    made = outcomes(models=("cg", "modl"), conditions=("clean",), slices=("one",))
+    brighter = [replace(o, image=3 * o.image) if o.row.model == "modl" else o for o in made]
+    assert len({picture(o).white for o in brighter}) == 1
+    windows = {image.get_clim() for image in images(comparison_figure(brighter)) if image.get_cmap().name == "gray"}
+    assert windows == {(0, picture(made[0]).white)}
 
 
 def test_shows_magnitudes_in_units_of_the_target(one):
@@ -107,6 +128,14 @@ def test_one_model_and_images_that_are_not_square(outcomes):
     ]
     width, height = comparison_figure(made).get_size_inches()
     assert height < width
+
+
+def test_long_names_are_cut_off(outcomes):
+    figure = comparison_figure(outcomes(models=("a network " * 20, "x" * 200), slices=("one",)))
+    figure.canvas.draw()
+    for axis in figure.axes[1:3]:
+        assert axis.title.get_window_extent().height < 60
+        assert axis.title.get_text().endswith("…")
 
 
 def test_names_are_no_mathematics(outcomes):

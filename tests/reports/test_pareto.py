@@ -18,13 +18,13 @@ def row(model, condition, psnr, slice="1") -> Row:
     return Row(model, condition, slice, psnr, 0.9, 0.01, psnr, 0.01, subject=slice)
 
 
-def rows(levels) -> list[Row]:
-    """Two slices per model, clean and attacked."""
+def rows(levels, slices=2) -> list[Row]:
+    """Slices of as many people per model, clean and attacked."""
     return [
         row(model, condition, level + 0.2 * i + 0.01 * m * i, str(i))
         for m, (model, both) in enumerate(levels.items())
         for condition, level in zip(("clean", ATTACK), both, strict=True)
-        for i in range(2)
+        for i in range(slices)
     ]
 
 
@@ -50,11 +50,21 @@ def test_points_and_front():
 
 
 def test_bars_are_the_intervals():
-    summaries = summarise(rows({"modl": (30, 20), "smug": (29, 24)}))
+    summaries = summarise(rows({"modl": (30, 20), "smug": (29, 24)}, slices=5))
     axis = pareto_figure(summaries, ATTACK).axes[0]
     bar = next(line for line in axis.lines if len(line.get_xdata()) == 5 and np.isfinite(line.get_xdata()[0]))
     difference = summaries[2].difference
     assert bar.get_xdata()[1] - bar.get_xdata()[0] == pytest.approx(difference.high - difference.low)
+
+
+def test_few_subjects_have_no_interval_and_axes_follow_the_points():
+    figure = pareto_figure(summarise(rows({"modl": (30, 20), "smug": (29, 24)})), ATTACK)
+    assert "n = 2: no interval" in [text.get_text() for text in figure.legends[0].get_texts()]
+    (left, right), (low, high) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
+    assert 28.5 < left < 29.1
+    assert 30.1 < right < 30.5
+    assert 19 < low < 20.1
+    assert 24.1 < high < 25
 
 
 def test_labels_do_not_collide():

@@ -14,7 +14,9 @@ from matplotlib.image import imread
 
 from smug.evaluation.protocols import PROTOCOLS
 from smug.evaluation.summary import to_json
-from smug.reports.report import conclusion, png, seen, write_report
+from smug.reports.report import write_report
+from smug.reports.verdict import conclusion, seen, title
+from smug.reports.viewer import png
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LOADS = {"src", "href", "srcset", "data", "poster", "action", "background", "xlink:href"}
@@ -99,9 +101,11 @@ def test_table_holds_the_summaries(page, outcomes):
     for summary in made["summaries"]:
         assert f"{summary['psnr']['mean']:.2f} ±{summary['psnr']['sd']:.2f}" in text
         assert f"{summary['ssim']['mean']:.3f}" in text
+        assert f"{summary['psnr_head']['mean']:.2f}" in text
+        assert f"{summary['ssim_head']['mean']:.3f}" in text
         if summary["model"] != "cg":
-            low, high = (summary["difference"][end] for end in ("low", "high"))
-            assert f"{summary['difference']['mean']:+.2f} [{low:+.2f}, {high:+.2f}]" in text
+            assert f"{summary['difference']['mean']:+.2f}" in text
+    assert "n = 2: no interval" in text
 
 
 def attacked(made, **changes):
@@ -112,7 +116,7 @@ def attacked(made, **changes):
 
 def test_table_of_perturbations(page, outcomes):
     text = " ".join(page(attacked(outcomes()))[0].text.split())
-    for expected in ("Perturbations", "apgd 2/2", "1.50", "20.25", "Calls: denoiser calls per image"):
+    for expected in ("Perturbations", "apgd 2/2", "1.50", "20.25", "Calls: how often the denoiser runs"):
         assert expected in text
     assert "Perturbations" not in page()[0].text
 
@@ -124,7 +128,7 @@ def test_warnings_are_explained(page, outcomes):
     text = " ".join(page(made)[0].text.split())
     assert FLAGS["masked-gradient"].sentence in text
     assert "a flag of tomorrow" in text
-    assert "cg under PGD 0.05 (2 of 2); modl under PGD 0.05 (2 of 2)" in text
+    assert "cg under PGD 0.05 (2 of 2 slices); modl under PGD 0.05 (2 of 2 slices)" in text
     assert "modl †" in text
     assert "Warnings" not in page()[0].text
 
@@ -145,10 +149,34 @@ def test_figures_are_svg(page, outcomes):
 
 
 def test_statistics_are_told(page, outcomes):
+    people = [f"{n}" for n in range(5)]
+    made = [replace(o, row=replace(o.row, subject=o.row.slice)) for o in outcomes(slices=people)]
+    assert "over subjects (5 here): paired cluster bootstrap" in page(made)[0].text
+    assert "over slices, of unknown subjects" in page(outcomes(slices=people))[0].text
+    assert "95 % interval over 5 subjects" in conclusion(document(made))
+
+
+def test_few_subjects_have_no_interval_in_text_and_figures(page, outcomes):
+    import base64
+
     made = [replace(o, row=replace(o.row, subject=o.row.slice)) for o in outcomes()]
-    assert "over subjects (2 here): paired cluster bootstrap" in page(made)[0].text
-    assert "over slices, of unknown subjects" in page()[0].text
-    assert "95 % interval over 2 subjects" in conclusion(document(made))
+    read, _ = page(made)
+    assert "n = 2: no interval" in read.text
+    assert "n = 2: no interval" in conclusion(document(made))
+    assert "95 %" not in read.text
+    figures = [a["src"] for tag, a in read.tags if tag == "img" and (a.get("src") or "").startswith("data:image/svg")]
+    for figure in figures:
+        svg = base64.b64decode(figure.partition(",")[2]).decode()
+        assert "n = 2: no interval" in svg
+        assert "95 %" not in svg
+
+
+def test_titles_say_what_was_compared(page, outcomes):
+    assert title(document(outcomes(slices=("one",)))) == "cg and modl on 1 slice of simulated heads"
+    data = {"source": "/data/set one", "sha256": "0", "kspace": "measured", "masks": {"acceleration": 4.0}}
+    many = document(outcomes(models=[f"m{n}" for n in range(5)]), data=data)
+    assert title(many) == "5 models on 2 slices of set one, 4x undersampled"
+    assert "<h1>cg and modl on 2 slices of simulated heads</h1>" in page(title="")[1]
 
 
 def test_training_seeds(page, outcomes, tmp_path):
@@ -175,7 +203,7 @@ def test_viewer_of_many_conditions_has_fewer_slices(page, outcomes, monkeypatch)
     assert viewer(read)["slices"] == ["one", "two"]
     assert 'id="condition"' in html
     assert "7 conditions." in read.text
-    monkeypatch.setattr("smug.reports.report.PICTURES", 20)
+    monkeypatch.setattr("smug.reports.viewer.PICTURES", 20)
     assert viewer(page(made)[0])["slices"] == ["one"]
 
 
@@ -235,7 +263,9 @@ def test_viewer_holds_the_images(page, outcomes):
     assert (len(data["cells"]), len(data["cells"][0]), len(data["cells"][0][0])) == (2, 2, 2)
     cell = data["cells"][1][0][1]
     outcome = next(o for o in made if (o.row.slice, o.row.condition, o.row.model) == ("two", "clean", "modl"))
-    assert cell["text"] == f"PSNR {outcome.row.psnr:.2f} dB, SSIM {outcome.row.ssim:.3f}"
+    head = f"{outcome.row.psnr_head:.2f} dB, {outcome.row.ssim_head:.3f}"
+    assert cell["text"] == f"PSNR {outcome.row.psnr:.2f} dB, SSIM {outcome.row.ssim:.3f}; head {head}"
+    assert 0 < data["targets"][1][0]["white"] <= 1
     expected = (outcome.image.abs() / outcome.target.abs().max()).clamp(0, 1).numpy()
     decoded = imread(io.BytesIO(base64.b64decode(cell["image"])))
     np.testing.assert_allclose(decoded, expected, atol=0.51 / 255)
@@ -265,14 +295,13 @@ def test_sentences(outcomes):
     made = document(outcomes(), subjects=["anna", "anna"])
     mean = {(s["model"], s["condition"]): s["psnr"]["mean"] for s in made["summaries"]}
     hard, cg, modl = "PGD 0.05", "cg", "modl"
-    low, high = (made["summaries"][-1]["difference"][end] for end in ("low", "high"))
     assert seen(made) == (
-        "2 slices, within one subject (phantom, test split; simulated k-space), reconstructed by cg and modl; "
+        "2 slices of 1 subject (simulated heads; test split, simulated k-space), reconstructed by cg and modl; "
         "conditions: clean and PGD 0.05."
     )
     assert conclusion(made) == (
         f"Under PGD 0.05, where PSNR is lowest, modl has the highest mean PSNR, {mean[modl, hard]:.2f} dB: "
-        f"{mean[modl, hard] - mean[cg, hard]:.2f} dB above cg (95 % interval over 2 slices: {low:.2f} to {high:.2f}), "
+        f"{mean[modl, hard] - mean[cg, hard]:.2f} dB above cg (n = 2: no interval), "
         f"and higher on 2 of 2 slices; from clean to there, "
         f"modl loses {mean[modl, 'clean'] - mean[modl, hard]:.2f} dB "
         f"and cg loses {mean[cg, 'clean'] - mean[cg, hard]:.2f} dB."
@@ -335,12 +364,12 @@ setTimeout(() => {
 """
 
 
-def driven(html: str, driver: str, folder: Path) -> tuple[Page, list]:
+def driven(html: str, driver: str, folder: Path, *more: str) -> tuple[Page, list]:
     """Run a report in a browser; return what it became, and what the driver logged."""
     path = folder / "driven.html"
     path.write_text(html.replace("</body>", driver + "</body>"), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=2000", "--dump-dom"]
+    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=2000", "--dump-dom", *more]
     done = subprocess.run([BROWSER, *options, path.as_uri()], capture_output=True, text=True, timeout=120)
     dom = Page(done.stdout)
     return dom, json.loads(re.search(r"\[\[.*\]\]", dom.text)[0])
@@ -392,3 +421,66 @@ def test_many_conditions_are_a_list(page, outcomes, tmp_path):
         ("Image of cg, one, noise 4%", "4"),
         ("Image of target, one, noise 4%", "4"),
     ]
+
+
+LAYOUT = """
+<script>
+setTimeout(() => {
+  const clipped = [...document.querySelectorAll(".scroll")].filter(e => e.scrollHeight > e.clientHeight + 1);
+  const log = [["clipped", clipped.length]];
+  log.push(["page", document.documentElement.scrollWidth > innerWidth]);
+  const names = [...document.querySelectorAll("figure.table th[scope=row]")].map(e => e.textContent);
+  log.push(["rows", names.length]);
+  const out = document.createElement("pre");
+  out.textContent = JSON.stringify(log);
+  document.body.append(out);
+}, 200);
+</script>
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium, to lay out the page")
+@pytest.mark.parametrize("width", [1280, 800, 500])
+def test_no_row_of_a_table_is_hidden(page, outcomes, tmp_path, width):
+    """Many models with long names: the table is as high as it must be, and the page no wider than the screen."""
+    models = [*(f"model {n}" for n in range(7)), "a-very-long-name-of-a-network-" * 4, "<b>bold</b> [red] | *x*"]
+    conditions = [f"condition {n}" for n in range(12)]
+    _, html = page(outcomes(models=models, conditions=conditions, slices=("one",), size=16))
+    _, log = driven(html, LAYOUT, tmp_path, f"--window-size={width},900")
+    assert log == [["clipped", 0], ["page", False], ["rows", len(models) * len(conditions)]]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium, to run the viewer")
+def test_viewer_starts_with_the_window_of_the_head(page, tmp_path):
+    script = """
+<script>
+setTimeout(() => {
+  const level = document.getElementById("level"), log = [];
+  const note = () => log.push([getComputedStyle(document.getElementById("image-a")).filter, level.value]);
+  note();
+  level.value = "50"; level.dispatchEvent(new Event("input")); note();
+  document.getElementById("auto-level").click(); note();
+  const out = document.createElement("pre");
+  out.textContent = JSON.stringify(log);
+  document.body.append(out);
+}, 200);
+</script>
+"""
+    read, html = page()
+    white = viewer(read)["targets"][0][1]["white"]
+    _, log = driven(html, script, tmp_path)
+    first, second, third = (float(re.search(r"[\d.]+", text)[0]) for text, _ in log)
+    assert (first, second, third) == pytest.approx((1 / white, 2, 1 / white), rel=1e-3)
+    assert [value for _, value in log] == [str(round(100 * white)), "50", str(round(100 * white))]
+
+
+def test_colours_are_the_same_in_table_and_figures(page, outcomes):
+    import base64
+
+    from smug.reports.palette import OWN
+
+    _, html = page(outcomes(models=("cg-sense", "modl", "mine")))
+    svg = base64.b64decode(re.search(r"svg\+xml;base64,([^\"]+)", html)[1]).decode().lower()
+    for model in ("cg-sense", "modl"):
+        assert f"background: {OWN[model].colour}" in html
+        assert OWN[model].colour.lower() in svg

@@ -103,7 +103,6 @@ class Certify(Common):
         kspace, sha256 = test.description["kspace"], test.description["sha256"]
         title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
         show(certificate_views.table(result, title))
-        say(certificate_views.paragraph(result))
         with together():
             self.write_json(result.document)
             if self.out is not None:

@@ -4,7 +4,7 @@ Everything is per slice, real ``(batch,)``.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from smug.attacks import relative_l2
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Perturbed
-from smug.metrics import hfen, nmse, psnr, ssim
+from smug.metrics import head_mask, hfen, nmse, psnr, ssim
 from smug.models.reconstructors import MoDL
 from smug.norm import L2
 from smug.physics.sense import Sense
@@ -42,15 +42,19 @@ def drawn(f: Reconstructor, y: Tensor, A: Sense, seeds: Sequence[Tensor]) -> Ten
 
 def qualities(images: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Return the metrics of ``(draw, batch, y, x)`` as means over draws, and the spread of PSNR over them."""
-    values = torch.stack([psnr(image, target) for image in images])
-    return {
-        "psnr": values.mean(0),
-        "ssim": torch.stack([ssim(image, target) for image in images]).mean(0),
-        "nmse": torch.stack([nmse(image, target) for image in images]).mean(0),
-        "hfen": torch.stack([hfen(image, target) for image in images]).mean(0),
-        "psnr_complex": torch.stack([psnr(image, target, "complex") for image in images]).mean(0),
-        "psnr_sd": values.std(0) if len(images) > 1 else torch.zeros_like(values[0]),
+    head = head_mask(target)
+    metrics: dict[str, Callable[[Tensor], Tensor]] = {
+        "psnr": lambda x: psnr(x, target),
+        "ssim": lambda x: ssim(x, target),
+        "nmse": lambda x: nmse(x, target),
+        "hfen": lambda x: hfen(x, target),
+        "psnr_complex": lambda x: psnr(x, target, "complex"),
+        "psnr_head": lambda x: psnr(x, target, region=head),
+        "ssim_head": lambda x: ssim(x, target, region=head),
     }
+    values = {name: torch.stack([metric(image) for image in images]) for name, metric in metrics.items()}
+    spread = values["psnr"].std(0) if len(images) > 1 else torch.zeros_like(values["psnr"][0])
+    return {name: value.mean(0) for name, value in values.items()} | {"psnr_sd": spread}
 
 
 @torch.no_grad()

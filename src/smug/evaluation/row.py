@@ -13,13 +13,14 @@ class Row:
     """One slice under one condition; NaN where a number has no meaning.
 
     ``psnr`` (magnitude slice, dB), ``ssim``, ``nmse``, ``hfen`` and the authors' ``psnr_complex`` are means over draws
-    of the reconstructor's own noise, ``psnr_sd`` is the standard deviation of the first over these. With d the
-    perturbation of the measurements y, and F the reconstructor at equal noise: ``relative_l2`` is ``||d|| / ||y||``,
-    ``range_fraction`` ``||A^H d|| / ||d||``, ``gain`` ``||F(y + d) - F(y)|| / ||d||``, ``robustness_error`` ``||F(y +
-    d) - F(y)|| / ||F(y)||``; ``identity_psnr`` and ``identity_gain`` are those of the same loop with the identity for a
-    denoiser, on the same y + d. ``feature`` is the contrast that is left of an inserted feature, ``spurious`` that of
-    the strongest false one, relative to a lesion of a tenth of the image's maximum. ``denoiser_calls`` counts them per
-    image. ``attack`` is the one that won, ``optimism`` (dB) how much higher its objective was on the draws that it was
+    of the reconstructor's own noise, ``psnr_sd`` is the standard deviation of the first over these; ``psnr_head`` and
+    ``ssim_head`` are those of the pixels inside the target's :func:`smug.metrics.head_mask`. With d the perturbation of
+    the measurements y, and F the reconstructor at equal noise: ``relative_l2`` is ``||d|| / ||y||``, ``range_fraction``
+    ``||A^H d|| / ||d||``, ``gain`` ``||F(y + d) - F(y)|| / ||d||``, ``robustness_error`` ``||F(y + d) - F(y)|| /
+    ||F(y)||``; ``identity_psnr`` and ``identity_gain`` are those of the same loop with the identity for a denoiser, on
+    the same y + d. ``feature`` is the contrast that is left of an inserted feature, ``spurious`` that of the strongest
+    false one, relative to a lesion of a tenth of the image's maximum. ``denoiser_calls`` counts them per image.
+    ``attack`` is the one that won, ``optimism`` (dB) how much higher its objective was on the draws that it was
     selected on, ``flags`` are warnings.
     """
 
@@ -32,6 +33,8 @@ class Row:
     psnr_complex: float
     relative_l2: float
     hfen: float = math.nan
+    psnr_head: float = math.nan
+    ssim_head: float = math.nan
     range_fraction: float = math.nan
     gain: float = math.nan
     robustness_error: float = math.nan

@@ -2,7 +2,8 @@
 
 The paired cluster bootstrap draws subjects with all their slices and gives the standard error of the mean. Its
 percentiles are too narrow for few subjects: of six, nominal 95 % cover 84 %, and BCa's no more. So the interval is the
-mean and Student's t times that error, which covers 95 % (90 % where subjects differ skewly): the tests measure it.
+mean and Student's t times that error, which covers 95 % (90 % where subjects differ skewly): the tests measure it. Of
+fewer than five subjects it would mostly tell how few they are, so there is none.
 """
 
 import math
@@ -23,13 +24,16 @@ Key = TypeVar("Key", bound=Hashable)
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 
+FEWEST = 5
+"""Subjects (or slices of unknown subjects) that an interval takes."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over slices with its 95 % confidence interval; NaN where there is none.
+    """A mean over slices with its 95 % confidence interval; NaN where there is none, as of fewer than five units.
 
-    ``unit`` is what the interval is about: subjects, of which there are ``units``, or slices, where they are of one
-    subject or of nobody knows whom. Only over subjects is there a two-sided ``p`` for a mean of zero.
+    ``unit`` is what the interval is about: subjects, of which there are ``units``, or slices, where somebody's subject
+    is unknown. Only over subjects is there a two-sided ``p`` for a mean of zero.
     """
 
     mean: float
@@ -56,18 +60,18 @@ def interval(
 ) -> Interval:
     """Return the mean of slices ``values`` with its interval; ``subjects`` tells whom each shows, "" if unknown.
 
-    With several subjects they are the unit. With one, or where one is unknown, inference over subjects is refused and
-    slices are the unit: such an interval holds within the one subject. Raises ValueError for no values.
+    The unit is the subject, or where one is unknown the slice; of fewer than five units there is no interval and no p.
+    Raises ValueError for no values.
     """
     if not values:
         raise ValueError("values: expected at least one slice, got none")
     slices = np.asarray(values, float)
-    over_subjects = all(subjects) and len(set(subjects)) > 1
+    over_subjects = all(subjects)
     names = np.asarray(subjects) if over_subjects else np.arange(len(slices))
     units = len(np.unique(names))
     mean = sum(values) / len(values)
     unit: Unit = "subject" if over_subjects else "slice"
-    if units < 2 or not np.isfinite(slices).all():
+    if units < FEWEST or not np.isfinite(slices).all():
         return Interval(mean, math.nan, math.nan, unit, units)
     # Resamples of n units spread (n - 1) / n times as much as samples of n do.
     error = float(bootstrap(slices, names, resamples, seed).std()) * math.sqrt(units / (units - 1))
@@ -135,23 +139,29 @@ def over_seeds(rows: Iterable[Row], methods: Mapping[str, str]) -> list[SeedSpre
     return spreads
 
 
-def sentence(intervals: Iterable[Interval], subjects_known: bool = True) -> str:
-    """Return what a reader must know about the intervals of a table."""
-    found = {interval.unit: interval.units for interval in intervals if math.isfinite(interval.low)}
+def sentence(intervals: Iterable[Interval]) -> str:
+    """Return what a reader must know about the intervals of a table, or why there are none; "" for none at all."""
+    every = list(intervals)
+    units = {interval.unit: interval.units for interval in every if math.isfinite(interval.low)}
     texts = []
-    if "subject" in found:
+    if "subject" in units:
         texts.append(
-            f"95 % confidence intervals are over subjects ({found['subject']} here): paired cluster bootstrap, "
+            f"95 % confidence intervals are over subjects ({units['subject']} here): paired cluster bootstrap, "
             f"{RESAMPLES:,} resamples of subjects with all their slices; Student's t times its standard error, "
             "as percentiles are too narrow for few subjects."
         )
-    if "slice" in found:
-        whose = "within one subject" if subjects_known else "of unknown subjects"
+    if "slice" in units:
         texts.append(
-            f"95 % confidence intervals are over slices, {whose}: they say how sure the mean over such slices is, "
-            "and nothing about other people."
+            "95 % confidence intervals are over slices, of unknown subjects: they say how sure the mean over such "
+            "slices is, and nothing about other people."
         )
-    return " ".join(texts)
+    return " ".join([*texts, *no_interval(every)])
+
+
+def no_interval(intervals: Iterable[Interval]) -> list[str]:
+    """Return a sentence per number of units that is too small for an interval."""
+    few = dict.fromkeys((interval.units, interval.unit) for interval in intervals if interval.units < FEWEST)
+    return [f"n = {units}: no interval, which takes at least {FEWEST} {unit}s." for units, unit in few]
 
 
 def _student(freedom: int) -> float:

@@ -24,7 +24,7 @@ from smug.physics.scale import measurement_scale
 from smug.reconstructor import Reconstructor
 from smug.system.files import write_atomically, write_json
 
-SCHEMA = "smug-rows-2"
+SCHEMA = "smug-rows-3"
 """Changes whenever the meaning of a row does."""
 
 

@@ -8,9 +8,8 @@ from typing import Any, Literal, get_args
 
 from smug.evaluation.conditions import Condition
 from smug.evaluation.row import Row
-from smug.evaluation.statistics import Interval, interval, paired
-from smug.system.documents import RESEARCH, plainly
-from smug.version import __version__
+from smug.evaluation.statistics import FEWEST, Interval, interval, paired
+from smug.system.documents import document
 
 SCHEMA = "smug-evaluation-1"
 
@@ -28,6 +27,8 @@ DATA_CRIME = (
 METRICS = {
     "psnr": "magnitude-slice PSNR in dB: peak and mean squared error of each slice's magnitude",
     "ssim": "SSIM of magnitudes: 7 x 7 uniform window, data range = peak of the target's slice",
+    "psnr_head": "psnr inside the head (a mask from the target: smug.metrics.head_mask), with its peak and its pixels",
+    "ssim_head": "ssim inside the head: mean over the windows whose centre lies in it",
     "nmse": "normalised mean squared error of magnitudes, of each slice",
     "psnr_complex": "PSNR in dB of the complex difference, of each slice (the SMUG authors' convention)",
     "hfen": "high-frequency error norm of magnitudes, of each slice",
@@ -75,6 +76,8 @@ class Summary:
     ssim: Spread
     nmse: Spread
     psnr_complex: Spread
+    psnr_head: Spread
+    ssim_head: Spread
     relative_l2: float
     hfen: float
     range_fraction: float
@@ -96,7 +99,7 @@ class Summary:
         return bool(self.flags)
 
 
-SPREADS = ("psnr", "ssim", "nmse", "psnr_complex")
+SPREADS = ("psnr", "ssim", "nmse", "psnr_complex", "psnr_head", "ssim_head")
 
 MEANS = (
     "relative_l2",
@@ -172,31 +175,27 @@ def to_json(
         raise ValueError(f"got data described by {', '.join(data) or 'nothing'}, expected {', '.join(missing)} too")
     if data["kspace"] not in get_args(Kspace):
         raise ValueError(f"got kspace {data['kspace']!r}, expected one of {', '.join(get_args(Kspace))}")
-    document = {
-        "schema": SCHEMA,
-        "version": __version__,
-        "use": RESEARCH,
-        "command": command,
-        "configuration": configuration,
-        "seeds": seeds,
-        "data": data,
-        "kspace": data["kspace"],
-        "subjects": distinct(subjects),
-        "metrics": METRICS,
-        "conditions": [{"name": c.name, "description": c.description} for c in conditions],
-        "rows": [row.to_json() for row in rows],
-        "reference": reference or (rows[0].model if rows else None),
-        "summaries": [asdict(summary) for summary in summarise(rows, reference)],
-    }
-    plain: dict[str, Any] = plainly(document)
-    return plain
+    return document(
+        SCHEMA,
+        command=command,
+        configuration=configuration,
+        seeds=seeds,
+        data=data,
+        kspace=data["kspace"],
+        subjects=distinct(subjects),
+        metrics=METRICS,
+        conditions=[{"name": c.name, "description": c.description} for c in conditions],
+        rows=[row.to_json() for row in rows],
+        reference=reference or (rows[0].model if rows else None),
+        summaries=[asdict(summary) for summary in summarise(rows, reference)],
+    )
 
 
-def drawn_interval(summary: Summary, *, alone: bool = False) -> tuple[float, float]:
+def error_bar(summary: Summary, *, alone: bool = False) -> tuple[float, float]:
     """Return the bounds that a figure draws around a mean PSNR; NaN where there are none.
 
-    They are those of the difference to the reference, paired by slice: closer than those of the mean itself, as what is
-    hard is so for every model. The reference has none. A model ``alone`` has those of its mean.
+    They are those of the difference to the reference, paired by slice. These are closer than those of the mean itself,
+    as what is hard is hard for every model. The reference has none. A model ``alone`` has those of its mean.
     """
     mean = summary.psnr.mean
     shown = summary.psnr_interval if alone else None if summary.model == summary.reference else summary.difference
@@ -205,10 +204,19 @@ def drawn_interval(summary: Summary, *, alone: bool = False) -> tuple[float, flo
     return mean - (shown.mean - shown.low), mean + (shown.high - shown.mean)
 
 
-def told_interval(summaries: Sequence[Summary]) -> str:
-    """Return what :func:`drawn_interval` is, for a legend."""
+def error_bar_label(summaries: Sequence[Summary]) -> str:
+    """Return what the :func:`error_bar` of a figure is, for its legend; "" where there is none."""
     models, _, _ = grid(summaries)
-    return "95 % interval" if len(models) == 1 else f"95 % interval of the\ndifference to {summaries[0].reference}"
+    alone = len(models) == 1
+    if not any(math.isfinite(error_bar(summary, alone=alone)[0]) for summary in summaries):
+        return ""
+    return "95 % interval" if alone else f"95 % interval of the\ndifference to {summaries[0].reference}"
+
+
+def few(summaries: Iterable[Summary]) -> str:
+    """Return why means have no interval, such as "n = 2: no interval"; "" where there are enough subjects."""
+    units = [s.psnr_interval.units for s in summaries if s.psnr_interval.units < FEWEST]
+    return f"n = {min(units)}: no interval" if units else ""
 
 
 def grid(

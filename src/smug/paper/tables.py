@@ -85,7 +85,7 @@ def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[
     )
     additions = {
         "**PSNR minus MoDL's** in dB, paired by slice.": table_text.differences(summaries),
-        statistics_of(summaries, subjects): f"Warnings: {warnings}." if warnings else "No attack raised a warning.",
+        statistics_of(summaries): f"Warnings: {warnings}." if warnings else "No attack raised a warning.",
         "**Training seeds**: SD of mean PSNR in dB over them.": table_text.seeds(seed_spreads(found)),
         "**Over-smoothing**: HFEN, the error of edges relative to the target's.": table_text.over_smoothing(summaries),
         "**The physics alone**: PSNR in dB of the same loop with the identity for a denoiser, on the same "

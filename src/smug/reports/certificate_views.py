@@ -10,15 +10,26 @@ from smug.bounds.bound import Bound, Certified
 from smug.evaluation.certificates import ATTACKED, SCORES, CertificateRow, Certificates
 from smug.evaluation.gains import GainRow
 from smug.evaluation.summary import per_cent
+from smug.reports.axes import legend_label
+from smug.reports.palette import Style, styles
 from smug.system.figures import write_figure
 from smug.system.files import write_text
+from smug.system.table import Column, Group, Table
+from smug.system.words import counted
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from rich.table import Table
 
-COLUMNS = ("model", "σ_k", "ε", "ε / ‖y‖", "clean", "certified", "attacked")
-"""PSNR in dB from the fifth on."""
+COLUMNS = (
+    Column("model", align="left"),
+    Column("σ_k"),
+    Column("ε"),
+    Column("ε / ‖y‖"),
+    Column("clean\nPSNR", "dB"),
+    Column("certified\nPSNR", "dB", align="left"),
+    Column("attacked\nPSNR", "dB"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,32 +68,12 @@ def lines(rows: Iterable[CertificateRow]) -> list[Line]:
     ]
 
 
-def table(certificates: Certificates, title: str = "") -> "Table":
-    """Return a table for terminals: a line per model, sigma_k and attacked eps."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    result = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
-    for name in COLUMNS:
-        dB = "\nPSNR (dB)" if name in COLUMNS[4:] else ""
-        left = name in ("model", "certified")
-        result.add_column(name + dB, justify="left" if left else "right", overflow="fold" if left else "ellipsis")
-    last = ""
+def table(certificates: Certificates, title: str = "") -> Table:
+    """Return a line per model, sigma_k and attacked eps, and what they mean below."""
+    rows: dict[str, list[tuple[str, ...]]] = {}
     for model, *texts in _texts(certificates):
-        if last not in ("", model):
-            result.add_section()
-        result.add_row(*(Text(text) for text in (model if model != last else "", *texts)))
-        last = model
-    return result
-
-
-def markdown(certificates: Certificates, title: str = "") -> str:
-    """Return the same table as GitHub-flavoured markdown, with the paragraph below."""
-    head = [COLUMNS, ("---", *("---:" for _ in COLUMNS[1:]))]
-    body = "\n".join("| " + " | ".join(cells) + " |" for cells in (*head, *_texts(certificates)))
-    heading = f"# {title}\n\n" if title else ""
-    return f"{heading}{body}\n\nPSNR in dB. {paragraph(certificates)}\n"
+        rows.setdefault(model, []).append((model if model not in rows else "", *texts))
+    return Table(COLUMNS, tuple(Group("", lines) for lines in rows.values()), title, (paragraph(certificates),))
 
 
 def paragraph(certificates: Certificates) -> str:
@@ -91,7 +82,7 @@ def paragraph(certificates: Certificates) -> str:
     slices = len({row.slice for row in rows})
     chance = f"with confidence {100 * (1 - asked.alpha):g} % ({'all lines at once' if asked.joint else 'every line'})"
     share = "half" if asked.p == 0.5 else f"{100 * asked.p:g} %"
-    mean = f", mean over {slices} slices" if slices > 1 else ""
+    mean = f", mean over {counted(slices, 'slice')}" if slices > 1 else ""
     text = [
         f"Certified: {chance}, at least {share} of the reconstructions F(y + δ + ζ) have this PSNR or more, for every "
         f"perturbation δ of the sampled k-space with ‖δ‖₂ ≤ ε; ζ is fresh noise of σ_k per part that is added on "
@@ -111,31 +102,39 @@ def figure(certificates: Certificates, title: str = "") -> "Figure":
 
     every = lines(certificates.rows)
     models, levels = (list(dict.fromkeys(getattr(line, name) for line in every)) for name in ("model", "level"))
+    looks = styles(models)
     result = Figure(figsize=(1 + 2.6 * len(levels), 3.2), layout="constrained")
     FigureCanvasAgg(result)
     panels = result.subplots(1, len(levels), sharey=True, squeeze=False)[0]
     for panel, level in zip(panels, levels, strict=True):
-        for i, model in enumerate(models):
-            own = [line for line in every if (line.model, line.level) == (model, level)]
-            kept, attacked = [line for line in own if not line.vacuous], [line for line in own if line.attacked > 0]
-            percent = [[100 * line.relative_l2 for line in some] for some in (kept, attacked)]
-            panel.axhline(own[0].clean, color=f"C{i}", linestyle=":", linewidth=0.8)
-            panel.plot(percent[0], [line.certified for line in kept], color=f"C{i}", label=model.replace("$", r"\$"))
-            panel.plot(percent[1], [line.attacked for line in attacked], "x", color=f"C{i}")
+        for model, look in looks.items():
+            _draw(panel, [line for line in every if (line.model, line.level) == (model, level)], look)
         panel.set_title(f"σ_k = {level:g} × receiver noise", fontsize=8)
         panel.set_xlabel("ε / ‖y‖ (%)", fontsize=8)
         panel.tick_params(labelsize=7)
     panels[0].set_ylabel("PSNR (dB): lines certified, × attacked, dotted clean", fontsize=7)
-    panels[-1].legend(fontsize=7)
+    for text in panels[-1].legend(fontsize=7).get_texts():
+        text.set_parse_math(False)
     if title:
         result.suptitle(title, fontsize=9, parse_math=False)
     return result
 
 
+def _draw(panel: "Axes", own: list[Line], look: Style) -> None:
+    """Draw a model at one sigma_k."""
+    kept, attacked = [line for line in own if not line.vacuous], [line for line in own if line.attacked > 0]
+    panel.axhline(own[0].clean, color=look.colour, linestyle=":", linewidth=0.8)
+    x, y = [100 * line.relative_l2 for line in kept], [line.certified for line in kept]
+    panel.plot(x, y, color=look.colour, linestyle=look.dashes, label=legend_label(own[0].model))
+    panel.plot(
+        [100 * line.relative_l2 for line in attacked], [line.attacked for line in attacked], "x", color=look.colour
+    )
+
+
 def write(folder: Path, certificates: Certificates, title: str = "") -> None:
     """Write ``certificates.md`` and ``certificates.png`` to a folder."""
     write_figure(folder / "certificates.png", figure(certificates, title))
-    write_text(folder / "certificates.md", markdown(certificates, title))
+    write_text(folder / "certificates.md", table(certificates, title).markdown())
 
 
 def _texts(certificates: Certificates) -> Iterator[tuple[str, ...]]:
@@ -161,8 +160,13 @@ def _respected(rows: Iterable[CertificateRow], p: float) -> str:
     if not tried:
         return "Nothing was attacked, for nothing is certified there."
     broken = sum(row.contradicted(p) for row in tried)
-    count = "None" if not broken else str(broken)
-    return f"{count} of {len(tried)} attacks, scored on {SCORES} draws each, contradicts its certificate."
+    count, verb = (
+        ("None", "contradicts") if broken == 0 else (str(broken), "contradicts" if broken == 1 else "contradict")
+    )
+    attacks = counted(len(tried), "attack")
+    return (
+        f"{count} of {attacks}, scored on {SCORES} draws each, {verb} {'their' if broken > 1 else 'its'} certificate."
+    )
 
 
 def _by_model(gains: Iterable[GainRow]) -> Iterator[tuple[str, list[GainRow]]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,13 +18,11 @@ from smug.evaluation.store import RowStore
 from smug.evaluation.summary import Summary, summarise, to_json
 from smug.reconstructor import Reconstructor, moved
 from smug.reports.card import cards, write_card
-from smug.reports.tables import attack_table, markdown, table, terminal
+from smug.reports.tables import attack_table, markdown, table
 from smug.system.distributed import ALONE, Group
 from smug.system.documents import plainly
 from smug.system.files import write_text
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from smug.system.table import Table
 
 BASELINE = "modl"
 """The model that the others are compared with, as in the paper; where it is not there, the first."""
@@ -50,11 +48,11 @@ class Comparison:
         """The summary of every model and condition."""
         return summarise(self.rows, self.document["reference"])
 
-    def tables(self, title: str) -> "list[Table]":
-        """Return the tables for terminals: the headline, and what is known of attacks, where there are any."""
+    def tables(self, title: str) -> list[Table]:
+        """Return the headline, and what is known of attacks, where there are any."""
         attacks = attack_table(self.summaries)
         headline = table(self.summaries, kspace=self.document["kspace"], subjects=self.subjects, title=title)
-        return [headline, *([terminal(attacks)] if attacks.groups else [])]
+        return [headline, *([attacks] if attacks.groups else [])]
 
     def write(self, folder: Path, *, title: str, notes: Sequence[str] = ()) -> None:
         """Write ``report.html``, ``figure.png``, ``table.md`` and a card per model to a folder."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from smug.evaluation.summary import Summary, drawn_interval, grid, told_interval
+from smug.evaluation.summary import Summary, error_bar, error_bar_label, grid
+from smug.reports.axes import SIZE, legend, legend_label, limits, no_interval
 from smug.reports.palette import Style, styles
 from smug.shifts import SHIFTS
 
@@ -20,16 +21,15 @@ NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])")
 NOISE = "noise"
 """The condition whose family is drawn beside attacks: Gaussian noise of the same norm."""
 
-SIZE = (5.2, 3.9)  # inches
 BAND = 0.15  # how dense an interval is
 
 
 @dataclass(frozen=True)
 class Family:
-    """Conditions that differ in one number of their names: their ``severities``, in the unit of ``axis``.
+    """Conditions whose names differ in one number only: the severity of each, in the unit that ``axis`` tells.
 
-    Perturbations whose norm is what they are about have their measured relative l2 in per cent for a severity, from
-    the clean measurements on, at 0.
+    The severity is that number. For noise and attacks it is instead the measured norm of the perturbation, in per cent
+    of that of the measurements, and the clean measurements belong to the family with a severity of 0.
     """
 
     name: str
@@ -51,8 +51,8 @@ def families(summaries: Sequence[Summary]) -> list[Family]:
 def curve_figure(family: Family, summaries: Sequence[Summary], *, title: str = "") -> "Figure":
     """Return PSNR over a family's severity, a line per model; bands are 95 % intervals.
 
-    These are the intervals of :func:`smug.evaluation.summary.drawn_interval`. Where the family is one of attacks,
-    dotted lines without markers are Gaussian noise of the same norm.
+    These are the intervals of :func:`smug.evaluation.summary.error_bar`; the axis follows the means. Where the family
+    is one of attacks, dotted lines without markers are Gaussian noise of the same norm.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -62,14 +62,19 @@ def curve_figure(family: Family, summaries: Sequence[Summary], *, title: str = "
     figure = Figure(figsize=SIZE, layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.add_subplot()
-    beside = _noise(summaries) if _attacks(family, summaries) else None
+    noise = _noise(summaries) if _attacks(family, summaries) else None
     for model in models:
         _draw(axis, family, model, looks[model], cells)
-        if beside is not None:
-            _draw_beside(axis, beside, model, looks[model], cells)
-    if beside is not None:
+        if noise is not None:
+            _draw_noise(axis, noise, model, looks[model], cells)
+    if noise is not None:
         axis.plot([], [], ":", color="0.35", linewidth=1.2, label="Gaussian noise, same norm")
-    axis.fill_between([], [], color="0.35", alpha=BAND, lw=0, label=told_interval(summaries))
+    if said := error_bar_label(summaries):
+        axis.fill_between([], [], color="0.35", alpha=BAND, lw=0, label=said)
+    no_interval(axis, summaries)
+    conditions = {*family.severities, *(noise.severities if noise else ())}
+    shown = [s for s in summaries if s.condition in conditions]
+    axis.set_ylim(limits([s.psnr.mean for s in shown], _ends(shown, alone=len(models) == 1)))
     axis.set_xlabel(family.axis, parse_math=False)
     axis.set_ylabel("PSNR of magnitudes (dB)")
     axis.set_title(title or family.name, fontsize=10, parse_math=False)
@@ -79,12 +84,8 @@ def curve_figure(family: Family, summaries: Sequence[Summary], *, title: str = "
     return figure
 
 
-def legend(figure: "Figure") -> None:
-    """Put one below the axes; names are no mathematics."""
-    for text in figure.legend(
-        loc="outside lower center", ncols=3, fontsize=8, handlelength=3, frameon=False
-    ).get_texts():
-        text.set_parse_math(False)
+def _ends(summaries: Sequence[Summary], *, alone: bool) -> list[float]:
+    return [end for s in summaries for end in error_bar(s, alone=alone)]
 
 
 def _family(template: str, found: Mapping[str, float], summaries: Sequence[Summary]) -> Family:
@@ -122,18 +123,15 @@ def _draw(axis: "Axes", family: Family, model: str, look: Style, cells: Mapping[
         return
     alone = len({name for name, _ in cells}) == 1
     x, y = [x for x, _ in shown], [s.psnr.mean for _, s in shown]
-    axis.plot(x, y, color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=4.5, label=_told(model))
-    low, high = zip(*(drawn_interval(s, alone=alone) for _, s in shown), strict=True)
+    axis.plot(
+        x, y, color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=4.5, label=legend_label(model)
+    )
+    low, high = zip(*(error_bar(s, alone=alone) for _, s in shown), strict=True)
     axis.fill_between(x, low, high, color=look.colour, alpha=BAND, lw=0)
 
 
-def _draw_beside(
+def _draw_noise(
     axis: "Axes", family: Family, model: str, look: Style, cells: Mapping[tuple[str, str], Summary]
 ) -> None:
     points = [(x, s.psnr.mean) for c, x in family.severities.items() if (s := cells.get((model, c)))]
     axis.plot(*zip(*points, strict=True), ":", color=look.colour, linewidth=1.2) if points else None
-
-
-def _told(model: str) -> str:
-    """A label of its own: matplotlib leaves out those that begin with an underscore."""
-    return f" {model}" if model.startswith("_") else model

@@ -3,15 +3,19 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from textwrap import fill
+from functools import cached_property
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.summary import per_cent
+from smug.metrics import head_mask
 from smug.system.figures import GAP, PANEL, Array
+from smug.system.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +23,12 @@ if TYPE_CHECKING:
 
 ERROR_COLOURS = "magma"
 """Colour map of errors: its brightness grows throughout, so it reads in greyscale too."""
+
+WHITE = 99
+"""Percentile of the magnitudes inside the head that is shown as white."""
+
+RIM = 0.08
+"""Width of the rim of the head, skin and fat and skull, as a share of the image's side."""
 
 ZOOM = 6  # an inset shows 1/ZOOM of the image's side
 
@@ -36,12 +46,30 @@ class Picture:
         """The error map, | |x| - |t| |."""
         return np.abs(self.image - self.target)
 
+    @cached_property
+    def white(self) -> float:
+        """The magnitude that is shown as white: the :func:`white_level` of the target."""
+        return white_level(self.target)
+
 
 def picture(outcome: Outcome) -> Picture:
     """Return an outcome as it is shown."""
     image, target = (value.detach().cpu().abs().double().numpy() for value in (outcome.image, outcome.target))
     peak = float(target.max()) or 1.0
     return Picture(outcome.row, image / peak, target / peak)
+
+
+def white_level(target: Array) -> float:
+    """Return the upper end of the display window of a slice, which a target's magnitudes ``(y, x)`` decide.
+
+    It is chosen for what is inside the head, not for the little that is brightest: the 99th percentile of the head
+    without its rim, where fat lies; where that leaves nothing, of all of the head. It is the same for all models.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    head = head_mask(torch.from_numpy(target)[None])[0].numpy()
+    inner = distance_transform_edt(np.pad(head, 1, mode="edge"))[1:-1, 1:-1] > max(1.0, RIM * min(target.shape))
+    return float(np.percentile(target[inner if inner.any() else head], WHITE)) or 1.0
 
 
 def error_limit(pictures: Iterable[Picture]) -> float:
@@ -53,9 +81,9 @@ def error_limit(pictures: Iterable[Picture]) -> float:
 def comparison_figure(outcomes: Sequence[Outcome], *, title: str = "") -> "Figure":
     """Return a figure of one slice: target and models across, image and error map of every condition down.
 
-    All images share the window from 0 to the target's maximum and all error maps one scale. PSNR stands in the panel;
-    the inset enlarges the place where the models differ most. Raises ValueError for outcomes of several slices, and
-    where a model lacks a condition.
+    All images of a condition share the window of its target (:func:`white_level`), and all error maps one scale. PSNR
+    stands in the panel; the inset enlarges the place where the models differ most. Raises ValueError for outcomes of
+    several slices, and where a model lacks a condition.
     """
     models, conditions, cells = _one_slice(outcomes)
     first = cells[conditions[0], models[0]]
@@ -64,23 +92,28 @@ def comparison_figure(outcomes: Sequence[Outcome], *, title: str = "") -> "Figur
     figure, axes, bar = _layout(2 * len(conditions), ("target", *models), first.image.shape, title)
     for condition, above, below in zip(conditions, axes[::2], axes[1::2], strict=True):
         shown = [cells[condition, model] for model in models]
-        above[0].set_ylabel(condition, fontsize=9, parse_math=False)
-        draw_image(above[0], shown[0].target, place)
+        above[0].set_ylabel(heading(condition), fontsize=9, parse_math=False)
+        draw_image(above[0], shown[0].target, place, shown[0].white)
         below[0].axis("off")
         below[0].text(0.5, 0.5, _perturbation(shown), ha="center", va="center", fontsize=7.5, linespacing=1.4)
         for image_axis, error_axis, p in zip(above[1:], below[1:], shown, strict=True):
-            draw_image(image_axis, p.image, place)
+            draw_image(image_axis, p.image, place, shown[0].white)
             label(image_axis, _decibels(p.row.psnr))
             errors = error_axis.imshow(p.error, cmap=ERROR_COLOURS, vmin=0, vmax=limit, interpolation="nearest")
     figure.colorbar(errors, cax=bar, extend="max")
     bar.tick_params(labelsize=7)
     bar.set_ylabel("error / maximum of the target", fontsize=7)
-    legend = (
-        f"{first.row.slice}: magnitudes from 0 to the target's maximum; errors | |x| − |t| | from 0 to {limit:g} of it "
-        "in all maps; magnitude-slice PSNR"
-    )
-    figure.text(0.01, 0.08 / figure.get_figheight(), legend, fontsize=7, parse_math=False)
+    figure.text(0.01, 0.08 / figure.get_figheight(), _legend(first, limit), fontsize=7, parse_math=False)
     return figure
+
+
+def _legend(first: Picture, limit: float) -> str:
+    return (
+        f"Slice {first.row.slice}. Images: magnitudes, white where the target inside the head is brightest (99th "
+        f"percentile), the same for all models. Below them: errors | |x| − |t| |,\n0 to {limit:g} of the target's "
+        "maximum on one scale. Numbers: magnitude-slice PSNR, higher is better. Boxes: where the models differ most, "
+        "enlarged in a corner."
+    )
 
 
 def _one_slice(
@@ -120,10 +153,10 @@ def _layout(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    headings = [fill(name, 18) for name in names]
-    lines = 1 + max(heading.count("\n") for heading in headings)
+    headings = [heading(name) for name in names]
+    lines = 1 + max(text.count("\n") for text in headings)
     panel = PANEL * shape[0] / shape[1]
-    left, right, bottom, top = 0.3, 0.75, 0.3, 0.15 * (1 + lines) + (0.3 if title else 0)  # inches
+    left, right, bottom, top = 0.3, 0.75, 0.42, 0.15 * (1 + lines) + (0.3 if title else 0)  # inches
     width = left + len(names) * (PANEL + GAP) - GAP + right
     height = bottom + rows * (panel + GAP) - GAP + top
     figure = Figure(figsize=(width, height))
@@ -133,20 +166,25 @@ def _layout(
     axes: NDArray[Any] = figure.subplots(rows, len(names), squeeze=False, gridspec_kw=margins | gaps)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    for axis, heading in zip(axes[0], headings, strict=True):
-        axis.set_title(heading, fontsize=9, parse_math=False)
+    for axis, text in zip(axes[0], headings, strict=True):
+        axis.set_title(text, fontsize=9, parse_math=False)
     if title:
         figure.suptitle(title, fontsize=11, y=1 - 0.12 / height, va="top", parse_math=False)
     bar = figure.add_axes((1 - (right - 0.1) / width, bottom / height, 0.1 / width, 1.8 / height))
     return figure, axes, bar
 
 
-def draw_image(axis: "Axes", image: Array, place: tuple[int, int, int]) -> None:
-    """Draw magnitudes from 0 to 1, a box at ``place`` (top, left, side), and what is in it enlarged in a corner."""
+def heading(name: str) -> str:
+    """Return a name in up to three lines above a panel, cut off where it is longer."""
+    return "\n".join(wrap(printable(name), 20, max_lines=3, placeholder="…"))
+
+
+def draw_image(axis: "Axes", image: Array, place: tuple[int, int, int], white: float = 1.0) -> None:
+    """Draw magnitudes from 0 to ``white``, a box at ``place`` (top, left, side), and its content in a corner."""
     from matplotlib.patches import Rectangle
 
     top, left, side = place
-    window: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    window: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": white, "interpolation": "nearest"}
     axis.imshow(image, **window)
     axis.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="white", linewidth=0.6))
     # The inset lies in the corner that is far from what it shows.

@@ -1,157 +1,121 @@
-"""Summaries as tables for terminals, for markdown and for the report: one line per condition and model."""
+"""Summaries as tables: what a comparison found, what its perturbations are like, and what training seeds are worth."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from smug.evaluation.statistics import Interval, SeedSpread, holm, sentence
 from smug.evaluation.summary import DATA_CRIME, Kspace, Subjects, Summary, distinct, grid, per_cent
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from smug.reports.palette import styles
+from smug.system.table import Cell, Column, Group, Table
+from smug.system.words import counted
 
 NONE = "—"
 
 LEVEL = 0.05
 """Differences whose corrected p is below it are marked."""
 
-CALLS = "Calls: denoiser calls per image; a dash where a reconstructor does not tell."
+CALLS = "Calls: how often the denoiser runs for one image; a dash where a model does not say."
 
 Text = Callable[[Summary], str]
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A table as texts: ``groups`` are its conditions, each with a line per model, which is the first column."""
+def headline(summaries: Sequence[Summary], descriptions: Mapping[str, str] | None = None) -> Table:
+    """Return quality over the image and in the head, the physics alone, the difference to the reference, and cost.
 
-    columns: tuple[str, ...]
-    groups: Mapping[str, Sequence[tuple[str, ...]]]
-    notes: tuple[str, ...] = ()
-
-
-def headline(summaries: Sequence[Summary]) -> Sheet:
-    """Return PSNR and SSIM, the identity-denoiser reference, the difference to the reference model, and the cost."""
-    reference = summaries[0].reference if summaries else ""
-    differ = significant(summaries)
-    columns: dict[str, Text] = {
-        "PSNR (dB)": _spread,
-        "SSIM": lambda s: fixed(s.ssim.mean, 3),
-        "identity\n(dB)": lambda s: fixed(s.identity_psnr, 2),
-        f"minus {reference}\n[95 %] (dB)": lambda s: "*" * ((s.model, s.condition) in differ) + _difference(s),
-        "feature": lambda s: fixed(s.feature, 2),
-        "relative\nl2": lambda s: per_cent([s.relative_l2]),
+    ``descriptions`` explain conditions by name.
+    """
+    best, differ = highest(summaries), significant(summaries)
+    columns: dict[Column, Text] = {
+        Column("PSNR", "dB"): _psnr,
+        Column("SSIM"): lambda s: fixed(s.ssim.mean, 3),
+        Column("head\nPSNR", "dB"): lambda s: fixed(s.psnr_head.mean, 2),
+        Column("head\nSSIM"): lambda s: fixed(s.ssim_head.mean, 3),
+        Column("physics\nonly", "dB"): lambda s: fixed(s.identity_psnr, 2),
+        _difference_column(summaries): lambda s: "*" * ((s.model, s.condition) in differ) + _difference(s),
+        Column("feature"): lambda s: fixed(s.feature, 2),
+        Column("relative\nl2"): lambda s: per_cent([s.relative_l2]),
     }
-    return _sheet(summaries, columns, _notes(summaries, bool(differ)))
+    return _table(summaries, columns, _headline_notes(summaries, bool(best), bool(differ)), best, descriptions or {})
 
 
-def attack_table(summaries: Sequence[Summary]) -> Sheet:
+def attack_table(summaries: Sequence[Summary]) -> Table:
     """Return what the perturbations are like and what they do, for conditions that perturb the measurements."""
-    columns: dict[str, Text] = {
-        "relative\nl2": lambda s: per_cent([s.relative_l2]),
-        "in\nrange": lambda s: fixed(s.range_fraction, 2),
-        "gain": lambda s: fixed(s.gain, 2),
-        "identity\ngain": lambda s: fixed(s.identity_gain, 2),
-        "false\nfeature": lambda s: fixed(s.spurious, 2),
-        "strongest\nattack": _strongest,
-        "optimism\n(dB)": lambda s: fixed(s.optimism, 2),
-        "over draws\n(dB)": lambda s: fixed(s.psnr_sd, 3),
+    columns: dict[Column, Text] = {
+        Column("relative\nl2"): lambda s: per_cent([s.relative_l2]),
+        Column("in\nrange"): lambda s: fixed(s.range_fraction, 2),
+        Column("gain"): lambda s: fixed(s.gain, 2),
+        Column("physics\ngain"): lambda s: fixed(s.identity_gain, 2),
+        Column("false\nfeature"): lambda s: fixed(s.spurious, 2),
+        Column("strongest\nattack"): _strongest,
+        Column("optimism", "dB"): lambda s: fixed(s.optimism, 2),
+        Column("over draws", "dB"): lambda s: fixed(s.psnr_sd, 3),
     }
     perturbed = [s for s in summaries if math.isfinite(s.gain)]
     notes = (
-        "With d the perturbation: in range is ‖Aᴴd‖ / ‖d‖, gain ‖F(y + d) − F(y)‖ / ‖d‖, identity gain that of the "
-        "same loop with the identity for a denoiser; false feature: contrast of the strongest one, in lesions of a "
-        "tenth of the image's maximum.",
-        "Strongest attack: the one that won most slices. Optimism: how much higher its objective was on the draws it "
-        "was selected on. Over draws: standard deviation of PSNR over the reconstructor's own noise.",
+        "With d the perturbation and F the model: in range is ‖Aᴴd‖ / ‖d‖, how much of d reaches the image; gain is "
+        "‖F(y + d) − F(y)‖ / ‖d‖, how much the model amplifies it; physics gain is that of the same loop without a "
+        "denoiser. False feature: the contrast of the strongest one, where 1 is a lesion of a tenth of the image's "
+        "maximum.",
+        "Strongest attack: the one that did most damage on most slices. Optimism: by how much its objective was "
+        "higher on the noise it was selected on than on fresh noise. Over draws: standard deviation of PSNR over the "
+        "model's own noise.",
     )
-    return _sheet(perturbed, columns, (*notes, CALLS, *_warning(perturbed)) if perturbed else ())
+    return _table(perturbed, columns, (*notes, CALLS, *_warning(perturbed)) if perturbed else ())
 
 
-def seed_table(spreads: Iterable[SeedSpread]) -> Sheet:
+def seed_table(spreads: Iterable[SeedSpread]) -> Table:
     """Return mean and standard deviation over training seeds."""
     groups: dict[str, list[tuple[str, ...]]] = {}
     for s in spreads:
         groups.setdefault(s.condition, []).append((s.method, f"{fixed(s.mean, 2)} ±{fixed(s.sd, 2)}", str(s.seeds)))
-    return Sheet(("method", "PSNR (dB) ± SD over seeds", "training seeds"), groups)
+    columns = (Column("method", align="left"), Column("PSNR ± SD over seeds", "dB"), Column("training seeds"))
+    return Table(columns, tuple(Group(name, rows) for name, rows in groups.items()), grouping="condition")
 
 
 def caption(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = ()) -> str:
     """Return what every table says: the metrics' conventions, how much data, and whether k-space is simulated."""
     counts = sorted({summary.n for summary in summaries}) or [0]
-    slices = _plural(counts[0], "slice") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} slices"
-    text = f"Magnitude-slice PSNR in dB, mean ± SD over {slices}{whom(subjects)}; SSIM of magnitudes, mean."
+    slices = counted(counts[0], "slice") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} slices"
+    text = f"Magnitude-slice PSNR in dB, mean ± SD over {slices}{of_subjects(subjects)}; SSIM of magnitudes, mean."
+    if any(math.isfinite(summary.psnr_head.mean) for summary in summaries):
+        text += " Head: the same inside the head only, so that empty background does not count."
     return f"{text} {DATA_CRIME}" if kspace == "simulated" else text
 
 
-def whom(subjects: Subjects) -> str:
-    """Return how many subjects the slices are of, to follow "slices"; nothing where that is unknown."""
+def of_subjects(subjects: Subjects) -> str:
+    """Return how many subjects the slices are of, to follow "slices"; nothing where that is unknown.
+
+    >>> of_subjects(["anna", "ben"]), of_subjects({"slice 1": "anna"}), of_subjects([])
+    (' of 2 subjects', ' of 1 subject', '')
+    """
     count = len(distinct(subjects))
-    return {0: "", 1: ", within one subject"}.get(count, f" of {count} subjects")
+    return f" of {counted(count, 'subject')}" if count else ""
 
 
-def statistics_of(summaries: Iterable[Summary], subjects: Subjects = ()) -> str:
+def statistics_of(summaries: Iterable[Summary]) -> str:
     """Return the sentence about the intervals of differences."""
-    return sentence(differences(summaries).values(), len(distinct(subjects)) == 1)
+    return sentence(differences(summaries).values())
 
 
 def table(
-    summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = (), title: str = "", notes: str = ""
-) -> "Table":
-    """Return the headline table for terminals; ``notes`` is added to the caption."""
-    text = (caption(summaries, kspace=kspace, subjects=subjects), statistics_of(summaries, subjects), notes)
-    return terminal(headline(summaries), title=title, text=text)
+    summaries: Sequence[Summary],
+    *,
+    kspace: Kspace,
+    subjects: Subjects = (),
+    title: str = "",
+    descriptions: Mapping[str, str] | None = None,
+) -> Table:
+    """Return the headline table under a title, with all that a reader must know in its notes."""
+    notes = filter(None, (caption(summaries, kspace=kspace, subjects=subjects), statistics_of(summaries)))
+    found = headline(summaries, descriptions)
+    return Table(found.columns, found.groups, title, (*notes, *found.notes), found.grouping)
 
 
-def terminal(sheet: Sheet, *, title: str = "", text: Iterable[str] = ()) -> "Table":
-    """Return a sheet as a table for terminals, with its notes and more ``text`` below."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    result = Table(
-        title=Text(title) if title else None,
-        caption=Text("\n".join(filter(None, (*text, *sheet.notes)))),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        caption_justify="left",
-        title_justify="left",
-    )
-    first, *rest = sheet.columns
-    widest = max((len(row[0]) for rows in sheet.groups.values() for row in rows), default=0)
-    result.add_column(Text(first), vertical="bottom", overflow="fold", min_width=min(widest + 1, 10))
-    for name in rest:
-        result.add_column(Text(name), justify="right", vertical="bottom", overflow="fold")
-    for condition, lines in sheet.groups.items():
-        result.add_row(Text(condition, style="bold"))
-        for model, *cells in lines:
-            result.add_row(Text(f" {model}"), *map(Text, cells))
-        result.add_section()
-    return result
-
-
-def markdown(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = ()) -> str:
-    """Return the headline table and that of attacks as GitHub-flavoured markdown, with captions and notes."""
-    text = (caption(summaries, kspace=kspace, subjects=subjects), statistics_of(summaries, subjects))
+def markdown(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = (), title: str = "") -> str:
+    """Return the headline table and that of attacks as GitHub-flavoured Markdown, with captions and notes."""
     attacks = attack_table(summaries)
-    parts = [to_markdown(headline(summaries), text), *([to_markdown(attacks)] if attacks.groups else [])]
-    return "\n\n".join(parts) + "\n"
-
-
-def to_markdown(sheet: Sheet, text: Iterable[str] = ()) -> str:
-    """Return a sheet as a markdown table, with more ``text`` and its notes below."""
-    lines = [
-        ("condition", *(name.replace("\n", " ") for name in sheet.columns)),
-        ("---", "---", *("---:" for _ in sheet.columns[1:])),
-    ]
-    lines += [
-        (condition if first == 0 else "", *cells)
-        for condition, rows in sheet.groups.items()
-        for first, cells in enumerate(rows)
-    ]
-    body = "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
-    return "\n\n".join((body, *(_escaped(note) for note in (*text, *sheet.notes) if note)))
+    first = table(summaries, kspace=kspace, subjects=subjects, title=title)
+    return "\n".join(made.markdown() for made in (first, attacks) if made is first or made.groups)
 
 
 def significant(summaries: Iterable[Summary]) -> set[tuple[str, str]]:
@@ -165,10 +129,18 @@ def differences(summaries: Iterable[Summary]) -> dict[tuple[str, str], Interval]
     return {(s.model, s.condition): s.difference for s in summaries if s.difference and s.model != s.reference}
 
 
+def highest(summaries: Sequence[Summary]) -> set[tuple[str, str]]:
+    """Return the model and condition of the highest finite mean PSNR under each condition that compares several."""
+    models, conditions, cells = grid(summaries)
+    rivals = [[cells[m, c] for m in models if (m, c) in cells] for c in conditions]
+    finite = [[s for s in there if math.isfinite(s.psnr.mean)] for there in rivals if len(there) > 1]
+    return {(s.model, s.condition) for there in finite if there for s in [max(there, key=lambda s: s.psnr.mean)]}
+
+
 def flagged(summaries: Iterable[Summary]) -> list[str]:
     """Return a line per model, condition and warning: which, and of how many slices."""
     return [
-        f"{s.model} under {s.condition}: {flag} ({count} of {_plural(s.n, 'slice')})"
+        f"{s.model} under {s.condition}: {flag} ({count} of {counted(s.n, 'slice')})"
         for s in summaries
         for flag, count in s.flags.items()
     ]
@@ -179,38 +151,57 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
     return f"{value:{sign}.{digits}f}" if math.isfinite(value) else NONE
 
 
-def _sheet(summaries: Sequence[Summary], columns: Mapping[str, Text], notes: tuple[str, ...]) -> Sheet:
-    """Make a sheet of the columns that say anything, and of the denoiser calls, which every table has."""
+def _table(
+    summaries: Sequence[Summary],
+    columns: Mapping[Column, Text],
+    notes: Sequence[str],
+    best: Iterable[tuple[str, str]] = (),
+    descriptions: Mapping[str, str] | None = None,
+) -> Table:
+    """Make a table of the columns that say anything, and of the denoiser calls, which every table has."""
     models, conditions, cells = grid(summaries)
-    shown = {name: text for name, text in columns.items() if any(text(s) != NONE for s in summaries)}
-    shown["calls"] = lambda s: fixed(s.denoiser_calls, 0)
-    groups = {
-        condition: [
-            (f"{model} †" if s.unreliable else model, *(text(s) for text in shown.values()))
-            for model in models
-            if (s := cells.get((model, condition))) is not None
-        ]
-        for condition in conditions
-    }
-    return Sheet(("model", *shown), groups, notes)
+    looks = styles(models)
+    shown = {column: text for column, text in columns.items() if any(text(s) != NONE for s in summaries)}
+    shown[Column("calls")] = lambda s: fixed(s.denoiser_calls, 0)
+
+    def row(s: Summary) -> tuple[Cell, ...]:
+        name = Cell(f"{s.model} †" if s.unreliable else s.model, colour=looks[s.model].colour)
+        first, *rest = (Cell(text(s)) for text in shown.values())
+        return name, Cell(first.text, strong=(s.model, s.condition) in best), *rest
+
+    groups = [
+        Group(c, tuple(row(cells[m, c]) for m in models if (m, c) in cells), (descriptions or {}).get(c, ""))
+        for c in conditions
+    ]
+    return Table((Column("model", align="left"), *shown), groups, notes=tuple(notes), grouping="condition")
 
 
-def _notes(summaries: Sequence[Summary], marked: bool) -> tuple[str, ...]:
+def _headline_notes(summaries: Sequence[Summary], best: bool, marked: bool) -> tuple[str, ...]:
     notes = []
+    if best:
+        notes.append("Bold: the highest mean PSNR under a condition.")
     if any(math.isfinite(s.identity_psnr) for s in summaries):
-        notes.append("Identity: the same loop with the identity for a denoiser, on the same perturbed measurements.")
+        notes.append("Physics only: PSNR of the same loop without its denoiser, on the same perturbed measurements.")
     if any(math.isfinite(s.feature) for s in summaries):
         notes.append("Feature: the contrast that is left of an inserted one; 1 is all of it.")
+    if any(s.relative_l2 > 0 for s in summaries):
+        notes.append("Relative l2: the size of the perturbation, relative to the measurements.")
     notes.append(CALLS)
     if marked:
         tests = len(differences(summaries))
-        notes.append(f"* p < {LEVEL:g} after Holm's correction for {_plural(tests, 'comparison')}.")
+        notes.append(f"* p < {LEVEL:g} after Holm's correction for {counted(tests, 'comparison')}.")
     return (*notes, *_warning(summaries))
 
 
 def _warning(summaries: Sequence[Summary]) -> list[str]:
     lines = flagged(summaries)
     return [f"† unreliable, the numbers may flatter the model. {'; '.join(lines)}."] if lines else []
+
+
+def _difference_column(summaries: Sequence[Summary]) -> Column:
+    bounded = any(math.isfinite(difference.low) for difference in differences(summaries).values())
+    reference = summaries[0].reference if summaries else ""
+    return Column(f"minus {reference}" + "\n[95 %]" * bounded, "dB")
 
 
 def _difference(s: Summary) -> str:
@@ -221,7 +212,7 @@ def _difference(s: Summary) -> str:
     return f"{fixed(s.difference.mean, 2, '+')}{bounds}"
 
 
-def _spread(s: Summary) -> str:
+def _psnr(s: Summary) -> str:
     if not math.isfinite(s.psnr.mean):
         return NONE if math.isnan(s.psnr.mean) else str(s.psnr.mean)
     return f"{s.psnr.mean:.2f}" + (f" ±{s.psnr.sd:.2f}" if math.isfinite(s.psnr.sd) else "")
@@ -230,12 +221,3 @@ def _spread(s: Summary) -> str:
 def _strongest(s: Summary) -> str:
     name, count = max(s.attacks.items(), key=lambda item: item[1], default=(NONE, 0))
     return f"{name} {count}/{s.n}" if count else NONE
-
-
-def _escaped(text: str) -> str:
-    # An asterisk marks a difference here, no emphasis.
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -28,7 +28,7 @@ PLAIN_WIDTH = 120
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; numbers are aligned to the right."""
+    """The head of a column; numbers are aligned to the right. Terminals break the line where the ``name`` does."""
 
     name: str
     unit: str = ""
@@ -132,7 +132,8 @@ def _rich(table: Table) -> "RenderableType":
     result = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     widest = max((len(_cell(row[0]).text) for group in table.groups for row in group.rows), default=0)
     for i, column in enumerate(table.columns):
-        head = Text("\n".join(map(printable, filter(None, (column.name, column.unit and f"({column.unit})")))))
+        lines = [*column.name.split("\n"), *([f"({column.unit})"] if column.unit else [])]
+        head = Text("\n".join(map(printable, lines)))
         width = None if i else min(widest + 1, 10)
         result.add_column(head, justify=column.align, vertical="bottom", overflow="fold", min_width=width)
     for group in table.groups:
