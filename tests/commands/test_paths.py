@@ -138,3 +138,29 @@ def test_a_run_that_goes_on_may_read_its_own_configuration():
     cls(config="run/config.toml", out=Path("run"), resume=True).check()
     with pytest.raises(ValueError, match="is the input --config"):
         cls(config="run/config.toml", out=Path("run"), json=Path("run/config.toml"), resume=True).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        (
+            "evaluate",
+            {"model": ("zero-filled",), "protocol": "clean", "size": 32, "max_slices": 2, "store": Path("rows")},
+        ),
+        ("certify", {"model": ("zero-filled",), "size": 32, "draws": 5, "levels": (1.0,)}),
+        ("train", {"config": "tiny", "max_steps": 1, "set": ("data.size=16", "data.count=1", "data.validation=1")}),
+    ],
+)
+def test_every_file_that_is_written_was_declared(name, options, tmp_path):
+    command = COMMANDS[name].load()(out=Path("out"), json=Path("results.json"), **options)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    command.check()
+    command.run()
+    made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()} - {
+        path.relative_to(tmp_path) for path in before
+    }
+    declared = list(command.outputs())
+    files = {each.path for each in declared if not each.folder}
+    folders = {each.path for each in declared if each.folder} - {Path("out")}
+    assert {path for path in made - files if not folders & set(path.parents)} == set()
+    assert files <= made

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from smug.commands import progress
+from smug.commands.progress import progress as shown_progress
 from smug.commands.progress import training_progress
 from smug.training.log import LogEntry
 
@@ -100,4 +101,24 @@ def test_quiet(place, request, capsys):
     request.getfixturevalue(place)
     with training_progress("Training smug", 2, 0, quiet=True) as report:
         report(entry(1, psnr=30.0))
+    assert seen(capsys) == ""
+
+
+def test_off_a_terminal_long_work_says_now_and_then_how_far_it_is(clock, capsys):
+    with shown_progress("Evaluating [x]", 240) as advance:
+        for _ in range(60):
+            clock[0] += 1
+            advance(1)
+    assert seen(capsys).splitlines() == [
+        "Evaluating [x]: 10 of 240, 0:00:10 elapsed, 0:03:50 left",
+        "Evaluating [x]: 40 of 240, 0:00:40 elapsed, 0:03:20 left",
+    ]
+
+
+def test_off_a_terminal_quick_work_says_nothing(clock, capsys):
+    with shown_progress("Evaluating", 2) as advance:
+        advance(2)
+    with shown_progress("Evaluating", 1, quiet=True) as advance:
+        clock[0] += 100
+        advance(1)
     assert seen(capsys) == ""

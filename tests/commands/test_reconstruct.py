@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from smug.commands.volumes import distinct, labels
+from smug.commands.places import distinct, labels
 
 
 def images(path):

@@ -11,7 +11,8 @@ import tyro
 from smug.commands import sources
 from smug.commands.common import Common
 from smug.commands.numbers import Count, Positive, Rate, Share, Within
-from smug.commands.volumes import Order, Places, found_files, reconstruct_file, told
+from smug.commands.places import Places, found_files
+from smug.commands.volumes import Order, reconstruct_file, told
 from smug.system.files import together
 from smug.system.paths import Input, Output
 from smug.system.terminal import say, warn
