@@ -152,6 +152,13 @@ class Movable(Protocol):
         ...
 
 
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A reconstructor, or a function with this attribute, that says what tells it from all others."""
+
+    fingerprint: str
+
+
 def described(f: Reconstructor) -> Described:
     """Return a reconstructor that can be asked, for any one."""
     return f if isinstance(f, Described) else Plain(f)

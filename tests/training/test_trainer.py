@@ -7,7 +7,7 @@ from smug.system.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
 from smug.training.build import build
-from smug.training.checkpoint import CHECKPOINT, fingerprint
+from smug.training.checkpoint import CHECKPOINT, weights_hash
 from smug.training.config import PRESETS
 from smug.training.config_file import merge
 from smug.training.log import read_log
@@ -60,7 +60,7 @@ def test_every_method_trains_and_its_run_loads(method, data, tmp_path, device):
 
 def test_training_is_deterministic(data, tmp_path):
     one, other = (trained(configured("smug"), data, tmp_path / name)[0] for name in ("a", "b"))
-    assert fingerprint(one.networks()) == fingerprint(other.networks())
+    assert weights_hash(one.networks()) == weights_hash(other.networks())
 
 
 def test_one_image_is_learned(tmp_path):
@@ -100,13 +100,13 @@ def test_a_resumed_run_ends_with_the_same_bits(method, changes, data, tmp_path):
     with (tmp_path / "cut" / "log.csv").open("a") as file:
         file.write("3,0.1,")  # killed while it wrote
     resumed, entries = trained(config, data, tmp_path / "cut", resume=True)
-    assert fingerprint(resumed.networks()) == fingerprint(whole.networks())
+    assert weights_hash(resumed.networks()) == weights_hash(whole.networks())
     assert [(e.update, e.terms, e.gradient_norm) for e in entries] == [
         (e.update, e.terms, e.gradient_norm) for e in log
     ]
     assert read_log(tmp_path / "cut" / "log.csv") == entries
     again, same = trained(config, data, tmp_path / "cut", resume=True)
-    assert same == entries and fingerprint(again.networks()) == fingerprint(whole.networks())
+    assert same == entries and weights_hash(again.networks()) == weights_hash(whole.networks())
 
 
 def test_two_runs_in_a_folder_are_one_too_many(data, tmp_path):
@@ -150,7 +150,7 @@ def test_a_network_with_dropout_resumes_too(data, tmp_path):
             trainer.train(f, config, data, out, **options)
         except CutError:
             return None
-        return fingerprint(f.networks())
+        return weights_hash(f.networks())
 
     def cut(entry):
         if entry.update == 2:
@@ -200,11 +200,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_slices(data, tmp_
 def test_a_gradient_that_is_not_finite_leaves_the_weights(data, tmp_path, monkeypatch):
     config = configured("modl")
     f = build(config)
-    before = fingerprint(f.networks())
+    before = weights_hash(f.networks())
     monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_: torch.tensor(torch.inf))
     with pytest.raises(ValueError, match="gradient of norm inf"):
         trainer.train(f, config, data, tmp_path)
-    assert fingerprint(f.networks()) == before and not (tmp_path / CHECKPOINT).exists()
+    assert weights_hash(f.networks()) == before and not (tmp_path / CHECKPOINT).exists()
 
 
 def test_initialise_copies_the_denoiser(data, tmp_path):
@@ -221,7 +221,7 @@ def test_initialise_fills_anybodys_network_and_refuses_another(tmp_path):
     runs.save_weights(tmp_path / runs.WEIGHTS, f, config)
     g = build(config, Dropping())
     runs.initialise(g, tmp_path)
-    assert fingerprint(g.networks()) == fingerprint(f.networks())
+    assert weights_hash(g.networks()) == weights_hash(f.networks())
     with pytest.raises(ValueError, match="do not fit"):
         runs.initialise(build(configured("modl")), tmp_path)
 

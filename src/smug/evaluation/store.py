@@ -21,7 +21,7 @@ from smug.data.scan import Scan
 from smug.evaluation.conditions import Condition
 from smug.evaluation.row import Outcome, Row
 from smug.physics.scale import measurement_scale
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Fingerprinted, Reconstructor
 from smug.system.files import write_atomically, write_json
 
 SCHEMA = "smug-rows-3"
@@ -77,9 +77,8 @@ def fingerprint(f: Reconstructor) -> str | None:
 
     None for functions, whose code may change unseen, unless they have a ``fingerprint`` of their own.
     """
-    own = getattr(f, "fingerprint", None)
-    if isinstance(own, str):
-        return own
+    if isinstance(f, Fingerprinted):
+        return f.fingerprint
     if not is_dataclass(f):
         return None
     parts = {field.name: _part(getattr(f, field.name)) for field in fields(f) if field.name not in DESCRIPTIVE}

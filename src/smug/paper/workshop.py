@@ -19,7 +19,7 @@ from smug.reconstructor import Reconstructor, moved
 from smug.system.files import write_json
 from smug.training import batches, config_file, run_document, trainer
 from smug.training.build import build
-from smug.training.checkpoint import fingerprint
+from smug.training.checkpoint import weights_hash
 from smug.training.config import DataConfig
 from smug.training.log import LogEntry
 from smug.training.runs import DOCUMENT, Model, initialise, load_weights
@@ -68,7 +68,7 @@ class Workshop:
             case Path() as weights:
                 initialise(f, weights)
         if (folder / DOCUMENT).exists():
-            return finished(folder, config, described, fingerprint(f.networks()))
+            return finished(folder, config, described, weights_hash(f.networks()))
 
         def report(entry: LogEntry) -> None:
             if entry.validation_psnr is not None:

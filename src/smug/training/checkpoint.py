@@ -77,7 +77,7 @@ def reached(path: Path) -> Place:
     return _described(path, read_metadata(path))[1] if path.exists() else Place()
 
 
-def fingerprint(modules: nn.Module) -> str:
+def weights_hash(modules: nn.Module) -> str:
     """Return a hash of all weights, which tells where a run started."""
     result = hashlib.sha256()
     for name, value in sorted(modules.state_dict().items()):

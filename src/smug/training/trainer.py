@@ -13,7 +13,7 @@ from smug.system.distributed import ALONE, Group
 from smug.system.files import locked
 from smug.system.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
-from smug.training.checkpoint import CHECKPOINT, Place, fingerprint
+from smug.training.checkpoint import CHECKPOINT, Place, weights_hash
 from smug.training.config import Config
 from smug.training.learner import Learner
 from smug.training.log import LogEntry
@@ -60,7 +60,7 @@ def _train(
     report: Callable[[LogEntry], None] | None,
 ) -> list[LogEntry]:
     settings = config.optimizer
-    notes = {"start_sha256": fingerprint(f.networks()), "range": data.range.to_json()}
+    notes = {"start_sha256": weights_hash(f.networks()), "range": data.range.to_json()}
     learner = Learner.of(f, config, group)
     place = learner.restore(out / CHECKPOINT) if resume and (out / CHECKPOINT).exists() else Place()
     if len(set(group.gathered([place.update]))) > 1:
