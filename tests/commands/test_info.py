@@ -43,10 +43,16 @@ def test_sets_runs_and_weights(smug, tmp_path, capsys):
     assert smug("prepare", "source", "set", "--workers", 1) == 0
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "model.safetensors").write_bytes(shipped("smug").read_bytes())
-    assert smug("info", "set", "run", shipped("smug")) == 0
+    (tmp_path / "images").mkdir()
+    for split in ("train", "val", "test"):
+        with h5py.File(tmp_path / "images" / f"{split}.h5", "w") as file:
+            file["volume"] = np.ones((3, 16, 20), np.float32)
+    capsys.readouterr()
+    assert smug("info", "set", "run", shipped("smug"), "images", "modl") == 0
     told = capsys.readouterr().out
     assert "set: prepared set" in told and "1 volume of 1 subject, 2 slices" in told
     assert "run: run folder" in told and "smug.safetensors: weights" in told
+    assert "images: image set\n  train: 3 slices of 16 x 20\n" in told and "modl: weights\n  method: modl" in told
     assert told.count("method: smug, 5 unrolling steps, seed 0") == 2 and "acceleration" in told
 
 

@@ -16,12 +16,16 @@ IMAGES = (".nii", ".nii.gz", ".png", ".npy")
 
 
 def facts_of(path: Path) -> Facts:
-    """Return the ``kind`` of a file or folder and what is known of it.
+    """Return the ``kind`` of a file, a folder or a shipped model, and what is known of it.
 
     Raises FileNotFoundError, and ValueError for what is of no kind that the library reads, with the reader's reason.
     """
+    from smug.zoo import SHIPPED, shipped
+
     if path.is_dir():
         return _folder(path)
+    if str(path) in SHIPPED and not path.exists():
+        return _weights(shipped(str(path)), str(path))
     if path.name.lower().endswith(".safetensors"):
         return _weights(path)
     if path.name.lower().endswith(IMAGES):
@@ -44,16 +48,14 @@ def _kspace(volume: "Volume") -> Facts:
     coils, height, width = volume.kspace[0].shape
     frames = f" in {counted(volume.frames, 'frame')}" if volume.frames > 1 else ""
     y, x, z = volume.geometry.voxel_size
-    rows, columns = calibration_region((volume if volume.calibration is None else volume.calibration).mask_of(0))
+    calibration = volume if volume.calibration is None else volume.calibration
+    region = zip(calibration_region(calibration.mask_of(0)), calibration.kspace[0].shape[1:], strict=True)
+    rows, columns = (len(range(size)[part]) for part, size in region)
     reference = "known: --undersample keeps a part and compares" if volume.fully_sampled else "none"
     noise = "not known: --noise-sigma says it" if volume.noise_sigma is None else f"{volume.noise_sigma:.3g} per part"
     lines = "lines" if volume.mask.ndim == 2 else "points in two dimensions"
     oriented = "oriented" if volume.geometry.oriented else "of unknown orientation"
-    maps = (
-        "1: a single coil has no maps"
-        if coils == 1
-        else f"by ESPIRiT, from {rows.stop - rows.start} x {columns.stop - columns.start} central samples"
-    )
+    maps = "1: a single coil has no maps" if coils == 1 else f"by ESPIRiT, from {rows} x {columns} central samples"
     return {
         "kind": "measured k-space",
         "slices": f"{counted(len(volume), 'slice')}{frames}, {counted(coils, 'coil')}, {height} x {width} samples",
@@ -64,7 +66,7 @@ def _kspace(volume: "Volume") -> Facts:
         "coil maps": maps,
         "units": volume.units,
         "warnings": list(getattr(volume, "warnings", ())),
-        "use": "smug reconstruct; a folder of fully sampled scans also smug prepare",
+        "use": "smug reconstruct" + (", smug prepare with the folder of such files" if volume.fully_sampled else ""),
     }
 
 
@@ -81,7 +83,7 @@ def _images(path: Path) -> Facts:
     }
 
 
-def _weights(path: Path) -> Facts:
+def _weights(path: Path, name: str = "") -> Facts:
     from smug.training.checkpoint import SCHEMA as CHECKPOINT
     from smug.training.checkpoint import reached
     from smug.training.runs import load_weights, read_metadata
@@ -101,11 +103,12 @@ def _weights(path: Path) -> Facts:
         "network": f"{config.network.kind}, {counted(config.network.channels, 'channel')}",
         **{name: text for name, text in model.metadata.items() if name in ("update", "validation_psnr")},
         "training range": [f"{name} {_few(values)}" for name, values in vars(model.training_range()).items() if values],
-        "use": f"smug reconstruct FILE --model {path}, smug evaluate --model {path}",
+        "use": f"smug reconstruct FILE --model {name or path}, smug evaluate --model {name or path}",
     }
 
 
 def _folder(path: Path) -> Facts:
+    from smug.data.images.sets import PHANTOM_SEEDS
     from smug.data.prepared.manifest import Manifest
     from smug.data.prepared.set import is_prepared
     from smug.data.prepared.sources import KSPACE, find_sources
@@ -128,6 +131,13 @@ def _folder(path: Path) -> Facts:
             "skipped": counted(len(manifest.skipped), "file"),
             "sha256": manifest.sha256,
             "use": f"smug evaluate --data {path}, smug train with data.sources",
+        }
+    if all((path / f"{split}.h5").is_file() for split in PHANTOM_SEEDS):
+        splits = {split: _images(path / f"{split}.h5")["slices"] for split in PHANTOM_SEEDS}
+        return {
+            "kind": "image set",
+            **splits,
+            "use": f"smug evaluate --data {path}, smug certify --data {path}, smug train with data.sources",
         }
     files = find_sources(path)
     kspace = [file for file in files if file.lower().endswith(KSPACE)]
