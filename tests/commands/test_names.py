@@ -4,6 +4,7 @@ import ast
 import json
 from pathlib import Path
 
+import h5py
 import pytest
 
 import smug as library
@@ -95,3 +96,19 @@ def test_nothing_is_printed_but_by_what_reads_no_markup(path):
                 "markup is never on"
             )
             assert getattr(node.func, "attr", "") != "from_markup"
+
+
+@pytest.mark.parametrize("name", ["$x_{", "a $\\frac$ b", "[b]$"])
+def test_figures_obey_no_mathematics_in_names(name, smug, tmp_path):
+    """Dollar signs in the names of files and models."""
+    from smug.data.phantom import head_phantom
+    from smug.physics.fourier import fft2c
+    from smug.physics.maps import simulated_maps
+
+    images = simulated_maps(4, 48, 48, seed=0) * head_phantom(1, 48)[None, None]
+    with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+        file["kspace"] = fft2c(images).numpy()
+    (tmp_path / f"{name}.py").write_text("def f(y, A, generator=None):\n    return A.H(y)\n")
+    words = ("--model", f"{name}.py:f", "--model", "zero-filled", "--out", "out", "--maps-figure", "maps.png")
+    assert smug("reconstruct", f"{name}.h5", *words) == 0
+    assert (tmp_path / "maps.png").exists() and (tmp_path / "out" / f"{name}-comparison.png").exists()

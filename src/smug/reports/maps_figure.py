@@ -168,7 +168,7 @@ def _axes(figure: "Figure", place: tuple[float, float], size: tuple[float, float
 
 def _write(figure: "Figure", left: float, baseline: float, text: str, fontsize: float) -> None:
     w, h = figure.get_size_inches()
-    figure.text(left / w, 1 - baseline / h, text, fontsize=fontsize)
+    figure.text(left / w, 1 - baseline / h, text, fontsize=fontsize, parse_math=False)
 
 
 def _draw(
