@@ -76,7 +76,7 @@ def denoised_target(denoiser: ImageMap) -> StabilityTarget:
     """Pull towards ``D(t)``, the paper's choice; it is evaluated once for all steps."""
 
     def towards(t: Tensor) -> Callable[[Step], Tensor]:
-        denoised = denoiser(t)
+        denoised = denoiser(t.clone())
         return lambda step: denoised
 
     return towards
@@ -84,7 +84,7 @@ def denoised_target(denoiser: ImageMap) -> StabilityTarget:
 
 def denoised_iterate(denoiser: ImageMap) -> StabilityTarget:
     """Pull towards ``D(x^n)``, the step's denoised image without noise."""
-    return lambda t: lambda step: denoiser(step.x)
+    return lambda t: lambda step: denoiser(step.x.clone())
 
 
 def target_itself(t: Tensor) -> Callable[[Step], Tensor]:
@@ -98,6 +98,6 @@ def frozen(denoiser: ImageMap) -> ImageMap:
 
     def call(x: Tensor) -> Tensor:
         with torch.no_grad():
-            return fixed(x)
+            return fixed(x.clone())
 
     return call

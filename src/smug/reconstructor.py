@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.sense import Sense
+from smug.system.user_code import copied, is_ours, name_of, users_code
 from smug.training_range import TrainingRange
 
 Reconstructor = Callable[..., Tensor]
@@ -176,11 +177,39 @@ def moved(f: F, device: torch.device | str) -> F:
 
 
 def taking_generator(f: Reconstructor) -> Reconstructor:
-    """Return ``f``, or for a function of ``(y, A)`` alone one that takes a generator and ignores it."""
-    names = inspect.signature(f).parameters.values()
-    if any(p.name == "generator" or p.kind is p.VAR_KEYWORD for p in names):
-        return f
-    return lambda y, A, generator=None: f(y, A)
+    """Return ``f`` as it can be called with a generator, and without harm if it is a user's: see :class:`Guarded`."""
+    return f if is_ours(f) and takes_generator(f) else Guarded(f)
+
+
+@dataclass(frozen=True, eq=False)
+class Guarded(Wrapper):
+    """A user's reconstructor, which gets copies: whatever it changes in place, or later, is its own.
+
+    Measurements, operator, seeds and result are copied, and so are gradients on their way through it; torch's settings
+    are put back. Whatever it raises is a ValueError that tells where, but for a lack of memory.
+    """
+
+    reconstructor: Reconstructor
+
+    def __call__(self, y: Tensor, A: Sense, generator: Any = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
+        f = self.reconstructor
+        options = {"generator": copied(generator)} if takes_generator(f) else {}
+        with users_code(f):
+            image = f(copied(y), copied(A), **options)
+        if not isinstance(image, Tensor):
+            raise ValueError(f"{name_of(f)}: expected it to return a torch tensor, got {type(image).__name__}")
+        result: Tensor = copied(image)
+        return result
+
+
+def takes_generator(f: Reconstructor) -> bool:
+    """Tell whether a function of ``(y, A)`` has a third argument ``generator`` too."""
+    try:
+        names = inspect.signature(getattr(f, "forward", f)).parameters.values()
+    except (TypeError, ValueError):  # a builtin, which does not tell
+        return False
+    return any(p.name == "generator" or p.kind is p.VAR_KEYWORD for p in names)
 
 
 def comparable(reference: Tensor, x: Tensor) -> Tensor:

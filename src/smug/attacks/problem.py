@@ -16,6 +16,7 @@ from smug.models.noise import Seeds, derive, entry_seeds
 from smug.norm import L2, per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.system.user_code import copied
 from smug.threat import Threat
 
 START, GRADIENT, SELECTION, SCORE, PROPOSAL = range(5)
@@ -124,7 +125,7 @@ def pose(
             "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
             f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
         )
-    y, target = y.detach(), target.detach()
+    y, A, target = y.detach().clone(), copied(A), target.detach().clone()  # a rule of somebody's may work in place
     seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
     return Problem(taking_generator(f), y, A, target, threat, radius, objective, seeds, draws, selection_draws)
 

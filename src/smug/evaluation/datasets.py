@@ -16,7 +16,7 @@ from smug.data.simulate import Acquisition, named_scans
 from smug.evaluation.store import fingerprint
 from smug.metrics import psnr
 from smug.models.classical import CGSense, TotalVariation
-from smug.reconstructor import Reconstructor, described, replaced
+from smug.reconstructor import Reconstructor, described, replaced, taking_generator
 from smug.training.config_file import read_override
 from smug.training.runs import WEIGHTS, Model
 from smug.zoo import REGULARISED, load
@@ -192,7 +192,8 @@ def tuned(family: Callable[[float], R], scans: Iterable[Scan], lams: Sequence[fl
         raise ValueError(f"lams: expected values to try for {family}, got none")
 
     def quality(f: R) -> float:
-        return float(torch.cat([psnr(f(scan.y, scan.A), scan.truth, "slice") for scan in scans]).mean())
+        call = taking_generator(f)
+        return float(torch.cat([psnr(call(scan.y, scan.A), scan.truth, "slice") for scan in scans]).mean())
 
     return max(map(family, lams), key=quality)
 

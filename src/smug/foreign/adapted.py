@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from smug.models.noise import Seeds, entry_seeds
 from smug.physics.sense import Sense
 from smug.reconstructor import Described, Reconstructor, taking_generator
+from smug.system.user_code import copied, users_code
 
 Network = Callable[..., Tensor]
 """A torch module, or any function of tensors."""
@@ -40,7 +41,9 @@ class Adapted(Described):
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; the generator is not used."""
         dtype = precision(self.network, y)
-        image = as_image(self.call(self.network, y.to(dtype), Sense(A.mask, A.maps.to(dtype))))
+        with users_code(self.network):
+            image = copied(self.call(self.network, copied(y.to(dtype)), copied(Sense(A.mask, A.maps.to(dtype)))))
+        image = as_image(image)
         expected = (y.shape[0], *y.shape[2:])
         if image.shape != expected:
             raise ValueError(f"network: expected an image for every slice, {expected}, got {tuple(image.shape)}")
@@ -119,9 +122,15 @@ def numpy_function(function: SliceFunction) -> Reconstructor:
         masks = A.sampled[:, 0].expand(batch, height, width)
         maps = A.maps.expand(batch, -1, height, width)
         rows = zip((A.sampled * y).detach(), masks, maps.detach(), strict=True)
-        return torch.stack([_image(function(*(part.cpu().numpy() for part in row)), y) for row in rows])
+        return torch.stack([_image(_called(function, row), y) for row in rows])
 
     return f
+
+
+def _called(function: SliceFunction, row: tuple[Tensor, ...]) -> Any:
+    """Call somebody's function with arrays of its own."""
+    with users_code(function):
+        return function(*(part.cpu().numpy().copy() for part in row))
 
 
 def _image(result: Any, y: Tensor) -> Tensor:

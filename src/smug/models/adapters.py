@@ -33,7 +33,8 @@ class ComplexDenoiser(nn.Module):
         """
         channels = as_channels(x)
         first = next(self.network.parameters(), channels)
-        result: Tensor = self.network(channels.to(first.dtype)).to(channels.dtype)
+        # a copy: a network may work in place, and begin with what it is given
+        result: Tensor = self.network(channels.to(first.dtype, copy=True)).to(channels.dtype)
         if result.shape != channels.shape:
             raise ValueError(
                 f"denoiser: expected the network to map {tuple(channels.shape)} to the same shape, "

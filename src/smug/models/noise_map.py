@@ -5,7 +5,7 @@ from torch import Tensor
 
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, taking_generator
 
 RECEIVER = -1
 """The address of receiver noise below a seed: no unrolling step, so that no smoothing noise repeats it."""
@@ -26,6 +26,7 @@ def noise_map(
         raise ValueError(f"expected replicas >= 2 and noise_sigma >= 0, got {replicas} and {noise_sigma}")
     seeds = entry_seeds(generator, y.shape[0])
     receiver = derive(seeds, RECEIVER)
+    f = taking_generator(f)
     total, squares = torch.zeros(()), torch.zeros(())
     centre = f(y, A, generator=seeds)
     for replica in range(replicas):

@@ -8,7 +8,8 @@ from torch import Tensor
 from smug.models.noise import Seeds
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor, Wrapper, described
+from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
+from smug.system.user_code import copied
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +25,8 @@ class Normalised(Wrapper):
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, coil, y, x)`` in its own units."""
-        scale = self.scale(y, A)
-        return scale * self.reconstructor(y / scale.unsqueeze(-3), A, generator)
+        scale = self.scale(y, A) if self.scale is measurement_scale else self.scale(copied(y), copied(A))
+        return scale * taking_generator(self.reconstructor)(y / scale.unsqueeze(-3), A, generator=generator)
 
     def unscaled(self) -> Reconstructor:
         """Return the reconstructor of normalised measurements."""

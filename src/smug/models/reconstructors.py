@@ -51,7 +51,7 @@ def batched(denoiser: ImageMap) -> ImageMap:
     """Let a denoiser of images ``(batch, y, x)`` take any leading axes."""
 
     def call(x: Tensor) -> Tensor:
-        result = denoiser(x.flatten(0, -3))
+        result = denoiser(x.flatten(0, -3).clone())  # it may work in place
         return result.reshape(*x.shape[:-2], *result.shape[1:])
 
     return call

@@ -96,7 +96,7 @@ class Volume:
         if not largest > 0:
             return torch.zeros_like(y)
         try:
-            return maps(y / largest, mask)
+            return maps(y / largest, mask.clone())
         except ValueError as error:
             raise ValueError(f"{self.names[index]}: {error}") from None
 
