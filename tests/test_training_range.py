@@ -1,12 +1,11 @@
 """The training range: of configurations, of data that are loaded, and in files of weights."""
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from math import pi
 
 import h5py
 import pytest
-import torch
 
 from benchmarks.prepare import write_volume
 from smug.data.phantom import head_phantom
@@ -14,13 +13,13 @@ from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
 from smug.data.simulate import Acquisition
 from smug.models.denoisers import NetworkConfig
-from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
+from smug.physics.masks import random_lines
 from smug.reconstruction import range_warnings
 from smug.training import runs
 from smug.training.batches import load_training_data
 from smug.training.build import build
 from smug.training.config import Config, DataConfig
-from smug.training_range import CHECKS, ScanFacts, TrainingRange
+from smug.training_range import TrainingRange
 
 ACQUISITION = Acquisition(coils=4, acceleration=2.0, center_fraction=0.2, noise=0.02)
 IMAGES = DataConfig(("phantom", "phantom"), size=24, zooms=(1, 2), count=4, validation=2, acquisition=ACQUISITION)
@@ -155,108 +154,6 @@ def test_warnings_of_a_model_of_zoomed_images(stored):
     many = replace(IMAGES.range, zoomed=(), matrices=tuple((32, width) for width in range(32, 42, 2)))
     [warning] = range_warnings(stored(range=many.to_json()), (4, 48, 48), mask)
     assert "(32 x 32, 32 x 34, 32 x 36, 2 others)" in warning
-
-
-def test_every_value_has_a_check():
-    assert list(CHECKS) and set(CHECKS) == {field.name for field in fields(TrainingRange)}
-
-
-def test_all_that_an_acquisition_fixes_is_in_the_range():
-    names = {
-        "coils": "coils",
-        "profile_width": "profile_widths",
-        "acceleration": "accelerations",
-        "center_fraction": "center_fractions",
-        "mask": "masks",
-        "noise": "noise",
-        "phase": "phases",
-    }
-    assert set(names) == {field.name for field in fields(Acquisition)}
-    for name, of_range in names.items():
-        assert getattr(IMAGES.range, of_range) == (getattr(ACQUISITION, name),)
-
-
-WEIGHTS = DataConfig(size=128, zooms=(1, 2), acquisition=Acquisition()).range
-SCAN = ScanFacts((128, 128), 4, random_lines(128, seed=0))
-
-
-@pytest.mark.parametrize(
-    ("field", "trained", "scan", "words"),
-    [
-        ("sources", {}, {"measured": True}, "anatomy: got measured k-space"),
-        ("matrices", {}, {"matrix": (64, 64)}, "matrix size: got 64 x 64"),
-        ("zoomed", {"zoomed": (128,)}, {"matrix": (256, 256)}, "matrix size: got 256 x 256"),
-        ("coils", {}, {"coils": 8}, "number of coils: got 8"),
-        ("accelerations", {}, {"mask": random_lines(128, 6, 0.08, seed=0)}, "acceleration: got 6.10"),
-        ("masks", {}, {"mask": equispaced_lines(128, seed=0)}, "sampling: got equispaced lines"),
-        ("center_fractions", {}, {"mask": random_lines(128, 4, 0.02, seed=0)}, "calibration lines: got 6 of 128"),
-        ("center_fractions", {}, {"mask": random_lines(128, 4, 0.2, seed=0)}, "calibration lines: got 26 of 128"),
-        ("noise", {}, {"noise": 0.05}, "noise: got 0.05 of the image's maximum"),
-        ("phases", {"phases": (0.0,)}, {"measured": True, "matrix": (128, 128)}, "phase: got measured k-space"),
-        ("phases", {}, {"phase": 3.0}, "phase: got 3 rad"),
-        ("profile_widths", {}, {"profile_width": 0.3}, "width of the coil profiles: got 0.3"),
-    ],
-)
-def test_one_sentence_for_each_value_outside(field, trained, scan, words):
-    weights = replace(WEIGHTS, **({"sources": ("openms",)} if field == "phases" else {}) | trained)
-    assert weights.warnings(SCAN) == []
-    outside = replace(SCAN, **scan)
-    [sentence] = weights.warnings(outside)
-    assert sentence.startswith(words) and "outside the training range of the weights (" in sentence
-    assert CHECKS[field](weights, outside) == sentence
-
-
-@pytest.mark.parametrize(
-    "known",
-    [
-        {"noise": 0.015, "phase": 1.0, "profile_width": 1.2},
-        {"noise": 0.001, "phase": 0.0, "profile_width": 1.0},
-        {"acceleration": 4.3},
-        {"mask": torch.nn.functional.pad(random_lines(112, seed=0), (8, 8)), "encoded_lines": 112},
-        {"mask": torch.cat([random_lines(128, seed=seed) for seed in range(9)])},
-        {"mask": random_lines(128, seed=0)[:, None].expand(1, 128, 128)},
-    ],
-)
-def test_what_is_inside_or_not_known_is_no_sentence(known):
-    assert WEIGHTS.warnings(replace(SCAN, **known)) == []
-
-
-def test_one_slice_of_another_kind_is_enough():
-    masks = torch.cat([*(random_lines(128, seed=seed) for seed in range(5)), equispaced_lines(128, seed=0)])
-    [sentence] = WEIGHTS.warnings(replace(SCAN, mask=masks))
-    assert sentence == "sampling: got equispaced lines, outside the training range of the weights (random lines)."
-
-
-@pytest.mark.parametrize("kind", ["random", "equispaced", "variable-density"])
-def test_no_draw_of_what_was_trained_is_outside(kind):
-    for width, rate, fraction in (
-        (64, 4.0, 0.08),
-        (128, 2.0, 0.08),
-        (128, 4.0, 0.08),
-        (128, 8.0, 0.04),
-        (320, 4.0, 0.08),
-    ):
-        acquisition = Acquisition(acceleration=rate, center_fraction=fraction, mask=kind)
-        trained = DataConfig(size=width, acquisition=acquisition).range
-        for seed in range(150):
-            mask = acquisition.sample(width, width, seed)
-            assert trained.warnings(ScanFacts((width, width), 4, mask, acceleration=rate)) == [], seed
-
-
-def test_points_have_a_calibration_square():
-    trained = DataConfig(size=96, acquisition=Acquisition(mask="poisson")).range
-    scan = ScanFacts((96, 96), 4, poisson_disc(96, 96, 4, seed=0))
-    assert trained.center_fractions == () and trained.warnings(scan) == []
-    [sentence] = trained.warnings(replace(scan, mask=poisson_disc(96, 96, 4, 12, seed=0)))
-    assert sentence.startswith("calibration square: got 12 points wide")
-    [sentence] = trained.warnings(replace(scan, mask=random_lines(96, 4, seed=0)))
-    assert sentence.startswith("sampling: got") and sentence.endswith("(points (a 2-D mask)).")
-
-
-def test_variable_density_is_told_where_there_are_enough_lines():
-    trained = DataConfig(size=400, acquisition=Acquisition(acceleration=2)).range
-    scan = ScanFacts((400, 400), 4, variable_density_lines(400, 2, seed=0))
-    assert trained.warnings(scan)[0].startswith("sampling: got lines of variable density")
 
 
 def test_files_from_before_are_completed_by_their_configuration(stored, measured):

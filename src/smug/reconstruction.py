@@ -18,8 +18,8 @@ from smug.models.normalised import Normalised
 from smug.physics.maps.eigenvectors import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
+from smug.range_checks import ScanFacts, outside
 from smug.reconstructor import Reconstructor, described, moved
-from smug.training_range import ScanFacts
 from smug.zoo import load
 
 
@@ -166,7 +166,7 @@ def range_warnings(
         a = simulated
         facts = replace(facts, noise=a.noise, phase=a.phase, profile_width=a.profile_width)
     trained = described(model).training_range()
-    return [] if trained is None else trained.warnings(facts)
+    return [] if trained is None else outside(trained, facts)
 
 
 def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
@@ -181,7 +181,7 @@ def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
     coils, height, width = volume.kspace[0].shape
     noise = None if volume.noise_sigma is None else volume.noise_sigma / float(volume_scale(volume))
     rate, lines = volume.acceleration, volume.encoded_lines
-    return trained.warnings(ScanFacts((height, width), coils, volume.mask, lines, rate, noise, measured=True))
+    return outside(trained, ScanFacts((height, width), coils, volume.mask, lines, rate, noise, measured=True))
 
 
 def _check_image(image: Tensor, y: Tensor, names: tuple[str, ...]) -> None:

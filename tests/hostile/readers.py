@@ -87,8 +87,8 @@ def read_checkpoint(path: Path) -> None:
     """Go back to a checkpoint."""
     from smug.system.distributed import ALONE
     from smug.training.build import build
-    from smug.training.config import PRESETS
     from smug.training.learner import Learner
+    from smug.training.presets import PRESETS
 
     Learner.of(build(PRESETS["tiny"]), PRESETS["tiny"], ALONE).restore(path)
 
@@ -192,8 +192,8 @@ def _write_images(folder: Path, magnitudes: np.ndarray, images: np.ndarray) -> N
 
 def _write_weights(folder: Path) -> None:
     from smug.training.build import build
-    from smug.training.config import PRESETS
     from smug.training.config_file import to_dict
+    from smug.training.presets import PRESETS
     from smug.training.runs import save_weights
 
     save_weights(folder / "weights" / "model.safetensors", build(PRESETS["tiny"]), PRESETS["tiny"])

@@ -5,8 +5,8 @@ from safetensors.torch import save_file
 
 from smug.training.build import build
 from smug.training.checkpoint import Place, reached, restore_checkpoint, save_checkpoint, weights_hash
-from smug.training.config import PRESETS
 from smug.training.config_file import merge
+from smug.training.presets import PRESETS
 
 CONFIG = PRESETS["tiny"]
 

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from smug.training.config import PRESETS, Config
+from smug.training.config import Config
 from smug.training.config_file import differences, digest, from_dict, load_config, merge, to_dict
+from smug.training.presets import PRESETS
 
 
 def test_presets_load_by_name_and_survive_json():

@@ -28,7 +28,7 @@ from smug.training import trainer
 from smug.training.build import build
 from smug.training.batches import load_training_data
 from smug.training.learner import Learner
-from smug.training.config import PRESETS
+from smug.training.presets import PRESETS
 from smug.training.config_file import merge
 
 TINY = merge(PRESETS["tiny"], {

@@ -9,9 +9,10 @@ from smug.system.distributed import ALONE
 from smug.training import methods
 from smug.training.batches import load_training_data
 from smug.training.build import build
-from smug.training.config import PRESETS, Config, Method, StabilityTarget
+from smug.training.config import Config, Method, StabilityTarget
 from smug.training.config_file import merge
 from smug.training.learner import Learner, Objective, parts
+from smug.training.presets import PRESETS
 
 TINY = merge(PRESETS["tiny"], {"data": {"size": 32, "count": 4, "validation": 2}})
 SEEDS = torch.tensor([3, 4])

@@ -9,7 +9,8 @@ from smug.data.prepared.set import PreparedSet, is_prepared
 from smug.data.simulate import Acquisition
 from smug.models.denoisers import NetworkConfig
 from smug.paper.fastmri import prepared, shortage
-from smug.training.config import PRESETS, Config, DataConfig, OptimizerConfig
+from smug.training.config import Config, DataConfig, OptimizerConfig
+from smug.training.presets import PRESETS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from smug.training.config import PRESETS, Config
+from smug.training.config import Config
+from smug.training.presets import PRESETS
 
 SCHEMA = "smug-config-2"
 

@@ -1,0 +1,113 @@
+"""Every value of the training range is checked on a scan, and no scan like those of training is outside."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+from smug.data.simulate import Acquisition
+from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
+from smug.range_checks import CHECKS, ScanFacts, outside
+from smug.training.config import DataConfig
+from smug.training_range import TrainingRange
+
+WEIGHTS = DataConfig(size=128, zooms=(1, 2), acquisition=Acquisition()).range
+SCAN = ScanFacts((128, 128), 4, random_lines(128, seed=0))
+
+
+def test_every_value_has_a_check():
+    assert list(CHECKS) and set(CHECKS) == {field.name for field in fields(TrainingRange)}
+
+
+def test_all_that_an_acquisition_fixes_is_in_the_range():
+    names = {
+        "coils": "coils",
+        "profile_width": "profile_widths",
+        "acceleration": "accelerations",
+        "center_fraction": "center_fractions",
+        "mask": "masks",
+        "noise": "noise",
+        "phase": "phases",
+    }
+    assert set(names) == {field.name for field in fields(Acquisition)}
+    for name, of_range in names.items():
+        assert getattr(WEIGHTS, of_range) == (getattr(Acquisition(), name),)
+
+
+@pytest.mark.parametrize(
+    ("field", "trained", "scan", "words"),
+    [
+        ("sources", {}, {"measured": True}, "anatomy: got measured k-space"),
+        ("matrices", {}, {"matrix": (64, 64)}, "matrix size: got 64 x 64"),
+        ("zoomed", {"zoomed": (128,)}, {"matrix": (256, 256)}, "matrix size: got 256 x 256"),
+        ("coils", {}, {"coils": 8}, "number of coils: got 8"),
+        ("accelerations", {}, {"mask": random_lines(128, 6, 0.08, seed=0)}, "acceleration: got 6.10"),
+        ("masks", {}, {"mask": equispaced_lines(128, seed=0)}, "sampling: got equispaced lines"),
+        ("center_fractions", {}, {"mask": random_lines(128, 4, 0.02, seed=0)}, "calibration lines: got 6 of 128"),
+        ("center_fractions", {}, {"mask": random_lines(128, 4, 0.2, seed=0)}, "calibration lines: got 26 of 128"),
+        ("noise", {}, {"noise": 0.05}, "noise: got 0.05 of the image's maximum"),
+        ("phases", {"phases": (0.0,)}, {"measured": True, "matrix": (128, 128)}, "phase: got measured k-space"),
+        ("phases", {}, {"phase": 3.0}, "phase: got 3 rad"),
+        ("profile_widths", {}, {"profile_width": 0.3}, "width of the coil profiles: got 0.3"),
+    ],
+)
+def test_one_sentence_for_each_value_outside(field, trained, scan, words):
+    weights = replace(WEIGHTS, **({"sources": ("openms",)} if field == "phases" else {}) | trained)
+    assert outside(weights, SCAN) == []
+    other = replace(SCAN, **scan)
+    [sentence] = outside(weights, other)
+    assert sentence.startswith(words) and "outside the training range of the weights (" in sentence
+    assert CHECKS[field](weights, other) == sentence
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"noise": 0.015, "phase": 1.0, "profile_width": 1.2},
+        {"noise": 0.001, "phase": 0.0, "profile_width": 1.0},
+        {"acceleration": 4.3},
+        {"mask": torch.nn.functional.pad(random_lines(112, seed=0), (8, 8)), "encoded_lines": 112},
+        {"mask": torch.cat([random_lines(128, seed=seed) for seed in range(9)])},
+        {"mask": random_lines(128, seed=0)[:, None].expand(1, 128, 128)},
+    ],
+)
+def test_what_is_inside_or_not_known_is_no_sentence(known):
+    assert outside(WEIGHTS, replace(SCAN, **known)) == []
+
+
+def test_one_slice_of_another_kind_is_enough():
+    masks = torch.cat([*(random_lines(128, seed=seed) for seed in range(5)), equispaced_lines(128, seed=0)])
+    [sentence] = outside(WEIGHTS, replace(SCAN, mask=masks))
+    assert sentence == "sampling: got equispaced lines, outside the training range of the weights (random lines)."
+
+
+@pytest.mark.parametrize("kind", ["random", "equispaced", "variable-density"])
+def test_no_draw_of_what_was_trained_is_outside(kind):
+    for width, rate, fraction in (
+        (64, 4.0, 0.08),
+        (128, 2.0, 0.08),
+        (128, 4.0, 0.08),
+        (128, 8.0, 0.04),
+        (320, 4.0, 0.08),
+    ):
+        acquisition = Acquisition(acceleration=rate, center_fraction=fraction, mask=kind)
+        trained = DataConfig(size=width, acquisition=acquisition).range
+        for seed in range(150):
+            mask = acquisition.sample(width, width, seed)
+            assert outside(trained, ScanFacts((width, width), 4, mask, acceleration=rate)) == [], seed
+
+
+def test_points_have_a_calibration_square():
+    trained = DataConfig(size=96, acquisition=Acquisition(mask="poisson")).range
+    scan = ScanFacts((96, 96), 4, poisson_disc(96, 96, 4, seed=0))
+    assert trained.center_fractions == () and outside(trained, scan) == []
+    [sentence] = outside(trained, replace(scan, mask=poisson_disc(96, 96, 4, 12, seed=0)))
+    assert sentence.startswith("calibration square: got 12 points wide")
+    [sentence] = outside(trained, replace(scan, mask=random_lines(96, 4, seed=0)))
+    assert sentence.startswith("sampling: got") and sentence.endswith("(points (a 2-D mask)).")
+
+
+def test_variable_density_is_told_where_there_are_enough_lines():
+    trained = DataConfig(size=400, acquisition=Acquisition(acceleration=2)).range
+    scan = ScanFacts((400, 400), 4, variable_density_lines(400, 2, seed=0))
+    assert outside(trained, scan)[0].startswith("sampling: got lines of variable density")
