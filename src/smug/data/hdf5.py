@@ -47,17 +47,20 @@ def opened(path: Path) -> Iterator[Any]:
         raise ValueError(f"{path}: the HDF5 file is damaged or not complete: copy it again ({reason})") from error
 
 
-def dataset(file: Any, name: str) -> Any:
+def dataset(file: Any, name: str, *, pairs: bool = False) -> Any:
     """Return a data set of an open file, once it is certain that reading it is safe; None where there is none.
 
-    Raises ValueError for links, for data that lie in other files, for groups, for anything but numbers (objects are
-    never unpickled), and for data sets or chunks that are too large.
+    With ``pairs``, records of two numbers are numbers as well. Raises ValueError for links, for data that lie in other
+    files, for groups, for anything but numbers (objects are never unpickled), and for data sets or chunks that are too
+    large.
     """
     found = _stored(file, name)
     if found is None:
         return None
     where = f"{file.filename}: {name!r}"
-    if found.dtype.kind not in "biufc" or found.shape is None:
+    parts = [found.dtype[part] for part in found.dtype.names or ()]
+    is_pair = pairs and len(parts) == 2 and all(part.kind in "iuf" for part in parts)
+    if not (found.dtype.kind in "biufc" or is_pair) or found.shape is None:
         raise ValueError(f"{where}: expected numbers, got {found.dtype}")
     size = math.prod(found.shape) * max(found.dtype.itemsize, 8)
     if size > MAX_BYTES:
@@ -95,6 +98,8 @@ def _stored(file: Any, name: str) -> Any:
 def text(file: Any, name: str) -> str | None:
     """Return a text data set of an open file, a scalar or the only entry of an array; None where there is none.
 
+    A data set without entries is an empty text.
+
     Raises ValueError as :func:`dataset` does for what is not stored in the file itself, and for what is not text.
     """
     import h5py
@@ -103,7 +108,9 @@ def text(file: Any, name: str) -> str | None:
     if found is None:
         return None
     where = f"{file.file.filename}: {name!r}"
-    if h5py.check_string_dtype(found.dtype) is None or found.shape is None or math.prod(found.shape) != 1:
+    if found.shape is None or 0 in found.shape:
+        return ""
+    if h5py.check_string_dtype(found.dtype) is None or math.prod(found.shape) != 1:
         raise ValueError(f"{where}: expected one text, got {found.dtype} of shape {found.shape}")
     value = found[()] if found.shape == () else found[(0,) * found.ndim]
     return bytes(value).decode("utf-8", errors="replace")

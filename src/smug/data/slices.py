@@ -41,6 +41,12 @@ class Slices(Sequence[T], Generic[T]):
         return self.read(index % self.length)
 
 
+def spread(count: int, most: int) -> list[int]:
+    """Return the numbers of at most ``most`` items of ``count``, evenly spread."""
+    shown = min(count, most)
+    return [int((i + 0.5) * count / shown) for i in range(shown)]
+
+
 def remembered(items: Sequence[T]) -> Slices[T]:
     """Return the items as a sequence that keeps the last that was read: it is often read again."""
     last: dict[int, T] = {}

@@ -101,8 +101,8 @@ def test_the_readout_of_a_two_dimensional_mask_is_not_cropped(published):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("<x>96</x>", "<x>-96</x>", "matrixSize/x: expected 1 to 65535"),
-        ("<y>264</y>", "<y>inf</y>", "expected a positive number"),
+        ("<x>96</x>", "<x>-96</x>", "matrixSize/x: expected 0 to 65535"),
+        ("<maximum>39</maximum>", "<maximum>many</maximum>", "expected 0 to 65535, got 'many'"),
         ("<encoding>", "<encoded>", "not an ISMRMRD header"),
         ("<ismrmrdHeader", '<!DOCTYPE a [<!ENTITY b "c">]><ismrmrdHeader', "has a document type"),
     ],

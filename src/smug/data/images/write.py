@@ -15,6 +15,7 @@ from torch import Tensor
 
 from smug.data.geometry import Geometry
 from smug.data.images.nifti import check_affine
+from smug.data.slices import spread
 from smug.system.files import write_atomically
 from smug.version import __version__
 
@@ -191,12 +192,6 @@ def window(volume: NDArray[np.float32]) -> float:
     """Return the value that is shown in white; 0 for a volume of zeros."""
     signal = volume[volume != 0]
     return float(np.percentile(signal, WINDOW_PERCENTILE)) if signal.size else 0.0
-
-
-def spread(count: int, most: int) -> list[int]:
-    """Return the numbers of at most ``most`` slices of ``count``, evenly spread."""
-    shown = min(count, most)
-    return [int((i + 0.5) * count / shown) for i in range(shown)]
 
 
 def upright(volume: NDArray[np.float32], geometry: Geometry) -> tuple[NDArray[np.float32], tuple[float, float]]:

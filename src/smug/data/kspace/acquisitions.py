@@ -28,6 +28,7 @@ HEAD = np.dtype(
         ("discard_pre", "u2"),
         ("discard_post", "u2"),
         ("center_sample", "u2"),
+        ("trajectory_dimensions", "u2"),
         ("encoding_space_ref", "u2"),
         ("sample_time_us", "f4"),
         ("position", "f4", 3),
@@ -41,6 +42,9 @@ HEAD = np.dtype(
 
 ROWS_AT_ONCE = 64
 """Most rows that are read at once: more are not faster."""
+
+STRAIGHT = 0.01
+"""A readout is along one axis if it extends along others by less than this, relative to that one."""
 
 MAX_BYTES_AT_ONCE = 2 * 2**30
 """Most bytes that rows read at once may take, even if each of them is as long as the file."""
@@ -68,12 +72,16 @@ def acquisitions(group: Any) -> Any:
     return table
 
 
-def read_heads(table: Any) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
-    """Read the whole table; return the headers, ``HEAD`` ``(row,)``, and which rows hold anything but zeros.
+def read_heads(table: Any) -> tuple[NDArray[np.void], NDArray[np.bool_], NDArray[np.intp]]:
+    """Read the whole table; return headers, ``HEAD`` ``(row,)``, which rows hold anything but zeros, and directions.
+
+    The direction of a row is the only coordinate of its trajectory that varies along it, from 1; 0 without a
+    trajectory, and -1 if several vary: then it is not a readout of a Cartesian scan.
 
     Raises ValueError for values that are not finite, and for rows of another length than their header says.
     """
     head, signal = np.empty(len(table), dtype=HEAD), np.empty(len(table), dtype=bool)
+    direction = np.zeros(len(table), dtype=np.intp)
     for part, block in _records(table, np.arange(len(table))):
         _copy(block["head"], head[part])
         for row, values in enumerate(block["data"], start=part.start):
@@ -83,7 +91,9 @@ def read_heads(table: Any) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
                     f"{table.file.filename}: acquisition {row}: expected finite values, got NaN or infinite ones"
                 )
             signal[row] = values.any()
-    return head, signal
+        for row, trajectory in enumerate(block["traj"], start=part.start):
+            direction[row] = _direction(trajectory, int(head["trajectory_dimensions"][row]))
+    return head, signal, direction
 
 
 def readouts(table: Any, rows: Rows, channels: int, samples: int) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
@@ -123,6 +133,15 @@ def _check_length(table: Any, row: int, values: NDArray[np.float32], channels: i
             f"{table.file.filename}: acquisition {row}: expected 2 x {channels} channels x {samples} samples, "
             f"as its header says, got {len(values)} numbers"
         )
+
+
+def _direction(trajectory: NDArray[np.float32], dimensions: int) -> int:
+    """Which coordinate of a readout's trajectory varies, from 1; 0 for none, -1 for several."""
+    if dimensions == 0 or len(trajectory) == 0 or len(trajectory) % dimensions:
+        return 0
+    extent = np.ptp(trajectory.reshape(-1, dimensions), axis=0)
+    varying = np.flatnonzero(extent > STRAIGHT * extent.max())
+    return int(varying[0]) + 1 if len(varying) == 1 else -1 if len(varying) else 0
 
 
 def _holds(stored: np.dtype[Any], wanted: np.dtype[Any]) -> bool:

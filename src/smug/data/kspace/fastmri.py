@@ -20,11 +20,15 @@ from smug.data.kspace.sampling import (
     nonzero,
     readout_cropped,
 )
-from smug.data.kspace.volume import Volume
-from smug.data.slices import Slices
+from smug.data.kspace.stored import Stored, stored_kspace
+from smug.data.kspace.volume import Volume, unknown_size
+from smug.data.slices import Slices, spread
 
 KEPT_ATTRIBUTES = ("acquisition", "source")
 """What is kept of a file's attributes; those that may name a patient are not."""
+
+NEGLIGIBLE = 1e-6
+"""Energy of a line, relative to that of others, below which it is what rounding leaves of zeros."""
 
 REFERENCES = ("reconstruction_rss", "reconstruction_esc")
 """Data sets of reference images, whose size is that of the cropped image."""
@@ -34,25 +38,37 @@ def read_fastmri(path: str | Path) -> Volume:
     """Read a fastMRI file, multi-coil or single-coil, fully sampled or with its ``mask``.
 
     ``kspace`` is complex ``(slices, coils, readout, phase)``, or without coils, with
-    ``image = fftshift(ifft2(ifftshift(kspace), norm="ortho"))``; ``mask``, which may be absent, is ``(phase,)`` or
-    ``(readout, phase)``. The readout is cropped to the size of ``reconstruction_rss``, or else to the matrix size of
-    ``ismrmrd_header``; along the phase the reconstructed image is. Lines outside the header's encoding limits and lines
-    that are zero in all slices and coils are not measurements, whatever the mask says. Slices are read when needed.
+    ``image = fftshift(ifft2(ifftshift(kspace), norm="ortho"))``; real and imaginary parts may be a last axis or records
+    of two numbers, as MATLAB writes them: see :mod:`smug.data.kspace.stored`. ``mask``, which may be absent, is
+    ``(phase,)`` or ``(readout, phase)``. The readout is cropped to the size of ``reconstruction_rss``, or else to the
+    matrix size of ``ismrmrd_header``; along the phase the reconstructed image is. Lines outside the header's encoding
+    limits and lines that are zero in all slices and coils are not measurements, whatever the mask says. A header may be
+    absent or empty, and what it does not state is not needed. Slices are read when needed.
 
     Raises FileNotFoundError, and ValueError for any other file that is not of this form.
     """
     path = Path(path)
     with opened(path) as file:
-        shape = _shape(file)
-        given = _read_mask(file, shape[-2:])
+        stored = stored_kspace(file, "kspace")
+        shape = stored.shape
+        given = _read_mask(file, shape[-2:], stored.matlab)
         header = _read_header(file)
+        _check_order(file, header, shape)
         crop = _crop(file, header, shape[-2:])
         attributes = {name: str(file.attrs[name])[:200] for name in KEPT_ATTRIBUTES if name in file.attrs}
-    pattern = measured(nonzero(_slices(path, shape, shape[-2]), f"{path}: kspace"), given)
+    warnings = [*(f"{path}: {warning}" for warning in stored.warnings), *header.warnings]
+    found = nonzero(_slices(path, stored, shape[-2]), f"{path}: kspace")
+    if given is not None and _is_along_readout(given, found):
+        given = np.repeat(given[:, None], shape[-1], axis=1)
+        warnings.append(f"{path}: the mask is taken to be along the first axis of k-space, whose rows it describes")
+    pattern = measured(found, given)
     limits = _encoding_limits(header, shape[-1])
+    if limits is not None and _is_beyond(pattern, limits, _slices(path, stored, shape[-2])):
+        told = f"the header's encoding limits say lines {limits[0]} to {limits[1]}"
+        warnings.append(f"{path}: {told}, but there are others: the limits are ignored")
+        limits = None
     if limits is not None:
-        index = np.arange(shape[-1])
-        pattern = pattern & (index >= limits[0]) & (index <= limits[1])
+        pattern = pattern & _within(limits, shape[-1])
     if not pattern.any():
         raise ValueError(f"{path}: kspace: expected measurements, got only zeros where the mask samples")
     lines, encoded = pattern.ndim == 1, shape[-1]
@@ -60,60 +76,44 @@ def read_fastmri(path: str | Path) -> Volume:
         encoded = encoded_lines(pattern, given) if limits is None else lines_around_dc(*limits, shape[-1])
     # points of a two-dimensional mask are not those of a cropped readout
     rows = min(crop[0], shape[-2]) if lines else shape[-2]
+    x, y, z = header.voxel_size
     return Volume(
         name=path.stem,
-        kspace=_slices(path, shape, rows),
+        kspace=_slices(path, stored, rows),
         mask=torch.from_numpy(pattern)[None],
         encoded_lines=encoded,
         fully_sampled=lines and is_full(pattern, encoded),
         crop=crop,
-        geometry=_geometry(header),
-        attributes=attributes,
+        geometry=Geometry.spaced(y=x or 1.0, x=y or 1.0, z=z or 1.0),
+        attributes={**attributes, **(unknown_size((x, y, z)) if header.encodings else {})},
+        format="HDF5 of MATLAB" if stored.matlab else "HDF5 as of fastMRI",
+        warnings=tuple(warnings),
     )
 
 
-def _slices(path: Path, shape: tuple[int, ...], rows: int) -> Slices[Tensor]:
+def _slices(path: Path, stored: Stored, rows: int) -> Slices[Tensor]:
     """The slices of ``kspace``, complex64 ``(coil, y, x)``, of whose readout the central ``rows`` pixels are kept."""
-    return Slices(shape[0], partial(_read_slice, path, shape, rows))
+    return Slices(stored.shape[0], partial(_read_slice, path, stored, rows))
 
 
-def _read_slice(path: Path, shape: tuple[int, ...], rows: int, index: int) -> Tensor:
+def _read_slice(path: Path, stored: Stored, rows: int, index: int) -> Tensor:
     with opened(path) as file, np.errstate(over="ignore"):  # infinite values are refused when the file is read
-        found = dataset(file, "kspace")
-        if found is None or found.shape != shape:
-            raise ValueError(f"{path}: kspace has changed since the file was first read")
-        values = torch.from_numpy(found[index].astype(np.complex64))
-    return readout_cropped(values if values.ndim == 3 else values[None], rows)
+        values = torch.from_numpy(np.ascontiguousarray(stored.read(file, index)))
+    return readout_cropped(values, rows)
 
 
-def _shape(file: Any) -> tuple[int, ...]:
-    """The shape of ``kspace``, once it is certain that its slices can be read."""
-    found = dataset(file, "kspace")
-    if found is None:
-        names = ", ".join(sorted(file)[:8]) or "nothing"
-        raise ValueError(f"{file.filename}: expected a data set 'kspace', got {names}")
-    where = f"{file.filename}: kspace"
-    if found.dtype.kind != "c":
-        raise ValueError(f"{where}: expected complex values, got {found.dtype}; store real + 1j * imaginary")
-    if found.ndim not in (3, 4) or min(found.shape) < 1:
-        raise ValueError(
-            f"{where}: expected (slices, coils, y, x), or (slices, y, x) for a single coil, got {found.shape}"
-        )
-    if found.id.get_storage_size() == 0:
-        raise ValueError(f"{where}: expected measurements, got a data set that was never written")
-    shape: tuple[int, ...] = found.shape
-    return shape
-
-
-def _read_mask(file: Any, shape: tuple[int, ...]) -> Pattern | None:
+def _read_mask(file: Any, shape: tuple[int, ...], matlab: bool) -> Pattern | None:
     """``mask`` as bool ``(x,)`` or ``(y, x)``; None where there is none."""
     found = dataset(file, "mask")
     if found is None:
         return None
     where = f"{file.filename}: mask"
-    if found.shape not in (shape, shape[1:]):
+    sizes = tuple(reversed(found.shape)) if matlab else found.shape
+    if sizes != shape:
+        sizes = tuple(n for n in sizes if n > 1) or (1,)
+    if sizes not in (shape, shape[1:]):
         raise ValueError(f"{where}: expected shape {shape[1:]} or {shape}, like kspace, got {found.shape}")
-    values = found[()]
+    values = (found[()].T if matlab else found[()]).reshape(sizes)
     if not np.isin(values, (0, 1)).all():
         raise ValueError(f"{where}: expected 0 (not sampled) and 1 (sampled) only, got other values")
     if not values.any():
@@ -121,35 +121,76 @@ def _read_mask(file: Any, shape: tuple[int, ...]) -> Pattern | None:
     return np.asarray(values, dtype=bool)
 
 
-def _read_header(file: Any) -> Header | None:
-    found = text(file, "ismrmrd_header")
-    return None if found is None else parse_header(found, f"{file.filename}: ismrmrd_header")
+def _read_header(file: Any) -> Header:
+    """The header; one that states nothing where there is none."""
+    found = (text(file, "ismrmrd_header") or "").strip()
+    return parse_header(found, f"{file.filename}: ismrmrd_header") if found else Header()
 
 
-def _crop(file: Any, header: Header | None, shape: tuple[int, ...]) -> tuple[int, int]:
+def _check_order(file: Any, header: Header, shape: tuple[int, ...]) -> None:
+    """Raise ValueError where references or the header tell that the first axes are not slices and coils."""
+    where, slices = f"{file.filename}: kspace", None
+    for name in REFERENCES:
+        found = dataset(file, name)
+        if found is not None and found.ndim in (2, 3) and slices is None:
+            slices = found.shape[0] if found.ndim == 3 else 1
+    if slices is None or shape[0] == slices:
+        stated = header.limits.get("slice")
+        coils_first = len(shape) == 4 and header.channels == shape[0] != shape[1]
+        if slices is None and coils_first and stated is not None and stated.maximum + 1 == shape[1]:
+            slices = shape[1]
+        else:
+            return
+    if len(shape) == 4 and shape[1] == slices:
+        raise ValueError(f"{where}: expected (slices, coils, y, x), got {shape} of {slices} slices: transpose it")
+    if len(shape) == 3 and slices == 1:
+        raise ValueError(f"{where}: expected (slices, coils, y, x), got {shape} of one slice: store kspace[None]")
+
+
+def _is_along_readout(given: Pattern, found: Pattern) -> bool:
+    """Whether a line mask of a square matrix describes the rows that are sampled, and not the columns."""
+    is_square = given.ndim == 1 and found.shape[0] == found.shape[1]
+    rows, columns = found.any(1), found.any(0)
+    return bool(is_square and not given.all() and columns.all() and (rows == given).all())
+
+
+def _within(limits: tuple[int, int], width: int) -> Pattern:
+    index = np.arange(width)
+    return (index >= limits[0]) & (index <= limits[1])
+
+
+def _is_beyond(pattern: Pattern, limits: tuple[int, int], kspace: Slices[Tensor]) -> bool:
+    """Whether lines outside the limits were measured: they hold more than what rounding leaves of zeros."""
+    lines = np.any(pattern.reshape(-1, pattern.shape[-1]), axis=0)
+    inside = _within(limits, len(lines))
+    if not (lines & ~inside).any():
+        return False
+    if not (lines & inside).any():
+        return True
+    some = [kspace[i].abs().double().square().sum((0, 1)).numpy() for i in spread(len(kspace), 8)]
+    power = np.sum(some, axis=0)
+    return bool(power[lines & ~inside].max() > NEGLIGIBLE * np.median(power[lines & inside]))
+
+
+def _crop(file: Any, header: Header, shape: tuple[int, ...]) -> tuple[int, int]:
     """The size of the image, as fastMRI has it: of a matrix that is too narrow a square is kept."""
     size = shape[0], shape[1]
     references = [found for name in REFERENCES if (found := dataset(file, name)) is not None and found.ndim == 3]
     if references:
         size = references[0].shape[1], references[0].shape[2]
-    elif header is not None:
-        size = header.recon.matrix[0], header.recon.matrix[1]
+    else:
+        y, x = (header.recon.matrix[axis] or header.pixels_kept(axis, shape[axis]) for axis in (0, 1))
+        size = y, x
     if size[1] > shape[1]:
         size = shape[1], shape[1]
     return max(1, min(size[0], shape[0])), max(1, size[1])
 
 
-def _encoding_limits(header: Header | None, width: int) -> tuple[int, int] | None:
+def _encoding_limits(header: Header, width: int) -> tuple[int, int] | None:
     """The first and last line that were encoded, where the header tells; the others are zero padding."""
-    limits = None if header is None else header.limits.get("kspace_encoding_step_1")
-    if header is None or limits is None or header.encoded.matrix[1] != width:
+    limits = header.lines
+    if limits is None or header.encoded.matrix[1] != width:
         return None
-    first, last = width // 2 - limits.center, width // 2 - limits.center + limits.maximum
+    first = width // 2 - limits.middle
+    last = first + limits.maximum
     return (first, last) if 0 <= first <= width // 2 <= last < width else None
-
-
-def _geometry(header: Header | None) -> Geometry:
-    if header is None:
-        return Geometry.spaced()
-    size = [extent / n for extent, n in zip(header.recon.field_of_view, header.recon.matrix, strict=True)]
-    return Geometry.spaced(y=size[0], x=size[1], z=header.recon.field_of_view[2])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 MAX_CHARACTERS = 4_000_000
@@ -14,55 +14,78 @@ MAX_INTEGER = 65_535
 
 @dataclass(frozen=True)
 class Space:
-    """Matrix size and field of view in mm along x (readout), y (phase encoding) and z."""
+    """Matrix size and field of view in mm along x (readout), y (phase encoding) and z; None is not stated."""
 
-    matrix: tuple[int, int, int]
-    field_of_view: tuple[float, float, float]
+    matrix: tuple[int | None, int | None, int | None] = (None, None, None)
+    field_of_view: tuple[float | None, float | None, float | None] = (None, None, None)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """First, last and central index of a counter."""
+    """First, last and central index of a counter; ``center`` is None where it is not stated."""
 
     minimum: int
     maximum: int
-    center: int
+    center: int | None
+
+    @property
+    def middle(self) -> int:
+        """The central index; where it is not stated, the middle of the range."""
+        return (self.minimum + self.maximum + 1) // 2 if self.center is None else self.center
 
 
 @dataclass(frozen=True)
 class Header:
-    """What of the header tells how k-space becomes an image.
+    """What of the header tells how k-space becomes an image. What a header does not state is None, or not there.
 
-    ``limits`` are by the counter's name, such as ``kspace_encoding_step_1``; ``noise_bandwidth`` is the relative
-    bandwidth of the receiver's noise, where it is stated.
+    ``trajectory`` is in lower case and may be empty. ``limits`` are by the counter's name, such as
+    ``kspace_encoding_step_1``; ``noise_bandwidth`` is the relative bandwidth of the receiver's noise and ``channels``
+    the number of receiver channels. ``warnings`` are of values that were taken as not stated, for they are impossible.
     """
 
-    trajectory: str
-    encoded: Space
-    recon: Space
-    limits: Mapping[str, Limits]
-    noise_bandwidth: float | None
-    encodings: int
+    trajectory: str = ""
+    encoded: Space = field(default_factory=Space)
+    recon: Space = field(default_factory=Space)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    noise_bandwidth: float | None = None
+    channels: int | None = None
+    encodings: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
-    def lines(self) -> Limits:
-        """The limits of the phase-encoding lines; without any, those of the encoded matrix."""
-        n = self.encoded.matrix[1]
-        return self.limits.get("kspace_encoding_step_1", Limits(0, n - 1, n // 2))
+    def lines(self) -> Limits | None:
+        """The limits of the phase-encoding lines; None where none are stated, or all are zero, which is unset."""
+        limits = self.limits.get("kspace_encoding_step_1")
+        return None if limits is None or not (limits.maximum or limits.center) else limits
 
     @property
-    def image_size(self) -> tuple[int, int]:
-        """How many pixels of the encoded image along readout and phase lie inside the field of view of ``recon``."""
-        sizes = zip(self.encoded.matrix, self.recon.field_of_view, self.encoded.field_of_view, strict=True)
-        x, y, _ = (min(n, max(1, round(n * inner / outer))) for n, inner, outer in sizes)
-        return x, y
+    def voxel_size(self) -> tuple[float | None, float | None, float | None]:
+        """The size of a voxel along x (readout), y (phase encoding) and z in mm, that of the image where it is stated.
+
+        Along z it is the field of view: encoding is two-dimensional.
+        """
+        (x, y, _), (x2, y2, _) = (
+            [extent / n if extent and n else None for extent, n in zip(space.field_of_view, space.matrix, strict=True)]
+            for space in (self.recon, self.encoded)
+        )
+        return x or x2, y or y2, self.recon.field_of_view[2] or self.encoded.field_of_view[2]
+
+    def pixels_kept(self, axis: int, encoded: int) -> int:
+        """How many of the ``encoded`` pixels along an axis (0 is the readout) lie in the field of view of the image.
+
+        Where a field of view is not stated, those of the image's matrix are; without that, all.
+        """
+        inner, outer, image = self.recon.field_of_view[axis], self.encoded.field_of_view[axis], self.recon.matrix[axis]
+        kept = round(encoded * inner / outer) if inner and outer else image or encoded
+        return min(encoded, max(1, kept))
 
 
 def parse_header(text: str, where: str, encoding: int = 0) -> Header:
     """Parse the header, of which ``encoding`` is the number of the encoding space; ``where`` names it in errors.
 
-    Raises ValueError for what is no such header or lacks this encoding, and for one with a document type: it may define
-    entities.
+    Sizes, fields of view and limits that are absent, empty or 0 are not stated, also in a header without any encoding.
+    Raises ValueError for what is no such header or lacks this encoding, for sizes and limits that are no numbers, and
+    for a document type: it may define entities.
     """
     if len(text) > MAX_CHARACTERS or "<!DOCTYPE" in text:
         raise ValueError(f"{where}: expected a plain ISMRMRD header, got one that is too long or has a document type")
@@ -71,50 +94,56 @@ def parse_header(text: str, where: str, encoding: int = 0) -> Header:
         for element in root.iter():
             element.tag = str(element.tag).rpartition("}")[2]
         encodings = root.findall("encoding")
+        if root.tag == "ismrmrdHeader" and not encodings:
+            encodings = [ElementTree.Element("encoding")]
         if not encoding < len(encodings):
             raise ValueError(f"expected {encoding + 1} encodings, got {len(encodings)}")
         chosen = encodings[encoding]
+        system, warnings = "acquisitionSystemInformation", list[str]()
         return Header(
             trajectory=(chosen.findtext("trajectory") or "").strip().lower(),
-            encoded=_space(chosen, "encodedSpace"),
-            recon=_space(chosen, "reconSpace"),
+            encoded=_space(chosen, "encodedSpace", warnings),
+            recon=_space(chosen, "reconSpace", warnings),
             limits={limit.tag: _limits(limit) for limit in chosen.findall("encodingLimits/*")},
-            noise_bandwidth=_noise_bandwidth(root),
+            noise_bandwidth=_positive(root, f"{system}/relativeReceiverNoiseBandwidth", warnings),
+            channels=_integer(root, f"{system}/receiverChannels") or None,
             encodings=len(encodings),
+            warnings=tuple(f"{where}: {warning}" for warning in warnings),
         )
     except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"{where}: not an ISMRMRD header, or a damaged one: {error}") from None
 
 
-def _space(encoding: ElementTree.Element, name: str) -> Space:
-    x, y, z = (_integer(encoding, f"{name}/matrixSize/{axis}", minimum=1) for axis in "xyz")
-    width, height, depth = (_positive(encoding, f"{name}/fieldOfView_mm/{axis}") for axis in "xyz")
+def _space(encoding: ElementTree.Element, name: str, warnings: list[str]) -> Space:
+    x, y, z = (_integer(encoding, f"{name}/matrixSize/{axis}") or None for axis in "xyz")
+    width, height, depth = (_positive(encoding, f"{name}/fieldOfView_mm/{axis}", warnings) for axis in "xyz")
     return Space((x, y, z), (width, height, depth))
 
 
 def _limits(limit: ElementTree.Element) -> Limits:
-    return Limits(*(_integer(limit, name, default="0") for name in ("minimum", "maximum", "center")))
+    center = _integer(limit, "center")
+    return Limits(_integer(limit, "minimum") or 0, _integer(limit, "maximum") or 0, center)
 
 
-def _noise_bandwidth(root: ElementTree.Element) -> float | None:
-    name = "acquisitionSystemInformation/relativeReceiverNoiseBandwidth"
-    return None if root.find(name) is None else _positive(root, name)
-
-
-def _integer(parent: ElementTree.Element, name: str, minimum: int = 0, default: str = "") -> int:
-    value = (parent.findtext(name) or default).strip()
+def _integer(parent: ElementTree.Element, name: str) -> int | None:
+    """A size or counter; None where it is absent or empty."""
+    value = (parent.findtext(name) or "").strip()
+    if not value:
+        return None
     number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else -1
-    if not minimum <= number <= MAX_INTEGER:
-        raise ValueError(f"{parent.tag}/{name}: expected {minimum} to {MAX_INTEGER}, got {value[:20]!r}")
+    if not 0 <= number <= MAX_INTEGER:
+        raise ValueError(f"{parent.tag}/{name}: expected 0 to {MAX_INTEGER}, got {value[:20]!r}")
     return number
 
 
-def _positive(parent: ElementTree.Element, name: str) -> float:
-    value = parent.findtext(name) or ""
+def _positive(parent: ElementTree.Element, name: str, warnings: list[str]) -> float | None:
+    """A positive number; None where it is absent, empty or 0, and, with a warning, where it is impossible."""
+    value = (parent.findtext(name) or "").strip()
     try:
-        number = float(value)
+        number = float(value or 0)
     except ValueError:
         number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError(f"{parent.tag}/{name}: expected a positive number, got {value[:20]!r}")
-    return number
+    if not 0 <= number < math.inf:
+        warnings.append(f"{parent.tag}/{name}: expected a positive number, got {value[:20]!r}: taken as not stated")
+        return None
+    return number or None

@@ -14,11 +14,13 @@ from torch import Tensor
 from smug.data.geometry import Geometry
 from smug.data.hdf5 import groups, opened, text
 from smug.data.kspace.acquisitions import Rows, acquisitions, grouped, read_heads, readouts
+from smug.data.kspace.encoding import Grid, grid_of
 from smug.data.kspace.header import Header, parse_header
 from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
+from smug.data.kspace.positions import SliceOrder, renumbered
 from smug.data.kspace.prewhitening import noise_covariance, noise_variance, whitening_matrix
 from smug.data.kspace.sampling import is_full, lines_around_dc
-from smug.data.kspace.volume import Volume, crop_corner
+from smug.data.kspace.volume import Volume, crop_corner, unknown_size
 from smug.physics.maps.calibration import MAX_CALIBRATION
 
 
@@ -50,12 +52,14 @@ def is_ismrmrd(file: Any) -> bool:
     return "kspace" not in file and bool(_measurements(file))
 
 
-def read_ismrmrd(path: str | Path) -> Volume:
+def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume:
     """Read an ISMRMRD file of a Cartesian, two-dimensional, single- or multi-slice acquisition.
 
     Readout oversampling is removed. Lines that were repeated or averaged are averaged; contrasts, cardiac phases,
     repetitions and sets are frames, in the order of these counters. Lines that are zero are not measured. An
-    asymmetric echo makes a two-dimensional mask.
+    asymmetric echo makes a two-dimensional mask. Of the header only what reconstruction needs is needed, see
+    :func:`smug.data.kspace.encoding.grid_of`. Slices that lie at several places but share a counter are told apart,
+    unless ``slices`` is "by-counter".
 
     Coil maps are estimated from the lines that the scanner flags as calibration, else from all lines; of either kind
     the mean over repetitions and cardiac phases is used. A noise measurement prewhitens the channels (see
@@ -64,40 +68,46 @@ def read_ismrmrd(path: str | Path) -> Volume:
     why, and the channels stay as they are.
 
     Slices are read when needed. Raises FileNotFoundError, and ValueError for other files, for damaged ones and for what
-    is not supported: other trajectories, EPI, three-dimensional encoding, images of several encoding spaces.
+    is not supported (other trajectories, EPI, three-dimensional encoding, images of several encoding spaces) or not
+    certain (slices that differ in position but not in counter, and are not whole).
     """
     path = Path(path)
     with opened(path) as file:
         name = _group(file)
         where = f"{path}: {name}"
         table = acquisitions(file[name])
-        head, signal = read_heads(table)
+        head, signal, direction = read_heads(table)
         imaging, flagged, noise = _kinds(head, where)
-        header = _header(file[name], head, imaging, where)
+        header = _header(file[name], head, imaging, direction, where)
         if not signal[imaging].any():
             raise ValueError(f"{where}: expected measurements, got only zeros")
-        measurement = Measurement(table, head, signal, header, where)
-        slices = grouped(head, imaging, (*FRAME, "slice"))
-        frames = _frames(slices, where)
-        images = stored_lines(measurement, list(slices.values()))
-        calibration = _calibration(measurement, imaging, flagged, slices)
+        grid = grid_of(header, head, imaging, where)
+        warnings = [*header.warnings, *grid.warnings]
+        measurement = Measurement(table, head, signal, grid, where)
+        warnings += _tell_apart(measurement, imaging, flagged, slices)
+        groups = grouped(head, imaging, (*FRAME, "slice"))
+        frames = _frames(groups, where)
+        images = stored_lines(measurement, list(groups.values()))
+        calibration = _calibration(measurement, imaging, flagged, groups)
         if calibration is not None and calibration.readout.channels != images.readout.channels:
             raise ValueError(f"{where}: expected as many channels in the calibration lines as in the images")
-        whitening, noise_sigma, attributes = _prewhitening(measurement, imaging, noise, images)
+        whitening, noise_sigma, attributes = _prewhitening(measurement, header, imaging, noise, images)
 
     images, mask = replace(images, whitening=whitening), images.mask
-    encoded = _encoded_lines(images, header)
+    encoded = _encoded_lines(images, header, grid)
     volume = Volume(
         name=path.stem,
         kspace=images.kspace,
         mask=mask,
         encoded_lines=encoded,
         fully_sampled=mask.ndim == 2 and all(is_full(lines, encoded) for lines in mask.numpy()),
-        crop=header.image_size,
-        geometry=_geometry(head[[rows[0] for rows in images.rows[: len(slices) // frames]]], header),
+        crop=grid.image,
+        geometry=_geometry(head[[rows[0] for rows in images.rows[: len(groups) // frames]]], grid),
         frames=frames,
         noise_sigma=noise_sigma,
-        attributes=attributes,
+        attributes={**attributes, **unknown_size(grid.spacing)},
+        format="ISMRMRD",
+        warnings=tuple(warnings),
     )
     if calibration is None:
         return volume
@@ -143,20 +153,47 @@ def _kinds(head: NDArray[np.void], where: str) -> tuple[Rows, Rows, Rows]:
     return np.flatnonzero(imaging), np.flatnonzero(calibration), np.flatnonzero(noise)
 
 
-def _header(group: Any, head: NDArray[np.void], imaging: Rows, where: str) -> Header:
-    """The header, once it is certain that it tells of a Cartesian, two-dimensional acquisition."""
+def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArray[np.intp], where: str) -> Header:
+    """The header, once it is certain that the acquisition is Cartesian and two-dimensional.
+
+    A trajectory that is not stated is Cartesian, unless the samples' own coordinates say otherwise.
+    """
     xml = text(group, "xml")
     if xml is None:
         raise ValueError(f"{where}: expected the ISMRMRD header 'xml', got none")
     header = parse_header(xml, f"{where}/xml", int(head["encoding_space_ref"][imaging[0]]))
-    if header.trajectory != "cartesian":
+    if header.trajectory not in ("cartesian", ""):
         raise ValueError(f"{where}: trajectory {header.trajectory!r} is not supported: expected 'cartesian'")
-    if header.encoded.matrix[2] > 1 or head["idx"]["kspace_encode_step_2"][imaging].any():
+    found = np.unique(direction[imaging])
+    if (found < 0).any() or len(found[found > 0]) > 1:
+        raise ValueError(
+            f"{where}: the trajectory of the samples is not Cartesian, which is not supported: expected readouts along "
+            "one axis"
+        )
+    if (header.encoded.matrix[2] or 1) > 1 or head["idx"]["kspace_encode_step_2"][imaging].any():
         raise ValueError(
             f"{where}: three-dimensional encoding is not supported, got a matrix of {header.encoded.matrix}: "
             "expected two-dimensional slices; transform along the partitions first"
         )
     return header
+
+
+def _tell_apart(measurement: Measurement, imaging: Rows, flagged: Rows, order: SliceOrder) -> list[str]:
+    """Renumber slices that lie at several places but share a counter; return what there is to say."""
+    head, grid, where = measurement.head, measurement.grid, measurement.where
+    from_dc = measurement.places - grid.lines // 2
+    groups = grouped(head, np.union1d(imaging, flagged), (*FRAME, "slice"))
+    try:
+        numbers = renumbered(head, [*groups.values()], from_dc, grid.spacing[1], order)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if not numbers:
+        return []
+    before = len(np.unique(head["idx"]["slice"][imaging]))
+    rows = np.fromiter(numbers, dtype=np.intp)
+    head["idx"]["slice"][rows] = np.fromiter(numbers.values(), dtype=np.intp)
+    after = len(np.unique(head["idx"]["slice"][imaging]))
+    return [f"{where}: {after} slices have {before} counters: they are told apart by their position"]
 
 
 def _frames(slices: Groups, where: str) -> int:
@@ -175,7 +212,7 @@ def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices:
     if np.isin(flagged, imaging).all() and len(grouped(head, imaging, CONTRAST)) == len(slices):
         return None
     source = flagged if len(flagged) else imaging
-    from_dc = np.abs(measurement.places[source] - measurement.header.encoded.matrix[1] // 2)
+    from_dc = np.abs(measurement.places[source] - measurement.grid.lines // 2)
     pools = grouped(head, source[from_dc <= MAX_CALIBRATION // 2], CONTRAST)
     first = {key[0]: key for key in reversed(pools)}  # calibration may have been measured with one contrast only
     wanted = [(number, contrast, set_) for contrast, _, _, set_, number in slices]
@@ -190,7 +227,7 @@ def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices:
 
 
 def _prewhitening(
-    measurement: Measurement, imaging: Rows, noise: Rows, images: StoredLines
+    measurement: Measurement, header: Header, imaging: Rows, noise: Rows, images: StoredLines
 ) -> tuple[Tensor | None, float | None, dict[str, str]]:
     """The matrix that whitens the channels, the noise per part of the whitened images, and what there is to say."""
     head, channels = measurement.head, images.readout.channels
@@ -203,7 +240,7 @@ def _prewhitening(
         whitening = torch.from_numpy(whitening_matrix(psi, samples))
     except ValueError as reason:
         return None, None, {"prewhitening": f"none: {reason}"}
-    bandwidth = measurement.header.noise_bandwidth or 1.0
+    bandwidth = header.noise_bandwidth or 1.0
     variance = noise_variance(psi) * _dwell_time(head, noise) / _dwell_time(head, imaging) / bandwidth
     sigma = math.sqrt(variance / images.averages) if images.averages and variance < math.inf else None
     return whitening, sigma, {"prewhitening": f"from {samples} noise samples per channel"}
@@ -222,23 +259,23 @@ def _dwell_time(head: NDArray[np.void], rows: Rows) -> float:
     return float(times[0]) if len(times) == 1 and 0 < times[0] < np.inf else math.nan
 
 
-def _encoded_lines(images: StoredLines, header: Header) -> int:
+def _encoded_lines(images: StoredLines, header: Header, grid: Grid) -> int:
     """The lines of the scan around DC, those of the header's limits and those that there are."""
-    width, limits = images.width, header.lines
-    offset = width // 2 - limits.center
-    first = min(offset + limits.minimum, *(int(places.min()) for places in images.places))
-    last = max(offset + limits.maximum, *(int(places.max()) for places in images.places))
-    return min(width, lines_around_dc(first, last, width))
+    limits, offset = header.lines, grid.lines // 2 - grid.central_line
+    ends = (0, grid.lines - 1) if limits is None else (offset + limits.minimum, offset + limits.maximum)
+    first = min(ends[0], *(int(places.min()) for places in images.places))
+    last = max(ends[1], *(int(places.max()) for places in images.places))
+    return min(grid.lines, lines_around_dc(first, last, grid.lines))
 
 
-def _geometry(first: NDArray[np.void], header: Header) -> Geometry:
+def _geometry(first: NDArray[np.void], grid: Grid) -> Geometry:
     """Where the cropped image is; ``first`` are the headers of one row of each slice."""
-    y, x, _ = (extent / n for extent, n in zip(header.encoded.field_of_view, header.encoded.matrix, strict=True))
-    height, _ = header.image_size
-    column = crop_corner((height, header.encoded.matrix[1]), header.image_size)[1]
+    y, x, z = (size or 1.0 for size in grid.spacing)
+    height, _ = grid.image
+    column = crop_corner((height, grid.lines), grid.image)[1]
     return Geometry.stacked(
-        spacing=(x, y, header.recon.field_of_view[2]),
+        spacing=(x, y, z),
         directions=np.stack([first["phase_dir"], first["read_dir"], first["slice_dir"]], axis=1),
         centres=first["position"],
-        centre=(header.encoded.matrix[1] // 2 - column, height // 2),
+        centre=(grid.lines // 2 - column, height // 2),
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from smug.data.hdf5 import opened
 from smug.data.kspace.acquisitions import Rows, acquisitions, readouts
-from smug.data.kspace.header import Header
+from smug.data.kspace.encoding import Grid, samples_of
 from smug.data.kspace.sampling import ISOLATED_ZEROS, Pattern, check_mask, check_slice, readout_cropped
 from smug.data.slices import Slices
 
@@ -27,21 +27,20 @@ Cropping the field of view interpolates k-space: near the cut, samples that are 
 class Measurement:
     """The acquisitions of an open ``table``, with what was found when all of it was read.
 
-    ``head`` ``(row,)`` are their headers, ``signal`` ``(row,)`` tells which hold anything but zeros, ``header`` is that
-    of the measurement, and ``where`` names it in errors.
+    ``head`` ``(row,)`` are their headers, ``signal`` ``(row,)`` tells which hold anything but zeros, ``grid`` where
+    their samples belong, and ``where`` names the measurement in errors.
     """
 
     table: Any
     head: NDArray[np.void]
     signal: Pattern
-    header: Header
+    grid: Grid
     where: str
 
     @property
     def places(self) -> NDArray[np.intp]:
         """The places of the lines along x; the centre of k-space lies at the middle of the encoded matrix."""
-        step: NDArray[np.intp] = self.head["idx"]["kspace_encode_step_1"].astype(np.intp)
-        return self.header.encoded.matrix[1] // 2 - self.header.lines.center + step
+        return self.grid.place(self.head["idx"]["kspace_encode_step_1"])
 
 
 @dataclass(frozen=True)
@@ -135,10 +134,10 @@ def stored_lines(measurement: Measurement, slices: Sequence[Rows]) -> StoredLine
     Lines without signal are left out, but for slices that have none at all. Raises ValueError for rows that do not
     belong together or do not fit the encoded matrix, and for too many or too large slices.
     """
-    head, header, where, signal = measurement.head, measurement.header, measurement.where, measurement.signal
+    head, grid, where, signal = measurement.head, measurement.grid, measurement.where, measurement.signal
     rows = np.unique(np.concatenate(slices))
     readout = readout_of(measurement, rows)
-    width = header.encoded.matrix[1]
+    width = grid.lines
     check_slice((readout.channels, readout.matrix, width), where)
     check_mask((len(slices), 1 if readout.sampled.all() else readout.cropped, width), where)
     places = measurement.places
@@ -146,7 +145,7 @@ def stored_lines(measurement: Measurement, slices: Sequence[Rows]) -> StoredLine
     if len(outside):
         raise ValueError(
             f"{where}: acquisition {outside[0]}: got line {head['idx']['kspace_encode_step_1'][outside[0]]} with the "
-            f"centre of k-space at line {header.lines.center}: it lies outside the encoded matrix of {width}"
+            f"centre of k-space at line {grid.central_line}: it lies outside the encoded matrix of {width}"
         )
     kept = tuple(rows[signal[rows]] if signal[rows].any() else rows for rows in slices)
     path, group = Path(measurement.table.file.filename), measurement.table.parent.name
@@ -158,22 +157,15 @@ def readout_of(measurement: Measurement, rows: Rows) -> Readout:
 
     Raises ValueError if there is none, or if it does not fit the encoded matrix.
     """
-    header, where = measurement.header, measurement.where
-    layout = ("active_channels", "number_of_samples", "discard_pre", "discard_post", "center_sample")
-    values = {name: np.unique(measurement.head[name][rows]).tolist() for name in layout}
-    for name, found in values.items():
-        if len(found) > 1:
-            raise ValueError(f"{where}: {name}: expected the same for all readouts of the image, got {found[:4]}")
-    channels, samples, before, after, centre = (values[name][0] for name in layout)
-    matrix, kept = header.encoded.matrix[0], samples - before - after
-    if channels < 1 or kept < 1:
-        raise ValueError(f"{where}: expected samples, got {channels} channels of {samples} - {before} - {after}")
-    if centre == 0 and samples == matrix:  # many programs leave it unset; an echo at its first sample would not fit
-        centre = matrix // 2
-    start = matrix // 2 - centre + before
+    where, matrix = measurement.where, measurement.grid.samples
+    found = samples_of(measurement.head, rows, where)
+    kept, centre = found.last - found.first, found.centre
+    if (centre == 0 and found.count == matrix) or (kept == matrix and centre - found.first >= kept):
+        centre = found.first + matrix // 2  # not set, or that of a readout before oversampling was removed
+    start = matrix // 2 - centre + found.first
     if start < 0 or start + kept > matrix:
         raise ValueError(
-            f"{where}: got {samples} samples with the centre of k-space at sample {centre}: "
+            f"{where}: got {found.count} samples with the centre of k-space at sample {centre}: "
             f"they do not fit the encoded matrix of {matrix}"
         )
-    return Readout(channels, samples, before, samples - after, start, matrix, header.image_size[0])
+    return Readout(found.channels, found.count, found.first, found.last, start, matrix, measurement.grid.image[0])

@@ -3,22 +3,37 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
 
+from smug.data.kspace.centre import Centre, checked
+from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.volume import Volume
 from smug.physics.masks import equispaced_lines, fastmri_lines, random_lines, usual_center_fraction
 
 
-def read(path: str | Path) -> Volume:
-    """Read the k-space of a volume: fastMRI HDF5, ISMRMRD HDF5, or BART ``.cfl`` with its ``.hdr``.
+def read(path: str | Path, *, centre: Centre = "checked", slices: SliceOrder = "checked") -> Volume:
+    """Read the k-space of a volume: HDF5 as of fastMRI or MATLAB, ISMRMRD HDF5, or BART ``.cfl`` with its ``.hdr``.
 
-    HDF5 formats are told apart by what the file holds. Raises FileNotFoundError, and ValueError for any other file,
-    with what was expected.
+    HDF5 formats are told apart by what the file holds. K-space whose energy contradicts its layout is refused: its peak
+    is not at the centre, or it does not decay along an axis. With ``centre="peak"`` the peak is moved to the centre;
+    with ``"as-stored"`` the file is believed. ``slices`` is about ISMRMRD files whose slices share a counter, see
+    :func:`smug.data.kspace.ismrmrd.read_ismrmrd`.
+
+    Raises FileNotFoundError, and ValueError for any other file, with what was expected and how it may be converted.
     """
     path = Path(path)
-    if path.suffix in (".cfl", ".hdr"):
+    for name, value, choices in (("centre", centre, Centre), ("slices", slices, SliceOrder)):
+        if value not in get_args(choices):
+            raise ValueError(f"{name}: expected one of {', '.join(get_args(choices))}, got {value!r}")
+    volume = _read(path, slices)
+    return volume if centre == "as-stored" else checked(volume, path, move=centre == "peak")
+
+
+def _read(path: Path, slices: SliceOrder) -> Volume:
+    if path.suffix in (".cfl", ".hdr") or (not path.exists() and Path(f"{path}.cfl").exists()):
         from smug.data.kspace.bart import read_cfl
 
         return read_cfl(path)
@@ -26,11 +41,13 @@ def read(path: str | Path) -> Volume:
     from smug.data.hdf5 import opened, probe
     from smug.data.kspace.fastmri import read_fastmri
     from smug.data.kspace.ismrmrd import is_ismrmrd, read_ismrmrd
+    from smug.data.kspace.other_formats import refuse_other_formats
 
+    refuse_other_formats(path)
     probe(path)
     with opened(path) as file:
-        reader = read_ismrmrd if is_ismrmrd(file) else read_fastmri
-    return reader(path)
+        of_ismrmrd = is_ismrmrd(file)
+    return read_ismrmrd(path, slices) if of_ismrmrd else read_fastmri(path)
 
 
 LINES: Mapping[str, Callable[..., Tensor]] = {"random": random_lines, "equispaced": equispaced_lines}

@@ -29,7 +29,8 @@ class Volume:
     ``calibration`` is what coil maps are estimated from, slice by slice, if not from the volume itself. Slices are
     those of the first of ``frames`` (repetitions, contrasts, ...), then those of the second, and so on. Of the
     reconstructed image the central ``crop`` ``(y, x)`` is kept, whose place is ``geometry``. ``noise_sigma`` is the
-    receiver noise per part of k-space, where it is known; ``units`` are those of k-space.
+    receiver noise per part of k-space, where it is known; ``units`` are those of k-space. ``attributes`` say what was
+    found, ``format`` is that of the file, and ``warnings`` are sentences on what in it is doubtful.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Volume:
     noise_sigma: float | None = None
     units: str = "those of the input k-space"
     attributes: Mapping[str, str] = field(default_factory=dict)
+    format: str = "k-space"
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of slices, those of all frames."""
@@ -109,3 +112,13 @@ class Volume:
 def crop_corner(shape: Sequence[int], crop: Sequence[int]) -> tuple[int, int]:
     """Return the first row and column of a central crop, with the rounding of fastMRI."""
     return (shape[0] - crop[0]) // 2, (shape[1] - crop[1]) // 2
+
+
+def unknown_size(spacing: Sequence[float | None]) -> dict[str, str]:
+    """Return the attribute that tells which sizes ``(y, x, slice)`` of a voxel are not known; none if all are.
+
+    >>> unknown_size((1.2, 1.2, None))
+    {'voxel_size': 'not stated along slice: 1 mm is assumed'}
+    """
+    missing = [axis for axis, size in zip(("y", "x", "slice"), spacing, strict=True) if size is None]
+    return {"voxel_size": f"not stated along {', '.join(missing)}: 1 mm is assumed"} if missing else {}

@@ -1,0 +1,114 @@
+"""The Cartesian grid of an ISMRMRD scan: what its header states, made whole and compared with its acquisitions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smug.data.kspace.acquisitions import Rows
+from smug.data.kspace.header import Header
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where samples belong: ``samples`` along the readout y, their centre at ``samples // 2``, and ``lines`` along x.
+
+    Line ``central_line`` of the counter is that of the centre of k-space. The image is the central ``image`` ``(y, x)``
+    of it; ``spacing`` ``(y, x, slice)`` is the size of its voxels in mm, None where the header does not state it.
+    """
+
+    samples: int
+    lines: int
+    central_line: int
+    image: tuple[int, int]
+    spacing: tuple[float | None, float | None, float | None]
+    warnings: tuple[str, ...] = ()
+
+    def place(self, step: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Return the places along x of lines of these counters."""
+        return self.lines // 2 - self.central_line + step.astype(np.intp)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a readout: ``first`` to before ``last`` of ``count``; the centre of k-space is ``centre``."""
+
+    channels: int
+    count: int
+    first: int
+    last: int
+    centre: int
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether the centre is in the middle, or is not set: many programs leave it 0."""
+        return self.centre in (0, self.first + (self.last - self.first) // 2)
+
+
+def samples_of(head: NDArray[np.void], rows: Rows, where: str) -> Samples:
+    """Return what the readouts of these rows have in common.
+
+    Raises ValueError, beginning with ``where``, if they differ or hold nothing.
+    """
+    layout = ("active_channels", "number_of_samples", "discard_pre", "discard_post", "center_sample")
+    values = {name: np.unique(head[name][rows]).tolist() for name in layout}
+    for name, found in values.items():
+        if len(found) > 1:
+            raise ValueError(f"{where}: {name}: expected the same for all readouts of the image, got {found[:4]}")
+    channels, count, before, after, centre = (values[name][0] for name in layout)
+    if channels < 1 or count - before - after < 1:
+        raise ValueError(f"{where}: expected samples, got {channels} channels of {count} - {before} - {after}")
+    return Samples(channels, count, before, count - after, centre)
+
+
+def grid_of(header: Header, head: NDArray[np.void], imaging: Rows, where: str) -> Grid:
+    """Return the grid of a scan whose images consist of the ``imaging`` rows; ``where`` names it in errors.
+
+    What the header does not state is taken from the acquisitions: as many samples and lines as there are, about the
+    centre of k-space, which is in the middle where it is not stated. A readout from which oversampling was removed,
+    while the header still states it, is told by its number of samples. Raises ValueError as :func:`samples_of` does.
+    """
+    warnings: list[str] = []
+    readout = samples_of(head, imaging, where)
+    samples, height, warning = _along_readout(header, readout)
+    warnings += warning
+    lines, central_line, warning = _along_phase(header, head["idx"]["kspace_encode_step_1"][imaging])
+    warnings += warning
+    image = height, header.pixels_kept(1, lines)
+    stated, outer = header.encoded.matrix, header.encoded.field_of_view
+    y, x, z = header.voxel_size
+    y = outer[0] / (stated[0] or samples) if outer[0] else y
+    x = outer[1] / (stated[1] or lines) if outer[1] else x
+    return Grid(samples, lines, central_line, image, (y, x, z), tuple(f"{where}: {warning}" for warning in warnings))
+
+
+def _along_readout(header: Header, readout: Samples) -> tuple[int, int, list[str]]:
+    """The number of samples of the grid, how many pixels of them are kept, and warnings."""
+    stated, kept = header.encoded.matrix[0], readout.last - readout.first
+    if stated is None:
+        centre = readout.centre - readout.first
+        samples = kept if readout.is_centred else 2 * max(centre, kept - centre)
+        return samples, header.pixels_kept(0, samples), []
+    image = header.pixels_kept(0, stated)
+    if kept == image < stated and (readout.is_centred or readout.centre == stated // 2):
+        told = f"lines have {kept} samples, where the header states {stated} with oversampling"
+        return kept, kept, [f"{told}: it is taken as removed already"]
+    return stated, image, []
+
+
+def _along_phase(header: Header, steps: NDArray[np.integer]) -> tuple[int, int, list[str]]:
+    """The number of lines of the grid, the counter of its central line, and warnings."""
+    limits, last = header.lines, int(steps.max())
+    lines = header.encoded.matrix[1]
+    if lines is None:
+        last = max(last, 0 if limits is None else limits.maximum)
+        centre = None if limits is None else limits.center
+        lines = 2 * max(centre, last + 1 - centre) if centre else last + 1
+    if limits is None or (not limits.center and limits.maximum + 1 == lines):
+        central = lines // 2
+    elif not limits.center and last + lines // 2 >= lines:  # lines from a centre at 0 on would not fit
+        central = limits.minimum + (limits.maximum + 1 - limits.minimum) // 2
+    else:
+        return lines, limits.middle, []
+    is_wrong = limits is not None and limits.center == 0 and central > 0
+    return lines, central, [f"the header's central line is 0: it is taken as line {central}"] if is_wrong else []
