@@ -89,6 +89,10 @@ def test_ranges(within, inside, outside, told):
 def test_an_option_given_twice_would_lose_the_first(smug, capsys):
     assert smug("models", "--json", "a.json", "--json=b.json") == 2
     assert "--json: expected once, got it 2 times" in capsys.readouterr().err
+    for words in (("--model", "tv", "--model", "tv"), ("--model", "tv", "--set", "steps=1", "--set", "steps=2")):
+        assert smug("evaluate", *words) == 2
+        told = "--model tv" if "--set" not in words else "--set steps"
+        assert f"{told}: expected once, got it 2 times" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smug.commands.numbers import Count, Seed, check_numbers, check_once
+from smug.commands.numbers import Seed, Threads, check_numbers, check_once
 from smug.system.paths import Input, Output, check_paths
 from smug.system.terminal import say
 
@@ -82,7 +82,7 @@ class Common(Command):
     """Seed of everything random."""
     device: str = "auto"
     """Torch device, such as cpu or cuda; auto: cuda where there is a GPU for every process, else cpu."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """CPU threads; by default torch decides."""
 
     def start(self, *, quiet: bool = False) -> "torch.device":

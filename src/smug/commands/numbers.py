@@ -36,6 +36,7 @@ class Within:
 
 Count = Annotated[int, Within(1, MOST)]
 """How many of something."""
+Threads = Annotated[int, Within(1, 1024)]
 Size = Annotated[int, Within(8, 4096)]
 """Side of a square matrix."""
 Seed = Annotated[int, Within(0, 2**63 - 1)]
@@ -60,11 +61,20 @@ def check_numbers(options: Any) -> None:
 
 
 def check_once(options: Any, given: Sequence[str]) -> None:
-    """Raise ValueError where an option is ``given`` twice that can have one value: the first would be lost."""
+    """Raise ValueError where one of two would be lost: an option of one value that is ``given`` twice, equal values.
+
+    Of values such as ``KEY=VALUE`` the keys are compared.
+    """
     hints = get_type_hints(type(options), include_extras=True)
+    repeated = [name for name, hint in hints.items() if UseAppendAction in getattr(hint, "__metadata__", ())]
     for name, times in Counter(given).items():
-        if times > 1 and UseAppendAction not in getattr(hints.get(name), "__metadata__", ()):
+        if times > 1 and name not in repeated:
             raise ValueError(f"--{name.replace('_', '-')}: expected once, got it {times} times")
+    for name in repeated:
+        values = Counter(str(value).partition("=")[0] if name == "set" else value for value in getattr(options, name))
+        for value, times in values.items():
+            if times > 1:
+                raise ValueError(f"--{name.replace('_', '-')} {value}: expected once, got it {times} times")
 
 
 def numbers(value: Any, hint: Any, within: Within | None = None) -> Iterator[tuple[float, Within]]:
