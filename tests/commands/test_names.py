@@ -79,6 +79,16 @@ def test_a_name_that_the_encoding_does_not_have(smug, capsys, monkeypatch):
     assert rb"\u03c3.h5" in stream.buffer.getvalue()
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_stream_that_was_closed_takes_everything(stream, smug, monkeypatch, capsys):
+    import sys
+
+    monkeypatch.setattr(sys, stream, None)
+    assert smug("models") == 0
+    assert smug("reconstruct", "nothing.h5") == 2
+    assert getattr(sys, stream) is None
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_nothing_is_printed_but_by_what_reads_no_markup(path):
     """Consoles are made in one place; whatever else rich can print with is not used."""

@@ -1,8 +1,11 @@
 """What is said to people on the terminal. Names come from anywhere: no text is ever read as markup."""
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smug.system.table import PLAIN_WIDTH
@@ -45,14 +48,16 @@ def warn(text: str, *, quiet: bool = False) -> None:
 def forgiving_streams() -> Iterator[None]:
     """Let the streams of this process print any name, also one that their encoding does not have.
 
-    Without it, a message about a file called ``σ.h5`` ends in an error where the language of the system is C.
+    Without it, a message about a file called ``σ.h5`` ends in an error where the language of the system is C. A stream
+    that was closed takes everything.
     """
-    streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
-    before = [stream.errors for stream in streams]
-    for stream in streams:
-        stream.reconfigure(errors="backslashreplace")
-    try:
+    with ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, stack.enter_context(Path(os.devnull).open("w")))
+                stack.callback(setattr, sys, name, None)
+            stream = getattr(sys, name)
+            if isinstance(stream, TextIOWrapper):
+                stack.callback(stream.reconfigure, errors=stream.errors)
+                stream.reconfigure(errors="backslashreplace")
         yield
-    finally:
-        for stream, errors in zip(streams, before, strict=True):
-            stream.reconfigure(errors=errors)
