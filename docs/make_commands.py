@@ -25,7 +25,11 @@ def page() -> str:
 def told(command: str) -> str:
     """Return the help of a command, as a terminal of 100 columns without colours shows it."""
     terminal = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    with patch.dict(os.environ, terminal), contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):
+    with (
+        patch.dict(os.environ, terminal),
+        contextlib.redirect_stdout(io.StringIO()) as shown,
+        contextlib.suppress(SystemExit),
+    ):
         main([command, "--help"])
     return "\n".join(line.rstrip() for line in shown.getvalue().strip().splitlines())
 
