@@ -159,3 +159,21 @@ def test_names_of_outputs():
     given = distinct(files, ["x", "x", "X", "y"])
     assert given[3] == "y" and len({name.casefold() for name in given}) == 4
     assert labels(["tv", "runs/a", "other/a"]) == {"tv": "tv", "runs/a": "a-1", "other/a": "a-2"}
+
+
+def test_doubtful_files_are_refused_or_read_as_one_says_with_a_warning(smug, tmp_path, capsys):
+    """K-space whose zero frequency is in the corner."""
+    from smug.data.phantom import head_phantom
+
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["kspace"] = torch.fft.fft2(head_phantom(1, 64)[None]).to(torch.complex64).numpy()
+    words = ("reconstruct", "scan.h5", "--model", "zero-filled")
+    assert smug(*words) == 2
+    assert "--centre peak" in capsys.readouterr().err and names(tmp_path) == ["scan.h5"]
+    assert smug(*words, "--centre", "peak", "--json", "r.json") == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Warning: ")]
+    assert len(told) == 1 and "moved to the centre" in told[0]
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert document["settings"]["centre"] == "peak" and len(document["warnings"]) == 1
+    assert smug("info", "scan.h5", "--centre", "peak") == 0
+    assert "moved to the centre" in capsys.readouterr().out

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from smug.system.words import counted
 
 if TYPE_CHECKING:
+    from smug.data.kspace.centre import Centre
+    from smug.data.kspace.positions import SliceOrder
     from smug.data.kspace.volume import Volume
 
 Facts = dict[str, Any]
@@ -15,7 +17,7 @@ IMAGES = (".nii", ".nii.gz", ".png", ".npy")
 """What the names of files end in that can be nothing but images."""
 
 
-def facts_of(path: Path) -> Facts:
+def facts_of(path: Path, *, centre: "Centre" = "checked", slices: "SliceOrder" = "checked") -> Facts:
     """Return the ``kind`` of a file, a folder or a shipped model, and what is known of it.
 
     Raises FileNotFoundError, and ValueError for what is of no kind that the library reads, with the reader's reason.
@@ -33,7 +35,7 @@ def facts_of(path: Path) -> Facts:
     from smug.data.kspace.read import read
 
     try:
-        volume = read(path)
+        volume = read(path, centre=centre, slices=slices)
     except ValueError as error:
         try:
             return _images(path)
@@ -65,7 +67,7 @@ def _kspace(volume: "Volume") -> Facts:
         "images": f"{volume.crop[0]} x {volume.crop[1]}, voxels of {y:.3g} x {x:.3g} x {z:.3g} mm, {oriented}",
         "coil maps": maps,
         "units": volume.units,
-        "warnings": list(getattr(volume, "warnings", ())),
+        "warnings": list(volume.warnings),
         "use": "smug reconstruct" + (", smug prepare with the folder of such files" if volume.fully_sampled else ""),
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,7 +19,11 @@ class Info(Command):
     """Tell what files hold, and what smug would do with them."""
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """K-space, images, weights, run folders, prepared sets."""
+    """K-space, images, weights, run folders, prepared sets, folders of these, names of shipped models."""
+    centre: Literal["checked", "as-stored", "peak"] = "checked"
+    """Where k-space has its zero frequency, as for smug reconstruct."""
+    slices: Literal["checked", "by-counter", "by-position"] = "checked"
+    """Which slice a line of ISMRMRD belongs to, as for smug reconstruct."""
 
     def inputs(self) -> Iterator[Input]:
         """Yield the files."""
@@ -32,7 +36,7 @@ class Info(Command):
         found, failed = [], {}
         for path in self.files:
             try:
-                facts = facts_of(path)
+                facts = facts_of(path, centre=self.centre, slices=self.slices)
             except (ValueError, OSError, MemoryError) as error:
                 failed[str(path)] = " ".join(str(error).split())
                 warn(f"{path}: {failed[str(path)].removeprefix(f'{path}: ')}")

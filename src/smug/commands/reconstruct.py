@@ -38,6 +38,12 @@ class Reconstruct(Common):
     several files or models a folder, by default reconstructions, with files named after the inputs."""
     format: Literal["h5", "nii", "nii.gz", "png"] = "h5"
     """Of the files in a folder --out."""
+    centre: Literal["checked", "as-stored", "peak"] = "checked"
+    """Where k-space has its zero frequency: where the file says, unless its energy contradicts that; there in any case;
+    or where its energy peaks."""
+    slices: Literal["checked", "by-counter", "by-position"] = "checked"
+    """Which slice a line of ISMRMRD belongs to: what its counter says, unless positions contradict that; in any case;
+    or what its position says."""
     undersample: Rate | None = None
     """Keep only some lines of fully sampled data, by this factor; then PSNR and SSIM are printed."""
     lines: Literal["random", "equispaced", "fastmri"] = "random"
@@ -160,6 +166,8 @@ class Reconstruct(Common):
             device=device,
             places=self.places,
             seed=self.seed,
+            centre=self.centre,
+            slices=self.slices,
             undersample=self.undersample,
             lines=self.lines,
             center_fraction=self.center_fraction,

@@ -13,6 +13,8 @@ from smug.system.words import counted
 if TYPE_CHECKING:
     import torch
 
+    from smug.data.kspace.centre import Centre
+    from smug.data.kspace.positions import SliceOrder
     from smug.data.kspace.volume import Volume
     from smug.reconstruction import Reconstruction
     from smug.reconstructor import Reconstructor
@@ -29,6 +31,8 @@ class Order:
     device: "torch.device"
     places: Places
     seed: int
+    centre: "Centre"
+    slices: "SliceOrder"
     undersample: float | None
     lines: str
     center_fraction: float | None
@@ -46,7 +50,7 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
     from smug.data.images.write import write_images
 
     volume = _volume(file, order)
-    for warning in getattr(volume, "warnings", ()):
+    for warning in volume.warnings:
         warn(warning)
     if order.maps_figure is not None:
         _draw_maps(order.maps_figure, volume)
@@ -78,7 +82,7 @@ def told(record: Mapping[str, Any]) -> str:
 def _volume(file: Path, order: Order) -> "Volume":
     from smug.data.kspace.read import read, undersample
 
-    volume = read(file)
+    volume = read(file, centre=order.centre, slices=order.slices)
     if order.undersample is None:
         return volume
     options = {"seed": order.seed, "center_fraction": order.center_fraction, "lines": order.lines}
@@ -116,12 +120,14 @@ def _record(file: Path, volume: "Volume", name: str, result: "Reconstruction", o
         "model": name,
         "input": file.name,
         "acceleration": volume.acceleration,
-        "settings": {"seed": order.seed, "undersample": order.undersample, "lines": order.lines},
+        "settings": {
+            key: getattr(order, key) for key in ("seed", "undersample", "lines", "center_fraction", "centre", "slices")
+        },
         "units": volume.units,
         "kspace": "measured",
         "output": str(order.places.image(file, name)),
         "slices": len(volume),
-        "warnings": list(getattr(volume, "warnings", ())),
+        "warnings": list(volume.warnings),
         "quality": result.quality,
     }
 
