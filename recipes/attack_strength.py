@@ -29,7 +29,7 @@ def main() -> None:
         if noise_free(f) is not f:
             f = f.replace(noise="antithetic", num_samples=2)
         for number, scan in enumerate(scans):
-            problem, seed = (scan.y, scan.A, scan.truth, threat), torch.tensor([number])
+            problem, seed = (scan, threat), torch.tensor([number])
             found = fast(f, *problem, generator=seed)
             hundred = APGD(100)
             attempts = [

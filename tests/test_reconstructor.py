@@ -31,7 +31,7 @@ def adjoint(y, A):
 
 def test_a_function_of_measurements_and_operator_is_attacked_and_scored():
     (scan,) = simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1).scans
-    result = attack(adjoint, scan.y, scan.A, scan.truth, Threat(0.02), rule=PAPER)
+    result = attack(adjoint, scan, Threat(0.02), rule=PAPER)
     assert bool((result.objective > result.clean_objective).all())
     assert len(evaluate({"adjoint": adjoint}, PROTOCOLS["clean"].conditions, [scan])) == 1
 

@@ -1,12 +1,12 @@
 """Small slices to attack, in double precision: 3 coils, 24 x 20, half of the phase lines."""
 
 import itertools
-from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
+from smug.data.scan import Scan
 from smug.models.noise import complex_normal
 from smug.physics.sense import Sense
 
@@ -14,15 +14,8 @@ SHAPE = (24, 20)
 COILS = 3
 
 
-@dataclass(frozen=True)
-class Slices:
-    y: Tensor
-    A: Sense
-    target: Tensor
-
-    def __getitem__(self, index: int) -> "Slices":
-        row = slice(index, index + 1)
-        return Slices(self.y[row], self.A[index], self.target[row])
+class Slices(Scan):
+    """A scan that unpacks."""
 
     def __iter__(self):
         return iter((self.y, self.A, self.target))
@@ -41,10 +34,10 @@ def make_slices(batch: int = 2, dtype: torch.dtype = torch.complex128) -> Slices
     mask[:, 8:12] = True
     A = Sense(mask=mask, maps=maps)
     target = noise(2, batch, *SHAPE, dtype=dtype) / 3
-    return Slices(A(target) + 0.01 * A.sampled * noise(3, batch, COILS, *SHAPE, dtype=dtype), A, target)
+    y = A(target) + 0.01 * A.sampled * noise(3, batch, COILS, *SHAPE, dtype=dtype)
+    return Slices(y, A, target, tuple("abc"[:batch]))
 
 
 @pytest.fixture
 def slices(device: torch.device) -> Slices:
-    s = make_slices()
-    return Slices(s.y.to(device), s.A.to(device), s.target.to(device))
+    return make_slices().to(device)

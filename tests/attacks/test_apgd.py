@@ -82,7 +82,7 @@ def test_it_is_the_papers_algorithm(slices, norm):
             visited.append((y - one.y).detach())
         return wiggly(y, A)
 
-    result = attack(watched, *one, threat, rule=APGD(25), generator=SEEDS[:1])
+    result = attack(watched, one, threat, rule=APGD(25), generator=SEEDS[:1])
     expected, best, shrunk = algorithm_1(wiggly, one, threat, 25, visited[0])
     assert shrunk >= 4, "the case must make steps smaller"
     torch.testing.assert_close(torch.stack(visited), torch.stack(expected), rtol=0, atol=1e-7)
@@ -105,7 +105,7 @@ def test_l2_attack_of_a_linear_reconstructor_reaches_the_largest_singular_value(
     values = torch.linalg.svdvals(images)
     assert values[40] < 0.9 * values[0], "the case must tell the largest from others"
     threat = Threat(0.05, "l2", "kspace-l2")
-    result = attack(weighted, *one, threat, rule=rule, objective=to_clean, generator=torch.tensor([0]))
+    result = attack(weighted, one, threat, rule=rule, objective=to_clean, generator=torch.tensor([0]))
     reached = (result.objective * one.target[0].numel()).sqrt()
     bound = threat.radius(*one) * values[0]
     assert (reached <= bound * (1 + 1e-9)).all()
@@ -124,7 +124,7 @@ def test_a_linear_functional_reaches_the_dual_norm(slices, norm, start):
     gradient = torch.view_as_real(slices.A(c.expand_as(slices.target))).flatten(1)
     dual = torch.linalg.vector_norm(gradient, 1 if norm == "linf" else 2, dim=1)
     rule = APGD(20, start=start)
-    result = attack(lambda y, A: A.H(y), *slices, threat, rule=rule, objective=functional, generator=SEEDS)
+    result = attack(lambda y, A: A.H(y), slices, threat, rule=rule, objective=functional, generator=SEEDS)
     torch.testing.assert_close(result.objective - result.clean_objective, threat.radius(*slices) * dual)
 
 
@@ -133,12 +133,12 @@ def test_a_linear_functional_reaches_the_dual_norm(slices, norm, start):
 def test_a_slice_alone_is_the_slice_in_its_batch_and_twice_the_same(slices, norm, start):
     threat = replace(THREAT, norm=norm)
     rule = APGD(6, start=start, restarts=2, draws=2, selection_draws=2)
-    together = attack(noisy, *slices, threat, rule=rule, generator=SEEDS)
-    assert torch.equal(together.delta, attack(noisy, *slices, threat, rule=rule, generator=SEEDS).delta)
+    together = attack(noisy, slices, threat, rule=rule, generator=SEEDS)
+    assert torch.equal(together.delta, attack(noisy, slices, threat, rule=rule, generator=SEEDS).delta)
     assert (threat.size(together.delta) <= together.radius).all()
     assert (together.selected_objective > together.clean_objective).all()
     for i in range(2):
-        alone = attack(noisy, *slices[i], threat, rule=rule, generator=SEEDS[i : i + 1])
+        alone = attack(noisy, slices[i], threat, rule=rule, generator=SEEDS[i : i + 1])
         torch.testing.assert_close(alone.delta[0], together.delta[i])
         torch.testing.assert_close(alone.gradient_norm[:, 0], together.gradient_norm[:, i])
 
@@ -147,7 +147,7 @@ def test_one_slices_nan_leaves_the_others_alone(slices):
     def broken(y, A, generator=None):
         return wiggly(y, A) * torch.tensor([1.0, torch.nan], device=y.device)[:, None, None]
 
-    result, healthy = (attack(f, *slices, THREAT, rule=APGD(12), generator=SEEDS) for f in (broken, wiggly))
+    result, healthy = (attack(f, slices, THREAT, rule=APGD(12), generator=SEEDS) for f in (broken, wiggly))
     torch.testing.assert_close(result.delta[0], healthy.delta[0])
     assert result.gradient_norm[:, 1].isnan().all()
     assert result.delta.isfinite().all()

@@ -9,6 +9,7 @@ from smug.attacks import PGD, Threat, attack, pgd, to_clean
 from smug.attacks import start as starts
 from smug.attacks.pgd import PGDState
 from smug.attacks.problem import GRADIENT, SCORE, SELECTION
+from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive
 from smug.physics.sense import Sense
 
@@ -32,9 +33,9 @@ def noisy(y, A, generator):
 def test_a_slice_alone_is_the_slice_in_its_batch(slices, f, norm):
     threat = replace(THREAT, norm=norm)
     options = {"steps": 3, "restarts": 2, "draws": 2, "selection_draws": 2}
-    together = pgd(f, *slices, threat, generator=SEEDS, **options)
+    together = pgd(f, slices, threat, generator=SEEDS, **options)
     for i in range(2):
-        alone = pgd(f, *slices[i], threat, generator=SEEDS[i : i + 1], **options)
+        alone = pgd(f, slices[i], threat, generator=SEEDS[i : i + 1], **options)
         torch.testing.assert_close(alone.delta[0], together.delta[i])
         torch.testing.assert_close(alone.objective[0], together.objective[i])
         torch.testing.assert_close(alone.gradient_norm[:, 0], together.gradient_norm[:, i])
@@ -42,11 +43,11 @@ def test_a_slice_alone_is_the_slice_in_its_batch(slices, f, norm):
 
 def test_same_seed_same_attack_other_seed_other_attack(slices):
     def delta(seed):
-        return pgd(noisy, *slices, THREAT, steps=2, generator=torch.Generator().manual_seed(seed)).delta
+        return pgd(noisy, slices, THREAT, steps=2, generator=torch.Generator().manual_seed(seed)).delta
 
     assert torch.equal(delta(1), delta(1))
     assert not torch.equal(delta(1), delta(2))
-    assert torch.equal(pgd(noisy, *slices, THREAT).delta, pgd(noisy, *slices, THREAT).delta)
+    assert torch.equal(pgd(noisy, slices, THREAT).delta, pgd(noisy, slices, THREAT).delta)
 
 
 def test_the_callers_autograd_state_is_untouched(slices):
@@ -59,11 +60,11 @@ def test_the_callers_autograd_state_is_untouched(slices):
         return smooth(y, A) * weight
 
     with torch.no_grad():
-        quiet = pgd(f, y, A, target, THREAT, generator=SEEDS)
+        quiet = pgd(f, Scan(y, A, target, slices.id), THREAT, generator=SEEDS)
         assert not torch.is_grad_enabled()
-    result = pgd(f, y, A, target, THREAT, generator=SEEDS)
+    result = pgd(f, Scan(y, A, target, slices.id), THREAT, generator=SEEDS)
     with torch.inference_mode():
-        inferred = pgd(f, y, A, target, THREAT, generator=SEEDS)
+        inferred = pgd(f, Scan(y, A, target, slices.id), THREAT, generator=SEEDS)
     assert torch.equal(quiet.delta, result.delta)
     assert torch.equal(inferred.delta, result.delta)
     assert weight.grad.item() == 7.0
@@ -82,7 +83,7 @@ def test_the_perturbation_replaces_y_everywhere(slices):
     def f(y, A, generator=None):
         return A.H(y) / y.abs().square().mean((1, 2, 3)).sqrt()[:, None, None]
 
-    result = attack(f, y, A, target, THREAT, rule=PGD(steps=1, start=starts.zero, keep="last"))
+    result = attack(f, Scan(y, A, target, slices.id), THREAT, rule=PGD(steps=1, start=starts.zero, keep="last"))
     free = y.clone().requires_grad_()
     (gradient,) = torch.autograd.grad((f(free, A) - target).abs().square().mean((1, 2)).sum(), free)
     expected = torch.linalg.vector_norm((gradient * A.sampled).flatten(1), dim=1)
@@ -94,7 +95,7 @@ def test_keeping_the_best_is_never_worse_than_doing_nothing(slices):
         return A.H(y) * torch.cos(300 * A.H(y).abs())
 
     for steps in (1, 3):
-        best = pgd(wiggly, *slices, THREAT, steps=steps, generator=SEEDS)
+        best = pgd(wiggly, slices, THREAT, steps=steps, generator=SEEDS)
         assert (best.objective >= best.clean_objective).all()
         assert torch.equal(best.objective, best.selected_objective)
 
@@ -103,14 +104,14 @@ def test_a_reconstructor_at_its_worst_keeps_zero(slices):
     def worst_when_clean(y, A, generator=None):
         return A.H(y) + slices.target * (10 / (1 + (y - slices.y).abs().square().sum((1, 2, 3))))[:, None, None]
 
-    result = pgd(worst_when_clean, *slices, THREAT, steps=2)
+    result = pgd(worst_when_clean, slices, THREAT, steps=2)
     assert not result.delta.any()
 
 
 def test_restarts_keep_the_best_of_all_per_slice(slices):
     rule = PGD(steps=2, keep="last")
-    one = attack(smooth, *slices, THREAT, rule=rule, generator=SEEDS)
-    five = attack(smooth, *slices, THREAT, rule=replace(rule, restarts=5), generator=SEEDS)
+    one = attack(smooth, slices, THREAT, rule=rule, generator=SEEDS)
+    five = attack(smooth, slices, THREAT, rule=replace(rule, restarts=5), generator=SEEDS)
     assert (five.objective >= one.objective).all()
     assert (five.objective > one.objective).any()
     assert five.gradient_norm.shape == (10, 2)
@@ -125,7 +126,7 @@ def test_every_stream_of_noise_is_its_own(slices):
         return noisy(y, A, generator)
 
     rule = PGD(steps=2, restarts=2, draws=3, selection_draws=2)
-    attack(f, *slices, THREAT, rule=rule, generator=SEEDS)
+    attack(f, slices, THREAT, rule=rule, generator=SEEDS)
     gradients = [derive(SEEDS, GRADIENT, r, s, k) for r in range(2) for s in range(2) for k in range(3)]
     assert all(torch.equal(a, b) for a, b in zip(seen[True], gradients, strict=True))
     others = {tuple(seeds.tolist()) for seeds in seen[False]}
@@ -136,7 +137,7 @@ def test_every_stream_of_noise_is_its_own(slices):
 def test_gradients_are_averaged_over_the_draws(slices):
     y, A, target = slices
     rule = PGD(steps=1, start=starts.zero, keep="last", draws=4)
-    result = attack(noisy, *slices, THREAT, rule=rule, generator=SEEDS)
+    result = attack(noisy, slices, THREAT, rule=rule, generator=SEEDS)
     mean = torch.zeros_like(y)
     for draw in range(4):
         free = y.clone().requires_grad_()
@@ -151,7 +152,7 @@ def test_gradients_are_averaged_over_the_draws(slices):
 
 def test_the_reported_objective_is_on_fresh_draws(slices):
     y, A, target = slices
-    result = pgd(noisy, *slices, THREAT, steps=2, selection_draws=3, generator=SEEDS)
+    result = pgd(noisy, slices, THREAT, steps=2, selection_draws=3, generator=SEEDS)
 
     def mean(delta, stream):
         xs = [noisy(y + delta, A, derive(SEEDS, stream, k)) for k in range(3)]
@@ -163,18 +164,18 @@ def test_the_reported_objective_is_on_fresh_draws(slices):
 
 
 def test_instability_is_blind_at_zero_and_shows_it(slices):
-    result = attack(smooth, *slices, THREAT, rule=PGD(steps=2, start=starts.zero), objective=to_clean, generator=SEEDS)
+    result = attack(smooth, slices, THREAT, rule=PGD(steps=2, start=starts.zero), objective=to_clean, generator=SEEDS)
     assert not result.gradient_norm.any()
     assert not result.delta.any()
-    assert (pgd(smooth, *slices, THREAT, objective=to_clean, generator=SEEDS).objective > 0).all()
+    assert (pgd(smooth, slices, THREAT, objective=to_clean, generator=SEEDS).objective > 0).all()
 
 
 def test_nan_of_one_slice_shows_and_stays_there(slices):
     def broken(y, A, generator=None):
         return smooth(y, A) * torch.tensor([1.0, torch.nan], device=y.device)[:, None, None]
 
-    healthy = pgd(smooth, *slices, THREAT, steps=3, generator=SEEDS)
-    result = pgd(broken, *slices, THREAT, steps=3, generator=SEEDS)
+    healthy = pgd(smooth, slices, THREAT, steps=3, generator=SEEDS)
+    result = pgd(broken, slices, THREAT, steps=3, generator=SEEDS)
     assert result.gradient_norm[:, 1].isnan().all()
     assert result.objective[1].isnan()
     assert result.delta.isfinite().all()
@@ -188,27 +189,27 @@ def test_nan_never_wins_against_a_number(slices):
         return torch.where(far[:, None, None], torch.nan, 1) * smooth(y, A)
 
     result = attack(
-        breaks_far_out, *slices, THREAT, rule=PGD(steps=8, step_size=0.2, start=starts.zero), generator=SEEDS
+        breaks_far_out, slices, THREAT, rule=PGD(steps=8, step_size=0.2, start=starts.zero), generator=SEEDS
     )
     assert (result.objective > result.clean_objective).all()
     assert result.gradient_norm.isnan().any(0).all()
 
 
 def test_a_cut_graph_shows_as_zero_gradient(slices):
-    result = pgd(lambda y, A, generator=None: smooth(y, A).detach(), *slices, THREAT, steps=2)
+    result = pgd(lambda y, A, generator=None: smooth(y, A).detach(), slices, THREAT, steps=2)
     assert result.gradient_norm.eq(0).all()
 
 
 def test_zero_size_is_no_attack(slices):
     for norm in ("linf", "l2"):
-        result = pgd(smooth, *slices, Threat(0, norm, "kspace-l2"))
+        result = pgd(smooth, slices, Threat(0, norm, "kspace-l2"))
         assert not result.delta.any()
         torch.testing.assert_close(result.objective, result.clean_objective)
         assert not result.relative_l2.any()
 
 
 def test_result_tells_the_size(slices):
-    result = pgd(smooth, *slices, THREAT, generator=SEEDS)
+    result = pgd(smooth, slices, THREAT, generator=SEEDS)
     torch.testing.assert_close(result.radius, THREAT.radius(*slices))
     assert (result.relative_l2 <= 0.1).all()
     assert (result.relative_l2 > 0.09).all()
@@ -217,7 +218,7 @@ def test_result_tells_the_size(slices):
 def test_single_precision_stays_single(slices):
     y, A, target = slices
     A = Sense(mask=A.mask, maps=A.maps.to(torch.complex64))
-    result = pgd(smooth, y.to(torch.complex64), A, target.to(torch.complex64), THREAT)
+    result = pgd(smooth, Scan(y.to(torch.complex64), A, target.to(torch.complex64), slices.id), THREAT)
     assert result.delta.dtype == torch.complex64
     assert {v.dtype for v in vars(result).values()} == {torch.complex64, torch.float32}
     assert (THREAT.size(result.delta) <= result.radius.double()).all()
@@ -235,18 +236,13 @@ class Runaway(PGD):
 @pytest.mark.parametrize("off_support", [False, True])
 def test_a_rule_that_leaves_the_threat_is_caught(slices, off_support):
     with pytest.raises(RuntimeError, match="leaves the threat"):
-        attack(smooth, *slices, THREAT, rule=Runaway(keep="last", off_support=off_support))
+        attack(smooth, slices, THREAT, rule=Runaway(keep="last", off_support=off_support))
 
 
 def test_refuses_shapes_that_do_not_fit(slices):
-    y, A, target = slices
-    with pytest.raises(ValueError, match="expected y complex"):
-        pgd(smooth, y[:, 0], A, target, THREAT)
-    with pytest.raises(ValueError, match=r"got y torch\.float64"):
-        pgd(smooth, y.real, A, target, THREAT)
-    with pytest.raises(ValueError, match="and target"):
-        pgd(smooth, y, A, target[:1], THREAT)
     with pytest.raises(ValueError, match="shape of the target"):
-        pgd(lambda y, A, generator=None: smooth(y, A)[:, None], y, A, target, THREAT)
+        pgd(lambda y, A, generator=None: smooth(y, A)[:, None], slices, THREAT)
     with pytest.raises(ValueError, match="seeds"):
-        pgd(smooth, y, A, target, THREAT, generator=torch.tensor([1, 2, 3]))
+        pgd(smooth, slices, THREAT, generator=torch.tensor([1, 2, 3]))
+    with pytest.raises(ValueError, match="expected a fully sampled target"):
+        pgd(smooth, replace(slices, target=None), THREAT)

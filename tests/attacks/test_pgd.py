@@ -47,7 +47,7 @@ def test_paper_is_the_authors_recipe_step_for_step(slices):
             visited.append((y - slices.y).detach())
         return wiggly(y, A)
 
-    result = paper(watched, y, A, target, threat, generator=seeds)
+    result = paper(watched, slices, threat, generator=seeds)
     assert len(visited) == 10
     for step in range(10):
         torch.testing.assert_close(visited[step], torch.complex(real, imag), rtol=0, atol=1e-12)
@@ -65,11 +65,11 @@ def test_paper_is_the_authors_recipe_step_for_step(slices):
 
 def test_paper_recipe_is_its_preset_and_wants_its_norm(slices):
     threat = Threat(0.02)
-    a = paper(nonlinear, *slices, threat, generator=torch.tensor([1, 2]))
-    b = attack(nonlinear, *slices, threat, rule=PAPER, generator=torch.tensor([1, 2]))
+    a = paper(nonlinear, slices, threat, generator=torch.tensor([1, 2]))
+    b = attack(nonlinear, slices, threat, rule=PAPER, generator=torch.tensor([1, 2]))
     assert torch.equal(a.delta, b.delta)
     with pytest.raises(ValueError, match="linf"):
-        paper(nonlinear, *slices, Threat(0.1, "l2", "kspace-l2"))
+        paper(nonlinear, slices, Threat(0.1, "l2", "kspace-l2"))
 
 
 @pytest.mark.parametrize("threat", THREATS, ids=str)
@@ -89,7 +89,7 @@ def test_no_step_leaves_the_threat(slices, threat, start):
         return nonlinear(attacked, A)
 
     rule = PGD(steps=4, step_size=0.9, start=start, restarts=2)
-    result = attack(watched, *slices, threat, rule=rule, generator=torch.tensor([1, 2]))
+    result = attack(watched, slices, threat, rule=rule, generator=torch.tensor([1, 2]))
     assert seen > 8
     assert (threat.size(result.delta) <= radius).all()
     assert not result.delta[outside].any()
@@ -103,7 +103,7 @@ def test_l2_attack_of_a_linear_reconstructor_reaches_the_largest_singular_value(
     largest = torch.linalg.matrix_norm(images, ord=2)
     threat = Threat(0.05, "l2", "kspace-l2")
     rule = PGD(steps=80, step_size=10)  # long steps: the power method
-    result = attack(linear, *one, threat, rule=rule, objective=to_clean, generator=torch.tensor([0]))
+    result = attack(linear, one, threat, rule=rule, objective=to_clean, generator=torch.tensor([0]))
     reached = (result.objective * one.target[0].numel()).sqrt()
     bound = threat.radius(*one) * largest
     assert (reached <= bound * (1 + 1e-9)).all()
@@ -116,7 +116,7 @@ def test_linf_attack_beats_random_corners(slices):
     signs = torch.view_as_complex(torch.view_as_real(complex_normal(torch.arange(2000), y.shape[1:], y.dtype)).sign())
     corners = threat.radius(*one) * A.sampled * signs.to(y.device)
     best = (A.H(y + corners) - target).abs().square().mean((1, 2)).max()
-    assert (pgd(linear, *one, threat, steps=10).objective > best).all()
+    assert (pgd(linear, one, threat, steps=10).objective > best).all()
 
 
 def test_default_step_and_refusals():
@@ -138,6 +138,6 @@ def test_default_step_is_two_and_a_half_radii_over_all_steps(slices):
             walked.append((y - slices.y).detach())
         return nonlinear(y, A)
 
-    attack(watched, *slices, threat, rule=PGD(steps=20, start=starts.zero))
+    attack(watched, slices, threat, rule=PGD(steps=20, start=starts.zero))
     length = threat.size(walked[1] - walked[0])
     torch.testing.assert_close(length, 2.5 / 20 * threat.radius(*slices))

@@ -22,13 +22,14 @@ from smug.attacks import (
 )
 from smug.attacks.suite import Cost, Counting
 from smug.models.noise import complex_normal
+from smug.reconstructor import Configured
 
 THREAT = Threat(0.1, "l2", "kspace-l2")
 SEEDS = torch.tensor([3, 4])
 
 
 @dataclass(frozen=True)
-class Smoothed:
+class Smoothed(Configured):
     """A random reconstructor; ``blind`` slices have no gradient without noise."""
 
     num_samples: int = 1
@@ -42,9 +43,6 @@ class Smoothed:
             return torch.where(blind, x.detach(), x)
         return x + 0.1 * x.abs() * complex_normal(generator, x.shape[1:], x.dtype, x.device)
 
-    def replace(self, num_samples):
-        return Smoothed(num_samples, self.blind)
-
 
 def damage(result):
     return result.objective - result.clean_objective
@@ -54,24 +52,24 @@ def damage(result):
 @pytest.mark.parametrize("f", [Smoothed(), Smoothed(0)], ids=["noisy", "noise-free"])
 def test_fast_finds_nine_tenths_of_what_ten_times_the_steps_find(slices, norm, f):
     threat = Threat(0.1, norm, "kspace-l2")
-    result = fast(f, *slices, threat, generator=SEEDS)
+    result = fast(f, slices, threat, generator=SEEDS)
     long = Attempt("long", partial(attack, rule=APGD(100)))
-    reference = strongest(f, *slices, threat, [long], score_draws=8, generator=SEEDS)
+    reference = strongest(f, slices, threat, [long], score_draws=8, generator=SEEDS)
     assert (damage(result) >= 0.9 * damage(reference)).all()
     assert (threat.size(result.delta) <= result.radius).all()
     assert result.flags == ((), ())
 
 
 def test_fast_flags_the_slices_whose_noise_free_gradient_misleads(slices):
-    result = fast(Smoothed(blind=(False, True)), *slices, THREAT, generator=SEEDS)
+    result = fast(Smoothed(blind=(False, True)), slices, THREAT, generator=SEEDS)
     assert result.flags == ((), ("noise-free-gradient",))
     assert result.attack[1] == "noisy"
 
 
 def test_fast_has_one_percent_as_its_threat_and_the_same_result_alone(slices):
-    together = fast(Smoothed(), *slices, generator=SEEDS)
+    together = fast(Smoothed(), slices, generator=SEEDS)
     torch.testing.assert_close(together.relative_l2, torch.full_like(together.relative_l2, 0.01))
-    alone = fast(Smoothed(), *slices[1], generator=SEEDS[1:])
+    alone = fast(Smoothed(), slices[1], generator=SEEDS[1:])
     torch.testing.assert_close(alone.delta[0], together.delta[1])
     torch.testing.assert_close(alone.objective[0], together.objective[1])
 
@@ -85,12 +83,12 @@ def test_standard_flags_a_masked_gradient_and_starts_from_what_it_is_given(slice
         return x.detach() + 1e-3 * torch.sin(300 * x.abs())
 
     one, threat = slices[0], Threat(0.5, "l2", "kspace-l2")
-    result = standard(masked, *one, threat, generator=SEEDS[:1])
+    result = standard(masked, one, threat, generator=SEEDS[:1])
     assert list(result.objectives) == ["apgd", "apgd to clean", "transfer", "square"]
     assert result.attack == ("square",)
     assert result.flags == (("masked-gradient",),)
-    strong = fast(lambda y, A: A.H(y), *one, threat).delta
-    warm = standard(masked, *one, threat, warm=strong, generator=SEEDS[:1])
+    strong = fast(lambda y, A: A.H(y), one, threat).delta
+    warm = standard(masked, one, threat, warm=strong, generator=SEEDS[:1])
     assert warm.attack == ("apgd warm",)
     assert warm.flags == ((),)
 
@@ -98,7 +96,7 @@ def test_standard_flags_a_masked_gradient_and_starts_from_what_it_is_given(slice
 def test_standard_has_no_flag_where_gradients_work(slices, monkeypatch):
     monkeypatch.setattr(presets, "STEPS", 5)
     monkeypatch.setattr(presets, "QUERIES", 20)
-    result = standard(Smoothed(), *slices, THREAT, generator=SEEDS)
+    result = standard(Smoothed(), slices, THREAT, generator=SEEDS)
     assert result.flags == ((), ())
     assert (result.objective > result.clean_objective).all()
 
@@ -107,7 +105,7 @@ def test_costs_are_those_of_a_counting_reconstructor(slices):
     assert cost(PRESETS["paper"]) == Cost(3, 10, 0, 0)
     assert cost(fast) == Cost(forwards=25, gradients=2, noise_free_forwards=14, noise_free_gradients=10)
     f = Counting()
-    fast(f, *slices, THREAT)
+    fast(f, slices, THREAT)
     assert f.calls == {(True, False): 25, (True, True): 2, (False, False): 14, (False, True): 10}
 
 

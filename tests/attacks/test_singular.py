@@ -6,6 +6,7 @@ import torch
 from smug.attacks import Threat, start
 from smug.attacks import start as starts
 from smug.attacks.problem import pose
+from smug.data.scan import Scan
 from smug.models.noise import complex_normal
 from smug.physics.sense import Sense
 
@@ -26,13 +27,13 @@ def tiny(device):
     maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
     A = Sense(mask=torch.tensor([[True, False, True, True, False]], device=device), maps=maps)
     target = complex_normal(torch.tensor([2]), (6, 5), torch.complex128, device)
-    return A(target), A, target
+    return Scan(A(target), A, target, ("a",))
 
 
 def test_it_is_the_top_right_singular_vector_of_the_jacobian(tiny, monkeypatch):
-    y, A, _ = tiny
+    y, A = tiny.y, tiny.A
     monkeypatch.setattr(start, "ITERATIONS", 200)
-    delta = starts.singular(pose(nonlinear, *tiny, THREAT), 0)
+    delta = starts.singular(pose(nonlinear, tiny, THREAT), 0)
     support = A.sampled.expand(y.shape)
     assert not delta[~support].any()
 
@@ -51,7 +52,7 @@ def test_it_is_the_top_right_singular_vector_of_the_jacobian(tiny, monkeypatch):
 def test_it_is_as_large_as_the_threat_allows(slices):
     for norm in ("linf", "l2"):
         threat = Threat(0.1, norm, "kspace-l2")
-        problem = pose(nonlinear, *slices, threat, generator=SEEDS)
+        problem = pose(nonlinear, slices, threat, generator=SEEDS)
         torch.testing.assert_close(threat.size(starts.singular(problem, 0)), problem.radius)
 
 
@@ -60,19 +61,19 @@ def test_the_noise_of_the_reconstructor_is_frozen(slices):
         x = nonlinear(y, A)
         return x + complex_normal(generator, x.shape[1:], x.dtype, x.device)
 
-    deltas = [starts.singular(pose(f, *slices, THREAT, generator=SEEDS), 0) for f in (nonlinear, noisy)]
+    deltas = [starts.singular(pose(f, slices, THREAT, generator=SEEDS), 0) for f in (nonlinear, noisy)]
     torch.testing.assert_close(*deltas, rtol=1e-5, atol=1e-8)
 
 
 def test_a_blind_gradient_starts_at_zero(slices):
-    cut = pose(lambda y, A, generator=None: A.H(y).detach(), *slices, THREAT)
-    broken = pose(lambda y, A, generator=None: torch.nan * A.H(y), *slices, THREAT)
+    cut = pose(lambda y, A, generator=None: A.H(y).detach(), slices, THREAT)
+    broken = pose(lambda y, A, generator=None: torch.nan * A.H(y), slices, THREAT)
     assert not starts.singular(cut, 0).any()
     assert not starts.singular(broken, 0).any()
 
 
 def test_starts_in_turn_opposite_and_known(slices):
-    problem = pose(nonlinear, *slices, THREAT, generator=SEEDS)
+    problem = pose(nonlinear, slices, THREAT, generator=SEEDS)
     start = starts.in_turn(starts.image, starts.image, starts.singular, starts.opposite(starts.singular))
     first, second, plus, minus, again = (start(problem, restart) for restart in range(5))
     assert torch.equal(minus, -plus)

@@ -1,5 +1,6 @@
 """The worst of several attacks, slice by slice, on draws that none of them saw."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from smug.attacks.problem import SCORE, SELECTION
 from smug.attacks.start import at
 from smug.attacks.suite import SUITE
 from smug.models.noise import complex_normal, derive
+from smug.reconstructor import Configured
 
 THREAT = Threat(0.1, "l2", "kspace-l2")
 SEEDS = torch.tensor([3, 4])
@@ -27,7 +29,7 @@ def known(delta):
 
 @pytest.fixture
 def attempts(slices):
-    strong = pgd(noisy, *slices, THREAT, generator=SEEDS).delta
+    strong = pgd(noisy, slices, THREAT, generator=SEEDS).delta
     weak = 0.1 * strong
     row = torch.tensor([True, False], device=strong.device)[:, None, None, None]
     return (
@@ -37,11 +39,11 @@ def attempts(slices):
 
 
 def test_every_slice_has_its_worst(slices, attempts):
-    result = strongest(noisy, *slices, THREAT, attempts, generator=SEEDS)
+    result = strongest(noisy, slices, THREAT, attempts, generator=SEEDS)
     assert isinstance(result, SuiteResult)
     assert result.attack == ("first", "second")
     for index, name in enumerate(result.attack):
-        single = strongest(noisy, *slices, THREAT, [attempts[index]], generator=SEEDS)
+        single = strongest(noisy, slices, THREAT, [attempts[index]], generator=SEEDS)
         torch.testing.assert_close(result.delta[index], single.delta[index])
         assert result.selected_objective[index] == result.objectives[name][index]
     assert torch.equal(result.selected_objective, torch.stack(list(result.objectives.values())).amax(0))
@@ -57,7 +59,7 @@ def test_scores_are_of_draws_that_no_attempt_saw(slices, attempts):
         seen.append(tuple(generator.tolist()))
         return noisy(y, A, generator)
 
-    result = strongest(watched, *slices, THREAT, attempts, selection_draws=2, score_draws=3, generator=SEEDS)
+    result = strongest(watched, slices, THREAT, attempts, selection_draws=2, score_draws=3, generator=SEEDS)
     suite = derive(SEEDS, SUITE)
 
     def mean(delta, stream, draws):
@@ -75,16 +77,16 @@ def test_scores_are_of_draws_that_no_attempt_saw(slices, attempts):
 
 def test_a_slice_alone_is_the_slice_in_its_batch(slices):
     attempts = [Attempt(str(n), partial(attack, rule=PGD(n))) for n in (1, 3)]
-    together = strongest(noisy, *slices, THREAT, attempts, generator=SEEDS)
+    together = strongest(noisy, slices, THREAT, attempts, generator=SEEDS)
     for i in range(2):
-        alone = strongest(noisy, *slices[i], THREAT, attempts, generator=SEEDS[i : i + 1])
+        alone = strongest(noisy, slices[i], THREAT, attempts, generator=SEEDS[i : i + 1])
         torch.testing.assert_close(alone.delta[0], together.delta[i])
         assert alone.attack[0] == together.attack[i]
 
 
 def test_the_objective_decides(slices, attempts):
-    result = strongest(noisy, *slices, THREAT, attempts, objective=to_clean, generator=SEEDS)
-    clean = strongest(noisy, *slices, THREAT, [Attempt("none", known(torch.zeros_like(slices.y)))], objective=to_clean)
+    result = strongest(noisy, slices, THREAT, attempts, objective=to_clean, generator=SEEDS)
+    clean = strongest(noisy, slices, THREAT, [Attempt("none", known(torch.zeros_like(slices.y)))], objective=to_clean)
     assert (result.objective > clean.objective).all()
 
 
@@ -93,32 +95,29 @@ def test_an_attempt_that_gives_nan_never_wins(slices, attempts):
         moved = (y - slices.y).abs().amax((1, 2, 3)) > 0
         return torch.where(moved[:, None, None], torch.nan, 1) * A.H(y)
 
-    nothing = Attempt("nothing", lambda f, y, A, target, threat, generator=None: pgd(f, y, A, target, Threat(0)))
-    assert strongest(fragile, *slices, THREAT, [attempts[0], nothing]).attack == ("nothing", "nothing")
+    nothing = Attempt("nothing", lambda f, scan, threat, generator=None: pgd(f, scan, Threat(0)))
+    assert strongest(fragile, slices, THREAT, [attempts[0], nothing]).attack == ("nothing", "nothing")
 
 
 def test_a_transfer_is_made_on_the_noise_free_reconstructor(slices):
-    class Switchable:
-        def __init__(self, num_samples=1):
-            self.num_samples = num_samples
+    @dataclass(frozen=True)
+    class Switchable(Configured):
+        num_samples: int = 1
 
         def __call__(self, y, A, generator=None):
             assert self.num_samples == 0 or not torch.is_grad_enabled()
             return A.H(y)
 
-        def replace(self, num_samples):
-            return Switchable(num_samples)
-
     transfer = transferred(partial(attack, rule=PGD(2)))
-    result = strongest(Switchable(), *slices, THREAT, [Attempt("transfer", transfer)])
+    result = strongest(Switchable(), slices, THREAT, [Attempt("transfer", transfer)])
     assert result.delta.any()
 
 
 def test_refuses_no_attempts_equal_names_and_what_leaves_the_threat(slices, attempts):
     with pytest.raises(ValueError, match="attempts"):
-        strongest(noisy, *slices, THREAT, [])
+        strongest(noisy, slices, THREAT, [])
     with pytest.raises(ValueError, match=r"different names, got .*'first', 'first'"):
-        strongest(noisy, *slices, THREAT, [attempts[0], attempts[0]])
-    larger = Attempt("larger", lambda f, y, A, target, threat, generator=None: pgd(f, y, A, target, Threat(1)))
+        strongest(noisy, slices, THREAT, [attempts[0], attempts[0]])
+    larger = Attempt("larger", lambda f, scan, threat, generator=None: pgd(f, scan, Threat(1)))
     with pytest.raises(RuntimeError, match="leaves the threat"):
-        strongest(noisy, *slices, THREAT, [larger])
+        strongest(noisy, slices, THREAT, [larger])

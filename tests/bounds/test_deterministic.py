@@ -8,6 +8,7 @@ import smug
 from smug import DIDN, RSE2E, SMUG, CGSense, MoDL, Sense, Smoothing, Threat, WeightedSMUG, ZeroFilled
 from smug.attacks import pgd, to_clean
 from smug.bounds import Certified, Estimate, deterministic_bounds
+from smug.data.scan import Scan
 from smug.models.noise import complex_normal
 from smug.models.nonexpansive import Nonexpansive, modulus_clipped
 from smug.models.normalised import Normalised
@@ -53,7 +54,8 @@ def check_attacks(f: Reconstructor, A: Sense, eps: float, seed: int = 0) -> floa
     y = A(target)
     threat = Threat(eps, norm="l2", unit="kspace-l2")
     frozen = lambda y, A, generator=None: f(y, A)  # noqa: E731  the same noise on both sides
-    found = pgd(frozen, y, A, target, threat, steps=6, objective=to_clean, generator=torch.tensor([seed]))
+    scan = Scan(y, A, target, ("a",))
+    found = pgd(frozen, scan, threat, steps=6, objective=to_clean, generator=torch.tensor([seed]))
     with torch.no_grad():
         moved = float(torch.linalg.vector_norm(f(y + found.delta, A) - f(y, A)))
     bounds = certified(deterministic_bounds(f, A, radius=float(L2().size(found.delta))))

@@ -1,7 +1,6 @@
 """Reconstructors that are broken on purpose, each in one way, around CG-SENSE or a small MoDL."""
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from smug.models.noise import Seeds, complex_normal, entry_seeds
 from smug.physics.consistency import solve
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
+from smug.reconstructor import Configured
 
 cg_sense = CGSense()
 
@@ -73,13 +73,10 @@ def unconverged(y: Tensor, A: Sense) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Shattered:
+class Shattered(Configured):
     """Add a small fast wave of random phase: correct gradients that point anywhere. Without samples it is gone."""
 
     num_samples: int = 1
-
-    def replace(self, *, num_samples: int) -> Self:
-        return replace(self, num_samples=num_samples)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         x = cg_sense(y, A)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from smug.attacks import Threat, pgd
+from smug.data.scan import Scan
 from smug.models.noise import complex_normal
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
@@ -41,7 +42,7 @@ def promises(measured) -> Callable[[Reconstructor], None]:
         assert f(y.to(torch.complex64), A).dtype in (torch.complex64, torch.float32)
         free = y.clone().requires_grad_()
         assert torch.autograd.gradcheck(lambda v: f(v, A), free, fast_mode=True)
-        result = pgd(f, y, A, target, THREAT, steps=3)
+        result = pgd(f, Scan(y, A, target, ("a", "b")), THREAT, steps=3)
         assert bool((result.objective > result.clean_objective).all())
         assert bool((result.gradient_norm > 0).all())
         unmeasured = y + 1e3 * ~A.sampled  # is not for the network

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from smug.attacks import pgd, to_clean
+from smug.data.scan import Scan
 from smug.foreign import fastmri_network
 from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.sense import Sense
@@ -65,11 +66,11 @@ def test_one_mask_serves_a_batch(measured):
 def test_a_magnitude_is_attacked_against_magnitudes(measured):
     y, A, target = measured
     f = fastmri_network(Cascade().to(y.device))
-    result = pgd(f, y, A, target, THREAT, steps=3)
+    result = pgd(f, Scan(y, A, target, ("a", "b")), THREAT, steps=3)
     image = f(y + result.delta, A)
     assert not image.is_complex()
     torch.testing.assert_close(result.objective, (image - target.abs()).square().mean((1, 2)))
-    result = pgd(f, y, A, target, THREAT, steps=3, objective=to_clean)
+    result = pgd(f, Scan(y, A, target, ("a", "b")), THREAT, steps=3, objective=to_clean)
     torch.testing.assert_close(result.objective, (f(y + result.delta, A) - f(y, A)).square().mean((1, 2)))
 
 
@@ -100,7 +101,7 @@ def test_the_end_to_end_varnet(device):
     for i in range(2):
         torch.testing.assert_close(f(y[i : i + 1], A[i])[0], both[i])
     torch.testing.assert_close(f(1e-5 * y, A), 1e-5 * both)  # it normalises by itself
-    result = pgd(f, y, A, target, THREAT, steps=3)
+    result = pgd(f, Scan(y, A, target, ("a", "b")), THREAT, steps=3)
     assert bool((result.objective > 1.05 * result.clean_objective).all())
     free = y.clone().requires_grad_()
     assert torch.autograd.gradcheck(lambda v: f(A.sampled * v, A), free, fast_mode=True, atol=1e-4)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from smug.attacks import pgd
+from smug.data.scan import Scan
 from smug.foreign import numpy_function
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
@@ -37,7 +38,7 @@ def test_magnitudes_stay_real(measured):
 
 def test_there_is_no_gradient(measured):
     y, A, target = measured
-    result = pgd(numpy_function(adjoint), y, A, target, THREAT, steps=2)
+    result = pgd(numpy_function(adjoint), Scan(y, A, target, ("a", "b")), THREAT, steps=2)
     assert not result.gradient_norm.any()
 
 

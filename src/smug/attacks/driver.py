@@ -9,9 +9,9 @@ from torch import Tensor
 
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import SCORE, Problem, pose
+from smug.data.scan import Scan
 from smug.models.noise import Seeds
 from smug.norm import per_slice
-from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
 from smug.threat import Threat, relative_l2
 
@@ -111,26 +111,23 @@ class AttackResult:
 
 def attack(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     *,
     rule: Rule[S],
     objective: Objective = to_target,
     generator: Seeds = None,
 ) -> AttackResult:
-    """Raise ``objective`` over the perturbations of ``y`` that ``threat`` allows, as ``rule`` moves.
+    """Raise ``objective`` over the perturbations of a scan's k-space that ``threat`` allows, as ``rule`` moves.
 
-    ``y`` is k-space ``(batch, coil, y, x)``, ``target`` images ``(batch, y, x)``. ``y + delta`` replaces
-    ``y`` everywhere in ``f``, and the gradient goes through all of it. ``generator`` is a torch.Generator,
-    int64 seeds ``(batch,)``, or None for seed 0. It works under ``torch.no_grad`` and leaves the gradients of
-    parameters alone. An objective that is NaN never wins against a number.
+    ``scan.y + delta`` replaces ``scan.y`` everywhere in ``f``, and the gradient goes through all of it. ``generator``
+    is a torch.Generator, int64 seeds ``(batch,)``, or None for seed 0. It works under ``torch.no_grad`` and leaves the
+    gradients of parameters alone. An objective that is NaN never wins against a number.
 
-    Raises ValueError for shapes that do not fit, RuntimeError if a rule leaves the threat.
+    Raises ValueError for a scan without target and arguments of another kind, RuntimeError if a rule leaves the threat.
     """
     with torch.inference_mode(False), torch.no_grad():
-        problem = _posed(f, y, A, target, threat, rule, objective, generator)
+        problem = _posed(f, scan, threat, rule, objective, generator)
         delta, selected, gradient_norm = _search(problem, rule)
         problem.check(delta)
         return AttackResult(
@@ -140,15 +137,13 @@ def attack(
             selected_objective=selected,
             gradient_norm=gradient_norm,
             radius=problem.radius,
-            relative_l2=relative_l2(delta, problem.y, A),
+            relative_l2=relative_l2(delta, problem.y, problem.A),
         )
 
 
 def ascend(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     *,
     rule: Rule[S],
@@ -160,7 +155,7 @@ def ascend(
     It is the ``delta`` of :func:`attack` for a rule of one start that keeps the last point.
     """
     with torch.inference_mode(False), torch.no_grad():
-        problem = _posed(f, y, A, target, threat, rule, objective, generator)
+        problem = _posed(f, scan, threat, rule, objective, generator)
         for state, _ in _walk(problem, rule, restart=0):
             delta = state.delta
         problem.check(delta)
@@ -169,16 +164,14 @@ def ascend(
 
 def _posed(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     rule: Rule[S],
     objective: Objective,
     generator: Seeds,
 ) -> Problem:
     draws, bank = rule.draws, rule.selection_draws
-    return pose(f, y, A, target, threat, objective=objective, draws=draws, selection_draws=bank, generator=generator)
+    return pose(f, scan, threat, objective=objective, draws=draws, selection_draws=bank, generator=generator)
 
 
 def _search(problem: Problem, rule: Rule[S]) -> tuple[Tensor, Tensor, Tensor]:

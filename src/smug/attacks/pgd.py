@@ -10,10 +10,11 @@ from smug.attacks import start as starts
 from smug.attacks.driver import AttackResult, attack, check_counts
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import Problem
+from smug.data.scan import Scan
 from smug.models.noise import Seeds
 from smug.norm import per_slice
-from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.system.arguments import check_instance
 from smug.threat import Threat
 
 
@@ -68,9 +69,7 @@ PAPER = PGD(steps=10, step_size=1 / 3, start=starts.gaussian, keep="last")
 
 def pgd(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     *,
     steps: int = 10,
@@ -86,14 +85,12 @@ def pgd(
     Arguments and errors are those of :func:`smug.attacks.attack` and :class:`PGD`.
     """
     rule = PGD(steps, restarts=restarts, draws=draws, selection_draws=selection_draws)
-    return attack(f, y, A, target, threat, rule=rule, objective=objective, generator=generator)
+    return attack(f, scan, threat, rule=rule, objective=objective, generator=generator)
 
 
 def paper(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     *,
     generator: Seeds = None,
@@ -103,6 +100,7 @@ def paper(
     Their code has ``Threat(0.02, unit="image-max")``, the paper's text ``Threat(0.05, unit="kspace-max")``.
     Raises ValueError for norms but linf.
     """
+    check_instance("threat", threat, Threat, "a smug.Threat")
     if threat.norm != "linf":
         raise ValueError(f"the authors' recipe is defined for norm 'linf', got {threat}")
-    return attack(f, y, A, target, threat, rule=PAPER, generator=generator)
+    return attack(f, scan, threat, rule=PAPER, generator=generator)

@@ -15,9 +15,10 @@ from smug.attacks.square import Square
 from smug.attacks.start import at, image, in_turn, opposite, singular
 from smug.attacks.suite import Attempt, Run, SuiteResult, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free
+from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive, entry_seeds
-from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+from smug.system.arguments import check_instance
 from smug.threat import Threat
 
 ONE_PERCENT = Threat(0.01, norm="l2", unit="kspace-l2")
@@ -41,9 +42,7 @@ MARGIN = 10 ** (0.1 / 10)
 
 def fast(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat = ONE_PERCENT,
     *,
     score_draws: int = SCORE_DRAWS,
@@ -57,23 +56,22 @@ def fast(
 
     Per slice it costs 25 reconstructions and 2 gradients, and 14 and 10 of the noise-free reconstructor.
     """
-    seeds, quiet = entry_seeds(generator, y.shape[0]), noise_free(f)
-    found = attack(quiet, y, A, target, threat, rule=FAST, generator=derive(seeds, 0))
+    check_instance("scan", scan, Scan, "a smug.Scan")
+    seeds, quiet = entry_seeds(generator, len(scan.y)), noise_free(f)
+    found = attack(quiet, scan, threat, rule=FAST, generator=derive(seeds, 0))
     attempts = [Attempt("noise-free", lambda *problem, generator=None: found)]
     if quiet is not f:
         attempts.append(Attempt("noisy", partial(attack, rule=replace(CHECK, start=at(found.delta)))))
-    selection_draws, score_draws = (2, score_draws) if is_random(f, y, A) else (1, 1)
+    selection_draws, score_draws = (2, score_draws) if is_random(f, scan) else (1, 1)
     result = strongest(
-        f, y, A, target, threat, attempts, selection_draws=selection_draws, score_draws=score_draws, generator=seeds
+        f, scan, threat, attempts, selection_draws=selection_draws, score_draws=score_draws, generator=seeds
     )
     return _flagged(result, "noise-free-gradient", ["noisy"])
 
 
 def standard(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat = ONE_PERCENT,
     *,
     warm: Tensor | None = None,
@@ -87,10 +85,11 @@ def standard(
     Per slice it costs 2688 reconstructions and 1640 gradients, about half for an ``f`` that is not random, and 104 and
     100 of the noise-free reconstructor; see :func:`smug.attacks.cost`.
     """
-    draws, score_draws = (2, SCORE_DRAWS) if is_random(f, y, A) else (1, 1)
+    check_instance("scan", scan, Scan, "a smug.Scan")
+    draws, score_draws = (2, SCORE_DRAWS) if is_random(f, scan) else (1, 1)
     attempts = standard_attempts(draws, warm)
     result = strongest(
-        f, y, A, target, threat, attempts, selection_draws=score_draws, score_draws=score_draws, generator=generator
+        f, scan, threat, attempts, selection_draws=score_draws, score_draws=score_draws, generator=generator
     )
     return _flagged(result, "masked-gradient", ["transfer", "square"])
 

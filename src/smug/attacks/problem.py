@@ -5,17 +5,19 @@ streams that share no number. A slice's attack is the same alone and within any 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from smug.attacks.objective import Objective, to_target
+from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.norm import L2, per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.system.arguments import check_callable, check_instance, check_integer
 from smug.system.user_code import copied
 from smug.threat import Threat
 
@@ -31,20 +33,33 @@ TOLERANCE = 1e-6
 class Problem:
     """The slices under attack, and what a rule may ask about them.
 
-    ``y`` is k-space ``(batch, coil, y, x)``, ``target`` images ``(batch, y, x)``, ``radius`` real
-    and ``seeds`` int64 ``(batch,)``; ``draws`` and ``selection_draws`` as in :class:`smug.attacks.Rule`.
+    ``scan`` has a target and carries no gradient; ``radius`` is real ``(batch,)``, ``seeds`` are int64 ``(batch,)``.
+    ``draws`` and ``selection_draws`` are those of :class:`smug.attacks.Rule`.
     """
 
     f: Reconstructor
-    y: Tensor
-    A: Sense
-    target: Tensor
+    scan: Scan
     threat: Threat
     radius: Tensor
     objective: Objective
     seeds: Tensor
     draws: int = 1
     selection_draws: int = 1
+
+    @property
+    def y(self) -> Tensor:
+        """The clean k-space, complex ``(batch, coil, y, x)``."""
+        return self.scan.y
+
+    @property
+    def A(self) -> Sense:
+        """The operator that measured it."""
+        return self.scan.A
+
+    @property
+    def target(self) -> Tensor:
+        """The images to go away from, ``(batch, y, x)``."""
+        return self.scan.truth
 
     @cached_property
     def support(self) -> Tensor:
@@ -109,9 +124,7 @@ class Problem:
 
 def pose(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     *,
     objective: Objective = to_target,
@@ -120,14 +133,16 @@ def pose(
     generator: Seeds = None,
 ) -> Problem:
     """Return the problem of attacking ``f``; arguments and errors are those of :func:`smug.attacks.attack`."""
-    if not y.is_complex() or y.ndim != 4 or target.shape != (y.shape[0], *y.shape[2:]):
-        raise ValueError(
-            "attack: expected y complex (batch, coil, y, x) and target (batch, y, x), "
-            f"got y {y.dtype} {tuple(y.shape)} and target {tuple(target.shape)}"
-        )
-    y, A, target = y.detach().clone(), copied(A), target.detach().clone()  # a rule of somebody's may work in place
-    seeds, radius = entry_seeds(generator, y.shape[0]), threat.radius(y, A, target)
-    return Problem(taking_generator(f), y, A, target, threat, radius, objective, seeds, draws, selection_draws)
+    check_callable("f", f, "a reconstructor f(y, A, generator=None)")
+    check_instance("scan", scan, Scan, "a smug.Scan")
+    check_instance("threat", threat, Threat, "a smug.Threat")
+    check_callable("objective", objective, "a function (x, target, clean) -> (batch,)")
+    for name, count in (("draws", draws), ("selection_draws", selection_draws)):
+        check_integer(name, count, 1)
+    y, A, target = scan.y.detach().clone(), copied(scan.A), scan.truth.detach().clone()
+    scan = replace(scan, y=y, A=A, target=target)  # a rule of somebody's may work in place
+    seeds, radius = entry_seeds(generator, len(scan.y)), threat.radius(scan.y, scan.A, scan.truth)
+    return Problem(taking_generator(f), scan, threat, radius, objective, seeds, draws, selection_draws)
 
 
 def gradient_of(function: Callable[[Tensor], Tensor], delta: Tensor) -> Tensor:

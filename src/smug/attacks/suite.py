@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -12,9 +12,10 @@ from smug.attacks.driver import AttackResult
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import SCORE, pose
 from smug.attacks.surrogate import noise_free
+from smug.data.scan import Scan
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.physics.sense import Sense
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Described, Reconstructor
 from smug.threat import Threat, relative_l2
 
 SUITE = 2**31
@@ -24,9 +25,7 @@ SUITE = 2**31
 class Run(Protocol):
     """An attack that is ready to run, such as :func:`smug.attacks.paper`, or ``attack`` with its rule bound."""
 
-    def __call__(
-        self, f: Reconstructor, y: Tensor, A: Sense, target: Tensor, threat: Threat, *, generator: Seeds = None
-    ) -> AttackResult:
+    def __call__(self, f: Reconstructor, scan: Scan, threat: Threat, *, generator: Seeds = None) -> AttackResult:
         """Attack."""
         ...
 
@@ -57,9 +56,7 @@ class SuiteResult(AttackResult):
 
 def strongest(
     f: Reconstructor,
-    y: Tensor,
-    A: Sense,
-    target: Tensor,
+    scan: Scan,
     threat: Threat,
     attempts: Sequence[Attempt],
     *,
@@ -76,18 +73,16 @@ def strongest(
     """
     if not attempts or len({attempt.name for attempt in attempts}) < len(attempts):
         raise ValueError(f"attempts: expected some, of different names, got {[attempt.name for attempt in attempts]}")
-    seeds = entry_seeds(generator, y.shape[0])
+    seeds = entry_seeds(generator, len(scan.y))
     results = {
-        attempt.name: attempt.run(f, y, A, target, threat, generator=derive(seeds, index))
+        attempt.name: attempt.run(f, scan, threat, generator=derive(seeds, index))
         for index, attempt in enumerate(attempts)
     }
     deltas = torch.stack([result.delta for result in results.values()])
     with torch.inference_mode(False), torch.no_grad():
         bank = pose(
             f,
-            y,
-            A,
-            target,
+            scan,
             threat,
             objective=objective,
             selection_draws=selection_draws,
@@ -105,7 +100,7 @@ def strongest(
             selected_objective=selected,
             gradient_norm=torch.cat([result.gradient_norm for result in results.values()]),
             radius=bank.radius,
-            relative_l2=relative_l2(delta, bank.y, A),
+            relative_l2=relative_l2(delta, bank.y, bank.A),
             attack=tuple(attempts[index].name for index in winner.tolist()),
             objectives=dict(zip(results, values, strict=True)),
             flags=((),) * len(winner),
@@ -115,10 +110,8 @@ def strongest(
 def transferred(run: Run) -> Run:
     """Return an attack that makes its perturbation on the noise-free reconstructor."""
 
-    def transfer(
-        f: Reconstructor, y: Tensor, A: Sense, target: Tensor, threat: Threat, *, generator: Seeds = None
-    ) -> AttackResult:
-        return run(noise_free(f), y, A, target, threat, generator=generator)
+    def transfer(f: Reconstructor, scan: Scan, threat: Threat, *, generator: Seeds = None) -> AttackResult:
+        return run(noise_free(f), scan, threat, generator=generator)
 
     return transfer
 
@@ -145,12 +138,12 @@ def cost(run: Run) -> Cost:
     """
     counting, A = Counting(), Sense(mask=torch.ones(1, 4, dtype=torch.bool))
     target = torch.ones(1, 4, 4, dtype=torch.complex64)
-    run(counting, A(target), A, target, Threat(0.1, "linf", "kspace-l2"))
+    run(counting, Scan(A(target), A, target, ("counted",)), Threat(0.1, "linf", "kspace-l2"))
     return Cost(*(counting.calls[noisy, gradient] for noisy in (True, False) for gradient in (False, True)))
 
 
 @dataclass(frozen=True)
-class Counting:
+class Counting(Described):
     """A random linear reconstructor that counts its calls, by whether it has noise and whether a gradient follows."""
 
     noisy: bool = True
@@ -164,6 +157,10 @@ class Counting:
             return x
         return x + complex_normal(entry_seeds(generator, len(x)), x.shape[1:], x.dtype, x.device)
 
-    def replace(self, num_samples: int) -> Self:
+    def settings(self) -> Mapping[str, Any]:
+        """Return whether there is noise, as a number of samples."""
+        return {"num_samples": int(self.noisy)}
+
+    def replace(self, **changes: Any) -> Self:
         """Return it with noise or without; the count is one."""
-        return replace(self, noisy=num_samples > 0)
+        return replace(self, noisy=changes["num_samples"] > 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
@@ -36,9 +37,9 @@ def with_seed(f: Reconstructor, seed: int) -> Seeded:
     return Seeded(f, seed)
 
 
-def is_random(f: Reconstructor, y: Tensor, A: Sense) -> bool:
-    """Tell whether the reconstruction of k-space ``(batch, coil, y, x)`` depends on the generator's seed."""
-    f, zero = taking_generator(f), torch.zeros(y.shape[0], dtype=torch.int64)
+def is_random(f: Reconstructor, scan: Scan) -> bool:
+    """Tell whether the reconstruction of a scan depends on the generator's seed."""
+    f, zero = taking_generator(f), torch.zeros(len(scan.y), dtype=torch.int64)
     with torch.no_grad():
-        one, other = (f(y, A, generator=derive(zero, draw)) for draw in range(2))
+        one, other = (f(scan.y, scan.A, generator=derive(zero, draw)) for draw in range(2))
     return not torch.equal(one.nan_to_num(), other.nan_to_num())

@@ -10,6 +10,8 @@ from torch.nn.functional import pad
 
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
+from smug.system.arguments import check_instance
+from smug.system.words import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +21,8 @@ class Scan:
     ``y`` is k-space ``(batch, coil, y, x)``, ``A`` the operator that made it, ``target`` the fully sampled image
     combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice. ``encoded`` is where
     the scanner encodes lines, and no zeros are padded, ``bool (1, x)`` or ``(batch, x)``; None is everywhere.
+
+    Raises ValueError for parts that do not belong together.
     """
 
     y: Tensor
@@ -26,6 +30,21 @@ class Scan:
     target: Tensor | None
     id: tuple[str, ...]
     encoded: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the parts belong together."""
+        check_instance("A", self.A, Sense, "a smug.Sense")
+        check_instance("y", self.y, Tensor, "a tensor (batch, coil, y, x)")
+        self.A.check_kspace(self.y)
+        if self.y.ndim != 4:
+            raise ValueError(f"y: expected (batch, coil, y, x), got {tuple(self.y.shape)}")
+        batch, _, height, width = self.y.shape
+        if self.target is not None:
+            check_instance("target", self.target, Tensor, "a tensor (batch, y, x) or None")
+            if self.target.shape != (batch, height, width):
+                raise ValueError(f"target: expected {(batch, height, width)}, got {tuple(self.target.shape)}")
+        if isinstance(self.id, str) or len(self.id) != batch:
+            raise ValueError(f"id: expected a tuple of {counted(batch, 'name')}, one per slice, got {self.id!r}")
 
     @property
     def truth(self) -> Tensor:

@@ -58,8 +58,8 @@ def diagnose(
     if not threat.value > 0:
         raise ValueError(f"threat: expected a size > 0, got {threat}")
     with torch.inference_mode(False), torch.no_grad(), tf32(False):
-        draws = DRAWS if is_random(f, scan.y, scan.A) else 1
-        problem = pose(f, scan.y, scan.A, scan.truth, threat, selection_draws=draws, generator=generator)
+        draws = DRAWS if is_random(f, scan) else 1
+        problem = pose(f, scan, threat, selection_draws=draws, generator=generator)
         evidence: dict[str, float] = {}
         for numbers, raised in _checks(problem, scan, white_box, black_box):
             evidence |= numbers
@@ -71,7 +71,7 @@ def diagnose(
 def repeatable(f: Reconstructor, scan: Scan, threat: Threat) -> Diagnosis:
     """Check only whether two calls with the same seeds agree: the first check of :func:`diagnose`."""
     with torch.no_grad():
-        difference = float(output_difference(pose(f, scan.y, scan.A, scan.truth, threat)).max())
+        difference = float(output_difference(pose(f, scan, threat)).max())
     raised = (FLAGS["random-output"],) if random_output(difference) else ()
     return Diagnosis(raised, {"output difference": difference})
 
@@ -130,7 +130,7 @@ def perturbation(
 ) -> Tensor:
     """Return what a rule finds: on a surrogate for the reconstructor, or within a multiple of the threat's size."""
     f, threat = surrogate or problem.f, replace(problem.threat, value=scale * problem.threat.value)
-    return attack(f, problem.y, problem.A, problem.target, threat, rule=rule, generator=problem.seeds).delta
+    return attack(f, problem.scan, threat, rule=rule, generator=problem.seeds).delta
 
 
 def noisy(problem: Problem, scan: Scan, delta: Tensor) -> float:

@@ -250,9 +250,7 @@ def _attacked(release: Release, scan: Scan, point: Point, p: float, address: Ten
         Attempt("noisy", partial(attack, rule=FAST)),
     )
     threat = l2_threat(scan, point.eps)
-    found = strongest(
-        release, y, A, target, threat, attempts, selection_draws=SELECTION, generator=derive(address, ATTACK)
-    )
+    found = strongest(release, scan, threat, attempts, selection_draws=SELECTION, generator=derive(address, ATTACK))
     errors = release_errors(
         release.reconstructor, y + found.delta, A, target, release.sigma, draw_seeds(address, SCORE, SCORES)
     )

@@ -85,7 +85,7 @@ def worst_case(threat: Threat, preset: str, run: Callable[..., SuiteResult], nam
     """
 
     def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
-        found = run(f, scan.y, scan.A, scan.truth, threat, generator=seeds)
+        found = run(f, scan, threat, generator=seeds)
         optimism = 10 * torch.log10(found.selected_objective / found.objective)
         return Perturbed(replace(scan, y=scan.y + found.delta), found.attack, optimism, found.flags)
 
@@ -143,7 +143,7 @@ def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
     """Return a worst-case perturbation of the squared error, made for each reconstructor from its own gradients."""
 
     def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
-        result = attack(f, scan.y, scan.A, scan.truth, threat, rule=rule, objective=to_target, generator=seeds)
+        result = attack(f, scan, threat, rule=rule, objective=to_target, generator=seeds)
         optimism = 10 * torch.log10(result.selected_objective / result.objective)
         return Perturbed(replace(scan, y=scan.y + result.delta), (name,) * len(scan.id), optimism)
 

@@ -73,7 +73,7 @@ def _attack(config: Config) -> Perturb:
     rule = PGD(p.steps, step_size=p.step_size, keep="last")
 
     def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Scan:
-        delta = ascend(f, scan.y, scan.A, scan.truth, p.threat, rule=rule, generator=seeds)
+        delta = ascend(f, scan, p.threat, rule=rule, generator=seeds)
         return replace(scan, y=scan.y + delta)
 
     return perturb
