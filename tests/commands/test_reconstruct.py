@@ -48,6 +48,18 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(smug, write_kspace,
     np.testing.assert_array_equal(images(alone), images(tmp_path / "out" / "b-scan.h5"))
 
 
+def test_a_model_that_fails_on_one_file_does_not_lose_the_others(smug, write_kspace, tmp_path, capsys):
+    write_kspace("a.h5", size=48)
+    write_kspace("b.h5", size=32)
+    code = "def f(y, A, generator=None):\n    if y.shape[-1] == 48:\n        raise RuntimeError('not this one')\n"
+    (tmp_path / "mine.py").write_text(f"{code}    return A.H(y)\n")
+    assert smug("reconstruct", "a.h5", "b.h5", "--model", "mine.py:f") == 2
+    assert names(tmp_path / "reconstructions") == ["b.h5"]
+    told = capsys.readouterr()
+    assert "Warning: a.h5 is left out: " in told.out and "not this one" in told.out
+    assert told.err.splitlines()[-1] == "smug: 1 of 2 files left out: a.h5"
+
+
 def test_a_second_run_does_not_take_its_own_outputs_for_scans(smug, write_kspace, tmp_path):
     write_kspace("study/scan.h5")
     for _ in range(2):

@@ -132,8 +132,8 @@ class Reconstruct(Common):
         for file in self.found:
             try:
                 records += self._one(file, order)
-            except (ValueError, OSError, MemoryError) as error:
-                failed[str(file)] = " ".join(str(error).split())
+            except Exception as error:  # a model may raise anything, and the other files are as good as before
+                failed[str(file)] = " ".join(str(error).split()) or type(error).__name__
                 warn(f"{file} is left out: {failed[str(file)].removeprefix(f'{file}: ')}")
         self.write_json(self._document(records, failed))
         if failed:
