@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from smug.evaluation.protocols import PROTOCOLS
 from smug.evaluation.summary import to_json
 from smug.reports.report import write_report
-from smug.reports.verdict import conclusion, seen, title
+from smug.reports.verdict import comparison_title, conclusion, seen
 from smug.reports.viewer import png
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -172,10 +172,10 @@ def test_few_subjects_have_no_interval_in_text_and_figures(page, outcomes):
 
 
 def test_titles_say_what_was_compared(page, outcomes):
-    assert title(document(outcomes(slices=("one",)))) == "cg and modl on 1 slice of simulated heads"
+    assert comparison_title(document(outcomes(slices=("one",)))) == "cg and modl on 1 slice of simulated heads"
     data = {"source": "/data/set one", "sha256": "0", "kspace": "measured", "masks": {"acceleration": 4.0}}
     many = document(outcomes(models=[f"m{n}" for n in range(5)]), data=data)
-    assert title(many) == "5 models on 2 slices of set one, 4x undersampled"
+    assert comparison_title(many) == "5 models on 2 slices of set one, 4x undersampled"
     assert "<h1>cg and modl on 2 slices of simulated heads</h1>" in page(title="")[1]
 
 

@@ -38,6 +38,7 @@ class Demo(Common):
         from smug.evaluation.datasets import PAIR, named_models, simulated_set, with_settings
         from smug.evaluation.protocols import PROTOCOLS
         from smug.reports.comparison import compare
+        from smug.reports.verdict import conclusion
         from smug.system.files import together
         from smug.zoo import SHIPPED
 
@@ -56,3 +57,4 @@ class Demo(Common):
             result.write(self.out, title=TITLE)
             self.write_json(result.document)
         say(f"Open {self.out / 'report.html'} in a browser; the figure is {self.out / 'figure.png'}.")
+        say(conclusion(result.document))

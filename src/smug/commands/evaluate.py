@@ -88,6 +88,7 @@ class Evaluate(Common):
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
         from smug.reports.comparison import compare
+        from smug.reports.verdict import comparison_title, conclusion
         from smug.system.files import together
 
         device = self.start(quiet=not group.first)
@@ -126,8 +127,7 @@ class Evaluate(Common):
             )
         if not group.first:
             return
-        kspace, sha256 = test.description["kspace"], test.description["sha256"]
-        title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
+        title = comparison_title(result.document)
         for table in result.tables(title):
             show(table)
         with together():
@@ -136,3 +136,4 @@ class Evaluate(Common):
                 result.write(self.out, title=title)
         if self.out is not None:
             say(f"Report, figure, table and cards are in {self.out}.")
+        say(conclusion(result.document))

@@ -15,8 +15,7 @@ from smug.reports.card import card_json, cards
 from smug.reports.curves import curve_figure, families
 from smug.reports.pareto import pareto_figure
 from smug.reports.tables import attack_table, differences, seed_table, table
-from smug.reports.verdict import conclusion, contest, rows_of, seen
-from smug.reports.verdict import title as title_of
+from smug.reports.verdict import comparison_title, conclusion, contest, rows_of, seen
 from smug.reports.viewer import viewer
 from smug.system.documents import RESEARCH
 from smug.system.figures import figure_bytes
@@ -74,7 +73,7 @@ def _content(
     subjects = document["subjects"]
     results = table(summaries, kspace="measured", subjects=subjects, title="Results", descriptions=described)
     return {
-        "title": title or title_of(document),
+        "title": title or comparison_title(document),
         "notes": notes,
         "document": document,
         "research": RESEARCH,

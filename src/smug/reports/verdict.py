@@ -26,7 +26,7 @@ SOURCES = {
 """What the image sets that have a name show."""
 
 
-def title(document: Mapping[str, Any]) -> str:
+def comparison_title(document: Mapping[str, Any]) -> str:
     """Return a title: which models were compared, and on what."""
     models, slices = (list(dict.fromkeys(row[name] for row in document["rows"])) for name in ("model", "slice"))
     who = listed(models) if len(models) <= NAMED else counted(len(models), "model")
