@@ -19,8 +19,8 @@ from smug.data.simulate import Acquisition, simulate
 from smug.models.denoisers import NetworkConfig
 from smug.models.smoothing import Smoothing
 from smug.system.distributed import ALONE
-from smug.training.build import build
 from smug.training.config import ComputeConfig, Config, DataConfig, OptimizerConfig
+from smug.training.configured import build
 from smug.training.learner import Learner
 from smug.training.memory import estimate
 

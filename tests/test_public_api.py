@@ -21,7 +21,7 @@ import smug.cli
 from smug.commands.table import COMMANDS
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-SUBMODULES = ["attacks", "bounds", "diagnosis", "foreign", "losses", "maps", "masks", "metrics", "shifts"]
+SUBMODULES = ["attacks", "bounds", "diagnosis", "foreign", "losses", "maps", "masks", "metrics", "shifts", "training"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 

@@ -17,8 +17,8 @@ from smug.physics.masks import random_lines
 from smug.reconstruction import range_warnings
 from smug.training import runs
 from smug.training.batches import load_training_data
-from smug.training.build import build
 from smug.training.config import Config, DataConfig
+from smug.training.configured import build
 from smug.training_range import TrainingRange
 
 ACQUISITION = Acquisition(coils=4, acceleration=2.0, center_fraction=0.2, noise=0.02)

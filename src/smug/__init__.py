@@ -11,7 +11,7 @@ and, for measurements of a scanner, ``smug.reconstruct("tv", smug.read("scan.h5"
 
 Stable are the names that ``dir(smug)`` lists, and what the modules among them list in turn, such as
 ``smug.attacks.pgd``: their arguments and results change only with a new minor version, and CHANGELOG.md says how to
-move. Modules that are not listed, such as ``smug.training``, may change at any time.
+move. Modules that are not listed, such as ``smug.data.kspace``, may change at any time.
 """
 
 import lazy_loader

@@ -5,6 +5,8 @@ from . import foreign as foreign
 from . import losses as losses
 from . import metrics as metrics
 from . import shifts as shifts
+from . import training as training
+from .data.images.sets import load_images as load_images
 from .data.kspace.read import read as read
 from .data.kspace.volume import Volume as Volume
 from .data.phantom import head_phantom as head_phantom
@@ -16,6 +18,7 @@ from .models.adapters import as_complex as as_complex
 from .models.classical import CGSense as CGSense
 from .models.classical import TotalVariation as TotalVariation
 from .models.classical import ZeroFilled as ZeroFilled
+from .models.compute import recomputed as recomputed
 from .models.didn import DIDN as DIDN
 from .models.noise_map import noise_map as noise_map
 from .models.nonexpansive import Nonexpansive as Nonexpansive
@@ -36,6 +39,7 @@ from .physics.consistency import solve as solve
 from .physics.scale import measurement_scale as measurement_scale
 from .physics.sense import Sense as Sense
 from .reconstruction import reconstruct as reconstruct
+from .reconstructor import Described as Described
 from .threat import Threat as Threat
 from .version import __version__ as __version__
 from .zoo import load as load

@@ -86,7 +86,7 @@ def read_config(path: Path) -> None:
 def read_checkpoint(path: Path) -> None:
     """Go back to a checkpoint."""
     from smug.system.distributed import ALONE
-    from smug.training.build import build
+    from smug.training.configured import build
     from smug.training.learner import Learner
     from smug.training.presets import PRESETS
 
@@ -191,8 +191,8 @@ def _write_images(folder: Path, magnitudes: np.ndarray, images: np.ndarray) -> N
 
 
 def _write_weights(folder: Path) -> None:
-    from smug.training.build import build
     from smug.training.config_file import to_dict
+    from smug.training.configured import build
     from smug.training.presets import PRESETS
     from smug.training.runs import save_weights
 
@@ -204,8 +204,8 @@ def _write_weights(folder: Path) -> None:
 
 def _write_run(folder: Path, config: "Config") -> None:
     from smug.system.distributed import ALONE
-    from smug.training.build import build
     from smug.training.checkpoint import Place
+    from smug.training.configured import build
     from smug.training.learner import Learner
     from smug.training.log import LogEntry, RunLog
 

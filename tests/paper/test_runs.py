@@ -6,7 +6,7 @@ import pytest
 from smug.paper.cost import calls_per_slice
 from smug.paper.regime import SCALES
 from smug.paper.runs import Run
-from smug.training.build import build
+from smug.training.configured import build
 from smug.training.runs import initialise
 from smug.zoo import shipped
 

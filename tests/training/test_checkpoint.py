@@ -3,9 +3,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from smug.training.build import build
 from smug.training.checkpoint import Place, reached, restore_checkpoint, save_checkpoint, weights_hash
 from smug.training.config_file import merge
+from smug.training.configured import build
 from smug.training.presets import PRESETS
 
 CONFIG = PRESETS["tiny"]

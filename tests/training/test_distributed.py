@@ -25,7 +25,7 @@ from smug.system.distributed import joined
 from smug.physics.sense import Sense
 from smug.system.stopping import Stopped
 from smug.training import trainer
-from smug.training.build import build
+from smug.training.configured import build
 from smug.training.batches import load_training_data
 from smug.training.learner import Learner
 from smug.training.presets import PRESETS

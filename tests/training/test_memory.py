@@ -12,8 +12,8 @@ from smug.models.denoisers import NetworkConfig
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
 from smug.training import methods
-from smug.training.build import build
 from smug.training.config import ComputeConfig, Config, DataConfig, OptimizerConfig, StabilityTarget
+from smug.training.configured import build
 from smug.training.learner import Objective, parts
 from smug.training.memory import estimate
 from smug.training.network_memory import LiveBytes

@@ -8,9 +8,9 @@ from smug.commands.train import Train
 from smug.system.distributed import ALONE
 from smug.training import methods
 from smug.training.batches import load_training_data
-from smug.training.build import build
 from smug.training.config import Config, Method, StabilityTarget
 from smug.training.config_file import merge
+from smug.training.configured import build
 from smug.training.learner import Learner, Objective, parts
 from smug.training.presets import PRESETS
 

@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from smug.models.unet import UNet
 from smug.training import runs
-from smug.training.build import build
 from smug.training.config_file import to_dict
+from smug.training.configured import build
 from smug.training.presets import PRESETS
 
 CONFIG = PRESETS["tiny"]

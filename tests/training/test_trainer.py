@@ -6,9 +6,9 @@ import torch
 from smug.system.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
-from smug.training.build import build
 from smug.training.checkpoint import CHECKPOINT, weights_hash
 from smug.training.config_file import merge
+from smug.training.configured import build
 from smug.training.log import read_log
 from smug.training.presets import PRESETS
 

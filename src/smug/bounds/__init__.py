@@ -2,5 +2,20 @@
 
 from smug.bounds.bound import Bound, Certified, Estimate, LowerBound, certificate
 from smug.bounds.deterministic import deterministic_bounds
+from smug.bounds.gain import local_gain
+from smug.bounds.percentile import needed_draws, percentile_curve
+from smug.bounds.tradeoff import needed_error, needed_gain
 
-__all__ = ["Bound", "Certified", "Estimate", "LowerBound", "certificate", "deterministic_bounds"]
+__all__ = [
+    "Bound",
+    "Certified",
+    "Estimate",
+    "LowerBound",
+    "certificate",
+    "deterministic_bounds",
+    "local_gain",
+    "needed_draws",
+    "needed_error",
+    "needed_gain",
+    "percentile_curve",
+]

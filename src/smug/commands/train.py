@@ -94,7 +94,7 @@ class Train(Common):
         from smug.system.files import write_json
         from smug.system.python_file import load_network
         from smug.training import batches, checkpoint, config_file, log, memory, run_document, runs, trainer
-        from smug.training.build import build
+        from smug.training.configured import build
 
         with joined(self.chosen) as group:
             quiet = not group.first

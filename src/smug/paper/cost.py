@@ -13,8 +13,8 @@ from smug.data.scan import Scan
 from smug.paper.runs import Run
 from smug.paper.workshop import Workshop
 from smug.physics.sense import Sense
-from smug.training.build import build
 from smug.training.config import Config
+from smug.training.configured import build
 from smug.training.methods import training_loss
 from smug.training.runs import DOCUMENT
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from smug.models.denoisers import build_denoiser
 from smug.models.reconstructors import RSE2E, NetworkReconstructor, WeightedSMUG
-from smug.training.build import build
 from smug.training.config import Config
+from smug.training.configured import build
 from smug.training.methods import METHODS
 from smug.training.network_memory import network_memory
 

@@ -124,5 +124,5 @@ METHODS: Mapping[Method, TrainingMethod] = {
 }
 """Equation (6); MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks.
 
-:data:`smug.training.build.RECONSTRUCTORS` says what is trained.
+:data:`smug.training.configured.RECONSTRUCTORS` says what is trained.
 """

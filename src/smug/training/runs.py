@@ -17,9 +17,9 @@ from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.files import write_atomically
-from smug.training.build import build
 from smug.training.config import Config
 from smug.training.config_file import from_dict, to_dict
+from smug.training.configured import build
 from smug.training_range import TrainingRange
 
 SCHEMA = "smug-weights-1"
