@@ -86,6 +86,13 @@ def test_ranges(within, inside, outside, told):
     assert str(within) == told
 
 
+def test_a_path_called_none_is_not_lost(smug, capsys, tmp_path):
+    assert smug("models", "--json", "None") == 2
+    assert capsys.readouterr().err == "smug: --json: expected a path, got None; a file of that name is ./None\n"
+    assert smug("models", "--json", "./None") == 0
+    assert (tmp_path / "None").is_file()
+
+
 def test_an_option_given_twice_would_lose_the_first(smug, capsys):
     assert smug("models", "--json", "a.json", "--json=b.json") == 2
     assert "--json: expected once, got it 2 times" in capsys.readouterr().err

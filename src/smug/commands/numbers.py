@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -63,13 +64,15 @@ def check_numbers(options: Any) -> None:
 def check_once(options: Any, given: Sequence[str]) -> None:
     """Raise ValueError where one of two would be lost: an option of one value that is ``given`` twice, equal values.
 
-    Of values such as ``KEY=VALUE`` the keys are compared.
+    Of values such as ``KEY=VALUE`` the keys are compared. A path called None would be none.
     """
     hints = get_type_hints(type(options), include_extras=True)
     repeated = [name for name, hint in hints.items() if UseAppendAction in getattr(hint, "__metadata__", ())]
     for name, times in Counter(given).items():
         if times > 1 and name not in repeated:
             raise ValueError(f"--{name.replace('_', '-')}: expected once, got it {times} times")
+        if getattr(options, name, ...) is None and Path in get_args(hints[name]):
+            raise ValueError(f"--{name.replace('_', '-')}: expected a path, got None; a file of that name is ./None")
     for name in repeated:
         values = Counter(str(value).partition("=")[0] if name == "set" else value for value in getattr(options, name))
         for value, times in values.items():
