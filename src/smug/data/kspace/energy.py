@@ -95,7 +95,7 @@ def off_centre(energy: Energy) -> tuple[Peak, ...]:
     peaks = []
     for axis, size in enumerate(energy.entries.shape):
         profile = energy.profile(axis)
-        if size < MIN_SIZE or not profile.max() > MIN_PEAK * np.median(profile[profile > 0]):
+        if size < MIN_SIZE or not profile.any() or profile.max() <= MIN_PEAK * np.median(profile[profile > 0]):
             continue
         peak = Peak(axis, size, int(profile.argmax()))
         gap = np.abs(np.flatnonzero(energy.sampled.any(1 - axis)) - size // 2).min()
@@ -126,5 +126,5 @@ def coils_are_an_axis(energy: Energy) -> bool:
     if n < MIN_SIZE or n <= min(energy.entries.shape) or not coils.any():
         return False
     smooth = low_passed(coils)
-    decays = smooth.max() > 2 * MIN_DECAY * np.median(smooth)
+    decays = smooth.max() > MAX_FLAT * np.median(smooth)
     return bool(decays and abs(int(smooth.argmax()) - n // 2) <= TOLERANCE)
