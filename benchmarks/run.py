@@ -12,11 +12,11 @@ import tyro
 
 from smug.commands.common import Common
 from smug.commands.numbers import Count
+from smug.system.table import Column, Table, simple_table
 from smug.system.terminal import show
 
 if TYPE_CHECKING:
     import torch
-    from rich.table import Table
 
 What = Literal["maps", "prepare", "memory", "consistency", "denoiser", "inference", "training", "all"]
 
@@ -157,18 +157,13 @@ def processor(device: "torch.device") -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _table(what: str, rows: Sequence[Mapping[str, Any]]) -> "Table":
-    """Return a table whose seconds are one column, "median (least-most)"; only words wrap."""
-    from rich import box
-    from rich.table import Table
-
+def _table(what: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table whose seconds are one column, "median (least-most)"."""
     shown = [_spread({name: value for name, value in row.items() if name != "bench"}) for row in rows]
-    table = Table(title=what, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in shown[0]:
-        table.add_column(name.replace("_", "\n"), no_wrap=name not in ("name", "path", "work"))
-    for row in shown:
-        table.add_row(*("" if value is None else _text(value) for value in row.values()))
-    return table
+    words = {name for name in shown[0] if any(isinstance(row[name], str) for row in shown)} - {"seconds"}
+    columns = [Column(name.replace("_", "\n"), align="left" if name in words else "right") for name in shown[0]]
+    texts = [["" if value is None else _text(value) for value in row.values()] for row in shown]
+    return simple_table(columns, texts, title=what)
 
 
 def _spread(row: dict[str, Any]) -> dict[str, Any]:

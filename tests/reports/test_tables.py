@@ -224,6 +224,11 @@ def test_seeds():
     assert "30.12 ±0.05" in shown(made)
 
 
+def test_zero_has_no_minus():
+    made = headline(summarise([row("a", psnr=30.001), row("b", psnr=30.0)]))
+    assert lines(made, "clean")[1]["minus a (dB)"] == "+0.00"
+
+
 def test_no_rows():
     assert "0 slices" in markdown([], kspace="measured")
     assert "calls" in shown(table([], kspace="measured"))

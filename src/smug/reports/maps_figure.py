@@ -62,7 +62,7 @@ EIGENVALUE = Colours("viridis", (0, 1), (0, 0.5, 0.8, 1), ("0", "0.5", "0.8", "1
 RESIDUAL = Colours(ERROR_COLOURS, (0, RESIDUAL_LIMIT), (0, 0.1, 0.2), ("0", "10 %", "20 %"), extend="max")
 
 BORDER = {IMAGE: "white", EIGENVALUE: "black"}
-"""Colour of the border of the maps, which is drawn into these panels."""
+"""Panels that show where the maps end, and the colour of that line."""
 
 
 def slice_maps_figure(volume: Volume, index: int) -> "Figure":
@@ -109,13 +109,7 @@ def maps_figure(maps: Tensor, coil_images: Tensor, eigenvalues: Tensor | None = 
     inside, covered = rss > BACKGROUND * bright, _array(maps.abs().amax(0)) > 0
     residual = _array(unexplained(maps, coil_images))
     energy = np.average(residual[inside] ** 2, weights=rss[inside] ** 2) if inside.any() else 0.0
-    magnitudes, phases = _array(maps.abs()), _array(maps.angle())
-    phases[magnitudes < FAINT] = np.nan
-
-    above = [
-        ("magnitude of the maps", magnitudes, MAGNITUDE),
-        (f"phase, where the magnitude is above {FAINT:g}", phases, PHASE),
-    ]
+    above = _of_coils(maps)
     below = [("image (root sum of squares)", rss / bright, IMAGE)]
     if eigenvalues is not None:
         below.append(("eigenvalue", _array(eigenvalues.detach().cpu()), EIGENVALUE))
@@ -149,6 +143,16 @@ def maps_figure(maps: Tensor, coil_images: Tensor, eigenvalues: Tensor | None = 
     cover = f"the maps cover {100 * covered.mean():.0f} % of the field of view, within the dashed line"
     _write(figure, MARGIN, figure.get_figheight() - 0.12, share if covered.all() else f"{share}; {cover}", fontsize=7)
     return figure
+
+
+def _of_coils(maps: Tensor) -> list[tuple[str, Array, Colours]]:
+    """Return what is drawn of every coil: magnitude and phase ``(coil, y, x)``."""
+    magnitudes, phases = _array(maps.abs()), _array(maps.angle())
+    phases[magnitudes < FAINT] = np.nan
+    return [
+        ("magnitude of the maps", magnitudes, MAGNITUDE),
+        (f"phase, where the magnitude is above {FAINT:g}", phases, PHASE),
+    ]
 
 
 def _figure(width: float, height: float) -> "Figure":

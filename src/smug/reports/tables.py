@@ -148,7 +148,7 @@ def flagged(summaries: Iterable[Summary]) -> list[str]:
 
 def fixed(value: float, digits: int, sign: str = "") -> str:
     """Return a number with so many digits, or a dash for NaN and infinity."""
-    return f"{value:{sign}.{digits}f}" if math.isfinite(value) else NONE
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}" if math.isfinite(value) else NONE  # no -0.00
 
 
 def _table(
@@ -208,7 +208,7 @@ def _difference(s: Summary) -> str:
     if s.difference is None or s.model == s.reference:
         return NONE
     low, high = s.difference.low, s.difference.high
-    bounds = f" [{low:+.2f}, {high:+.2f}]" if math.isfinite(low) else ""
+    bounds = f" [{fixed(low, 2, '+')}, {fixed(high, 2, '+')}]" if math.isfinite(low) else ""
     return f"{fixed(s.difference.mean, 2, '+')}{bounds}"
 
 
