@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from unittest.mock import patch
 
-from smug.cli import COMMANDS, main
+from smug.cli import main
+from smug.commands.table import COMMANDS
 
 PAGE = Path(__file__).with_name("commands.md")
 
