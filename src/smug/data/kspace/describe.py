@@ -7,7 +7,6 @@ from smug.data.kspace.volume import Volume
 from smug.physics.masks import calibration_region
 from smug.system.words import counted
 
-
 ORDINALS = {2: "2nd", 3: "3rd"}
 
 
@@ -45,8 +44,7 @@ def sampling(volume: Volume) -> str:
     mask = volume.mask_of(0)[0].numpy()
     rate = f"{volume.acceleration:.2f}x"
     if mask.ndim == 2:
-        rows = mask.any(1)
-        whole = bool((mask == rows[:, None] & mask.any(0)).all())
+        whole = np.array_equal(mask, np.outer(mask.any(1), mask.any(0)))
         return f"{rate}, {'lines with an asymmetric echo' if whole else 'points in two dimensions'}"
     if volume.fully_sampled:
         return f"{rate}, all lines"
