@@ -10,7 +10,8 @@ from smug.evaluation.conditions import Condition, Perturbed, clean, noisy
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.evaluate import evaluate
 from smug.evaluation.row import Row
-from smug.evaluation.store import RowStore, fingerprint
+from smug.evaluation.store import RowStore, cache_folder, fingerprint
+from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.normalised import normalised
 from smug.models.reconstructors import SMUG, MoDL
@@ -150,3 +151,31 @@ def test_noise_is_stored_by_its_level(scans, tmp_path):
     store = RowStore(tmp_path)
     rows = evaluate({"cg": CGSense()}, [noisy(0.01), noisy(0.02)], scans[:1], store=store)
     assert evaluate({"cg": CGSense()}, [noisy(0.02)], scans[:1], store=store) == rows[1:]
+
+
+def test_the_cache_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = cache_folder()
+    assert folder is not None
+    assert folder.parent == tmp_path / "smug" / "rows"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the specification says to ignore
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "smug" / "rows" / folder.name
+
+
+def test_a_folder_that_refuses_rows_stops_nothing_and_is_told_once(scans, tmp_path, caplog):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    rows = evaluate({"cg": CGSense()}, (clean(), noisy(0.01)), scans, store=RowStore(blocked / "rows"))
+    assert len(rows) == 2 * len(scans)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "from here on rows are not kept" in caplog.text
+
+
+def test_networks_of_users_are_not_told_apart_by_their_weights():
+    class Own(torch.nn.Module):
+        def forward(self, x):
+            return x
+
+    assert fingerprint(MoDL(as_complex(Own()), steps=1)) is None
+    assert fingerprint(MoDL(as_complex(torch.nn.Conv2d(2, 2, 3, padding=1)), steps=1)) is not None

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from smug.system.distributed import Group
 
 
+NONE = Path("none")
+"""The store that keeps nothing."""
+
+
 @dataclass(frozen=True)
 class Evaluate(Common):
     """Compare reconstructors on clean, noisy and attacked measurements, of a prepared set or simulated from images."""
@@ -37,6 +41,9 @@ class Evaluate(Common):
     """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
     """KEY=VALUE replaces a setting of the models that have it, such as num_samples=0 or steps=16; may be repeated."""
+    attack: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
+    """FILE.py:NAME, an attack of yours, scored beside those of the protocol and within their threats: a function
+    (f, scan, threat, *, generator) that returns the perturbation, or a rule; may be repeated."""
     max_slices: Count | None = None
     """Evaluate at most so many slices, evenly spread over the set."""
     size: Size = 128
@@ -50,13 +57,15 @@ class Evaluate(Common):
     out: Path | None = None
     """Folder for a report, a figure and a markdown table."""
     store: Path | None = None
-    """Folder that keeps every row, so that a run goes on where it was stopped, and nothing is scored twice."""
+    """Folder that keeps every row, so that a run goes on where it was stopped, and nothing is scored twice; by default
+    one in the user's cache, and with "none" none."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
 
     def inputs(self) -> Iterator[Input]:
         """Yield models and data."""
         yield from sources.files("--model", self.model)
+        yield from sources.files("--attack", self.attack)
         yield from sources.data("--data", self.data, self.data_root)
 
     def outputs(self) -> Iterator[Output]:
@@ -64,7 +73,7 @@ class Evaluate(Common):
         yield from super().outputs()
         if self.out is not None:
             yield from report_files(self.out)
-        if self.store is not None:
+        if self.store is not None and self.store != NONE:
             yield Output("--store", self.store, folder=True)
 
     def without_effect(self) -> Mapping[str, str]:
@@ -83,8 +92,10 @@ class Evaluate(Common):
     def _evaluate(self, group: "Group") -> None:
         from smug.data.simulate import Acquisition
         from smug.evaluation.datasets import check_unseen, load_set, named_models, with_settings
+        from smug.evaluation.own_attack import load_attacks, with_attacks
         from smug.evaluation.protocols import protocol as named
-        from smug.evaluation.store import RowStore
+        from smug.evaluation.store import RowStore, cache_folder
+        from smug.evaluation.verdict import verdict
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
         from smug.reports.comparison import compare
@@ -100,17 +111,20 @@ class Evaluate(Common):
             center_fraction=usual_center_fraction(self.acceleration),
             noise=self.noise,
         )
+        protocol = with_attacks(named(self.protocol, self.epsilon), load_attacks(self.attack))
         place = (self.data, self.size, acquisition, self.data_root)
         models = with_settings(named_models(self.model, *place), self.set)
         if self.split == "all":
             check_unseen(models, self.data)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        protocol = named(self.protocol, self.epsilon)
         for name, model in models.items():
             shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
             made = acquisition if "acquisition" in test.description else None
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
                 warn(f"{name}: {warning}", quiet=not group.first)
+        kept = cache_folder() if self.store is None else None if self.store == NONE else self.store
+        if kept is not None:
+            say(f"Finished rows are kept in {kept}; --store names another folder, or none.", quiet=not group.first)
         share = "Evaluating" if group.world == 1 else f"Evaluating, share of process 1 of {group.world}"
         cells = len(test.scans[group.rows]) * len(models) * len(protocol.conditions)
         with progress(share, cells, quiet=not group.first) as advance:
@@ -122,14 +136,16 @@ class Evaluate(Common):
                 device=device,
                 command=self.command,
                 group=group,
-                store=None if self.store is None else RowStore(self.store),
+                store=None if kept is None else RowStore(kept),
                 advance=advance,
+                warn=lambda sentence: warn(sentence, quiet=not group.first),
             )
         if not group.first:
             return
         title = comparison_title(result.document)
         for table in result.tables(title):
             show(table)
+        say(verdict(result.rows))
         with together():
             self.write_json(result.document)
             if self.out is not None:

@@ -48,7 +48,8 @@ class Condition:
     """A named way to perturb the measurements, the reconstructor's settings, or both.
 
     ``change`` comes first: what is perturbed is the scan of the changed reconstructor. ``description`` is for people;
-    ``recipe`` holds everything that the result depends on, and with the name is the address of stored rows.
+    ``recipe`` holds everything that the result depends on, and with the name is the address of stored rows; without
+    one, rows are not stored. ``threat`` is that of an attack.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Condition:
     perturb: Perturb
     recipe: str
     change: Callable[[Reconstructor], Reconstructor] = unchanged
+    threat: Threat | None = None
 
 
 def clean() -> Condition:
@@ -90,7 +92,7 @@ def worst_case(threat: Threat, preset: str, run: Callable[..., SuiteResult], nam
         return Perturbed(replace(scan, y=scan.y + found.delta), found.attack, optimism, found.flags)
 
     name = name or f"{preset} {threat.norm} {threat.value:g}"
-    return Condition(name, f"{preset} attack, {threat}", perturb, f"worst_case({preset}, {threat!r})")
+    return Condition(name, f"{preset} attack, {threat}", perturb, f"worst_case({preset}, {threat!r})", threat=threat)
 
 
 def known_noise(base: Condition) -> Condition:
@@ -149,6 +151,5 @@ def attacked(threat: Threat, rule: Rule[Any], name: str) -> Condition:
 
     description = f"{name}: {rule.steps} steps, {threat}"
     settings = re.sub(r" at 0x[0-9a-f]+", "", repr(rule))  # functions have other addresses in every process
-    return Condition(
-        f"{name} {threat.norm} {threat.value:g}", description, perturb, f"attacked({threat!r}, {settings})"
-    )
+    recipe = f"attacked({threat!r}, {settings})"
+    return Condition(f"{name} {threat.norm} {threat.value:g}", description, perturb, recipe, threat=threat)

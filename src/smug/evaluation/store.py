@@ -7,6 +7,8 @@ may share a folder.
 
 import hashlib
 import json
+import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -23,9 +25,31 @@ from smug.evaluation.row import Outcome, Row
 from smug.physics.scale import measurement_scale
 from smug.reconstructor import Fingerprinted, Reconstructor
 from smug.system.files import write_atomically, write_json
+from smug.system.user_code import is_ours
 
 SCHEMA = "smug-rows-3"
 """Changes whenever the meaning of a row does."""
+
+
+_REFUSED: set[Path] = set()
+"""Folders that could not be written to."""
+
+
+def cache_folder() -> Path | None:
+    """Return where rows are kept if nothing else is said: ``$XDG_CACHE_HOME/smug/rows``, or that of ``~/.cache``.
+
+    Below it there is a folder for every version of this library's code, as rows of another may differ. None where the
+    user has no home.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        code.update(path.read_bytes())
+    return home / "smug" / "rows" / code.hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -35,9 +59,9 @@ class RowStore:
     folder: Path
 
     def address(self, f: Reconstructor, condition: Condition, scan: Scan, seed: int, draws: int) -> str | None:
-        """Return where the rows of a cell are; None for a reconstructor that cannot be told from others."""
+        """Return where the rows of a cell are; None for a reconstructor or condition not told from others."""
         print_of_f = fingerprint(f)
-        if print_of_f is None:
+        if print_of_f is None or not condition.recipe:
             return None
         cell = [SCHEMA, print_of_f, condition.name, condition.recipe, scan_digest(scan), seed, draws]
         return hashlib.sha256(json.dumps(cell).encode()).hexdigest()
@@ -50,14 +74,27 @@ class RowStore:
         try:
             rows = [Row.from_json(values) for values in json.loads(self._path(address, ".json").read_text())["rows"]]
             tensors = load(self._path(address, ".safetensors").read_bytes()) if images else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError, SafetensorError):
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
             return None
         if tensors is None:
             return [Outcome(row, Tensor(), Tensor()) for row in rows]
         return [Outcome(row, x, t) for row, x, t in zip(rows, tensors["image"], tensors["target"], strict=True)]
 
     def write(self, address: str, outcomes: Sequence[Outcome], *, images: bool) -> None:
-        """Keep the outcomes of a cell; images first, so that what is read is whole."""
+        """Keep the outcomes of a cell; where that is refused, as by a full disk, warn once and keep none from then on.
+
+        Hours of scoring are worth more than what would be kept of them.
+        """
+        if self.folder in _REFUSED:
+            return
+        try:
+            self._write(address, outcomes, images=images)
+        except OSError as error:
+            _REFUSED.add(self.folder)
+            logging.getLogger("smug").warning("%s; from here on rows are not kept", error)
+
+    def _write(self, address: str, outcomes: Sequence[Outcome], *, images: bool) -> None:
+        """Write images first, so that what is read is whole."""
         if images:
             tensors = {
                 "image": torch.stack([outcome.image for outcome in outcomes]).cpu(),
@@ -75,7 +112,8 @@ class RowStore:
 def fingerprint(f: Reconstructor) -> str | None:
     """Return what tells a reconstructor from all others: its kind, its settings, and the hash of its weights.
 
-    None for functions, whose code may change unseen, unless they have a ``fingerprint`` of their own.
+    None for functions and networks of users, whose code may change unseen, unless they have a ``fingerprint`` of
+    their own.
     """
     if isinstance(f, Fingerprinted):
         return f.fingerprint
@@ -94,6 +132,8 @@ DESCRIPTIVE = ("name", "config", "metadata")
 def _part(value: Any) -> str | None:
     """Return the text of a setting or the hash of a network; None for what could be anything."""
     if isinstance(value, nn.Module):
+        if not all(is_ours(m) or type(m).__module__.startswith("torch.") for m in value.modules()):
+            return None
         return _digest(repr(value).encode(), *value.state_dict().values())
     if isinstance(value, Tensor):
         return repr(value.tolist())

@@ -1,6 +1,6 @@
 """One comparison from test set to report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.evaluate import evaluate
+from smug.evaluation.own_attack import tried
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
@@ -88,13 +89,19 @@ def compare(
     group: Group = ALONE,
     store: RowStore | None = None,
     advance: Callable[[int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Score models x conditions x slices on a device; see :func:`smug.evaluation.evaluate.evaluate`.
 
     Every rank of the ``group`` scores its share of the slices, for which ``advance`` is called, and gets the whole
-    comparison. Cells that the ``store`` holds are read from it. ``command`` is kept as the way to repeat it.
+    comparison. Cells that the ``store`` holds are read from it. ``command`` is kept as the way to repeat it. Users'
+    models and attacks are tried on one slice first, and ``warn`` gets what was found, a sentence each; raises
+    ValueError for those that do not keep to their contract.
     """
     moved_models = {name: moved(f, device) for name, f in models.items()}
+    blind = tried(moved_models, protocol, test.scans[0].to(device))
+    for sentence in blind.values():
+        (warn or (lambda _: None))(sentence)
     rows: list[list[Row]] = []
     pictures: list[Tensor] = []  # of a slice: its reconstructions, then its target (cell + 1, y, x)
     for scan in test.scans[group.rows]:
@@ -118,7 +125,7 @@ def compare(
         [Row.from_json(row) for row in cells] for cells in group.gathered([[row.to_json() for row in r] for r in rows])
     ]
     diagnoses = _diagnoses(moved_models, protocol, test.scans[0].to(device), group)
-    rows = [[_warned(row, diagnoses) for row in cells] for cells in rows]
+    rows = [[_warned(row, diagnoses, blind) for row in cells] for cells in rows]
     outcomes = [
         Outcome(row, image, target)
         for cells, images in zip(rows, group.gathered_tensors(pictures), strict=False)
@@ -151,7 +158,9 @@ def _diagnoses(models: Mapping[str, Reconstructor], protocol: Protocol, scan: Sc
     return dict(zip(models, group.gathered(told), strict=True))
 
 
-def _warned(row: Row, diagnoses: Diagnoses) -> Row:
-    """Return an attacked row with the flags of its model too."""
-    found = tuple(diagnoses[row.model]["flags"]) if row.attack and diagnoses else ()
-    return replace(row, flags=tuple(dict.fromkeys((*row.flags, *found))))
+def _warned(row: Row, diagnoses: Diagnoses, blind: Collection[str]) -> Row:
+    """Return an attacked row with the flags of its model too; ``blind`` are the models without a gradient."""
+    if not row.attack:
+        return row
+    found = [*row.flags, *(diagnoses[row.model]["flags"] if diagnoses else ())]
+    return replace(row, flags=tuple(dict.fromkeys([*found, *(["zero-gradient"] if row.model in blind else [])])))

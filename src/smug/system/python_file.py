@@ -84,10 +84,11 @@ def load_network(name: str, what: str) -> nn.Module:
 
 
 def place_of(error: BaseException, path: Path | None = None) -> str:
-    """Tell an error of somebody's code in one line: where, if possible in a file beside ``path``, and what."""
+    """Tell an error of a user's code in one line: where, in a file beside ``path`` if that is given, and what."""
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    own = [frame for frame in frames if path is not None and path.resolve().parent in Path(frame[0]).parents] or frames
-    where = own[-1] if own else None
+    if path is not None:
+        frames = [frame for frame in frames if path.resolve().parent in Path(frame[0]).parents]
+    where = frames[-1] if frames else None
     if isinstance(error, SyntaxError) and error.filename:
         where = (error.filename, error.lineno)
     text = str(error.msg if isinstance(error, SyntaxError) else error).split("\n")[0].strip()

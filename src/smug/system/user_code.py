@@ -14,6 +14,10 @@ from smug.system.python_file import file_of, home_of, importing_beside, place_of
 OURS = __name__.partition(".")[0]
 
 
+class UsersError(ValueError):
+    """An error of a user's code, told in one line: whose, where, and what."""
+
+
 def is_ours(f: object) -> bool:
     """Tell whether a function, or the class of an object, is one of this library."""
     return home_of(f).partition(".")[0] == OURS
@@ -47,12 +51,12 @@ def users_code(f: Callable[..., Any]) -> Iterator[None]:
     try:
         with settings_kept(), nullcontext() if file is None else importing_beside(file):
             yield
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, torch.OutOfMemoryError, UsersError):
         raise
     except (Exception, SystemExit) as error:
         if file is None and isinstance(error, ValueError) and _raised_here(error):
             raise
-        raise ValueError(f"{name_of(f)}: {place_of(error, file)}") from error
+        raise UsersError(f"{name_of(f)}: {place_of(error, file)}") from error
 
 
 def _raised_here(error: BaseException) -> bool:
