@@ -194,7 +194,7 @@ def test_everything_that_calls_a_reconstructor_gives_it_copies(scan):
     noise_map(_spoils, scan.y, scan.A, 0.01, replicas=2)
     tuned(lambda lam: _spoils, [scan], [1.0, 2.0])
     normalised(_spoils)(scan.y, scan.A)
-    attacks.is_random(_spoils, scan.y, scan.A)
+    attacks.is_random(_spoils, scan)
     foreign.Adapted(_in_place_network, lambda network, y, A: network(y, A))(scan.y, scan.A)
     for f in (MoDL(_in_place_denoiser, steps=2), MoDL(as_complex(torch.nn.ReLU(inplace=True)), steps=2)):
         torch.testing.assert_close(f(scan.y, scan.A), f(scan.y, scan.A), rtol=0, atol=0)

@@ -77,7 +77,7 @@ def test_what_the_threat_does_not_allow_is_refused_before_anything_is_scored(kin
 
 def test_what_is_no_attack_is_refused():
     for bad in (lambda f, scan: 1, 3, PGD):
-        with pytest.raises(ValueError, match="attack bad: .*expected"):
+        with pytest.raises(ValueError, match=r"attack bad: .*expected"):
             own_attack("bad", bad, THREAT)
 
 
