@@ -17,13 +17,11 @@ from pathlib import Path
 import torch
 
 import smug
+from smug.comparison import evaluate
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import PAIR, load_set, simulated_set, with_settings
-from smug.evaluation.protocols import protocol
-from smug.evaluation.store import RowStore
 from smug.model_card import ModelCard, TrainingSet, sha256_of
 from smug.reports.card import card_json, cards
-from smug.reports.comparison import compare
 from smug.system.documents import RESEARCH
 from smug.training.config_file import to_dict
 from smug.training.runs import load_weights, save_weights
@@ -97,7 +95,7 @@ def write_results(kept: Path, source: str = "openms", slices: int = 10) -> None:
     test = load_set(source, "test", 128, Acquisition(), count=slices)
     test = replace(test, description={**test.description, "set": PAIR})
     command = shlex.join(["python", "recipes/ship.py", *sys.argv[1:]])
-    compared = compare(models, protocol("fast"), test, command=command, store=RowStore(kept))
+    compared = evaluate(models, test, "fast", command=command, store=kept)
     weights = {name: card(name).sha256 for name in SHIPPED}
     for found in cards(compared.document, weights):
         replace(card(found.model), result=card_json(found)).write(shipped(found.model).with_suffix(".json"))

@@ -8,13 +8,12 @@ import torch
 import smug
 from smug import zoo
 from smug.cli import main
+from smug.comparison import evaluate
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.protocols import PROTOCOLS
 from smug.model_card import ModelCard, sha256_of
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.reports.card import card_json, cards
-from smug.reports.comparison import compare
 from smug.training.config_file import from_dict
 from smug.zoo import SHIPPED, card, shipped
 
@@ -97,7 +96,7 @@ def test_what_is_no_card(change, message, own):
 
 def test_a_card_with_results(own, capsys):
     scans = simulated_set("phantom", "test", 32, Acquisition(), count=1)
-    document = compare({"modl": smug.CGSense()}, PROTOCOLS["clean"], scans).document
+    document = evaluate({"modl": smug.CGSense()}, scans, "clean").document
     found = card("modl")
     [result] = cards(document, {"modl": found.sha256})
     replace(found, result=card_json(result)).write(own / "modl.json")

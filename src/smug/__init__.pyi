@@ -6,6 +6,10 @@ from . import losses as losses
 from . import metrics as metrics
 from . import shifts as shifts
 from . import training as training
+from .certification import CertificationResult as CertificationResult
+from .certification import certify as certify
+from .comparison import Evaluation as Evaluation
+from .comparison import evaluate as evaluate
 from .data.images.sets import load_images as load_images
 from .data.kspace.read import read as read
 from .data.kspace.volume import Volume as Volume
@@ -13,6 +17,7 @@ from .data.phantom import head_phantom as head_phantom
 from .data.scan import Scan as Scan
 from .data.simulate import Acquisition as Acquisition
 from .data.simulate import simulate as simulate
+from .evaluation.certificates import Certification as Certification
 from .evaluation.datasets import tuned as tuned
 from .models.adapters import as_complex as as_complex
 from .models.classical import CGSense as CGSense

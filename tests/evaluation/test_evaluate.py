@@ -11,7 +11,6 @@ from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import SMUG
-from smug.reports.comparison import compare
 
 ACQUISITION = Acquisition(coils=2)
 
@@ -64,15 +63,6 @@ def test_attacks_hurt_more_than_noise_of_the_same_size(test_set):
     psnr = {name: sum(r.psnr for r in rows if r.condition == name) for name in {r.condition for r in rows}}
     names = [condition.name for condition in PROTOCOLS["demo"].conditions]
     assert psnr[names[0]] > psnr[names[1]] > psnr[names[2]]
-
-
-def test_comparison_writes_its_results(test_set, tmp_path):
-    result = compare({"cg": CGSense(), "zero": ZeroFilled()}, PROTOCOLS["demo"], test_set)
-    result.write(tmp_path / "out", title="Both")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "figure.png", "table.md", "cards"}
-    assert "cg" in (tmp_path / "out" / "table.md").read_text()
-    assert result.document["data"]["sha256"] == test_set.description["sha256"]
-    assert sum(len(group.rows) for group in result.tables("x")[0].groups) >= 2
 
 
 def test_conditions_of_the_same_name_are_refused(test_set):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from smug import comparison
 from smug.attacks import PGD, Threat
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
@@ -14,7 +15,6 @@ from smug.evaluation.protocols import PROTOCOLS, protocol
 from smug.evaluation.store import RowStore
 from smug.evaluation.verdict import verdict
 from smug.models.classical import CGSense
-from smug.reports.comparison import compare
 
 THREAT = Threat(0.05, "l2", "kspace-l2")
 
@@ -113,8 +113,7 @@ def test_attacks_of_files(tmp_path):
 
 def test_a_model_without_gradient_wins_no_praise(data):
     said = []
-    result = compare(
-        {"cut": lambda y, A: A.H(y).detach(), "cg": CGSense(0.01)}, PROTOCOLS["demo"], data, warn=said.append
-    )
+    models = {"cut": lambda y, A: A.H(y).detach(), "cg": CGSense(0.01)}
+    result = comparison.evaluate(models, data, "demo", warn=said.append)
     assert "cut is not differentiable" in said[0]
     assert verdict(result.rows).endswith("but this is unreliable: warnings say that attacks may be too weak for cut.")

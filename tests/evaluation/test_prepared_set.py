@@ -4,13 +4,12 @@ import pytest
 import torch
 
 from benchmarks.prepare import write_volume
+from smug.comparison import evaluate
 from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import load_set, named_models, prepared_set
-from smug.evaluation.protocols import PROTOCOLS
 from smug.models.classical import CGSense
-from smug.reports.comparison import compare
 
 ACQUISITION = Acquisition(acceleration=2.0, center_fraction=0.2)
 
@@ -26,7 +25,7 @@ def folder(tmp_path):
 def test_slices_of_several_shapes_are_compared(folder):
     test = load_set(str(folder), "test", 128, ACQUISITION)
     models = named_models(("cg-sense", "zero-filled"), str(folder), 128, ACQUISITION)
-    result = compare(models, PROTOCOLS["clean"], test)
+    result = evaluate(models, test, "clean")
     assert len(result.rows) == 12 and result.document["kspace"] == "measured"
     assert set(test.subjects.values()) == {"test/b.h5", "test/c.h5"}
     mean = {s["model"]: s["psnr"]["mean"] for s in result.document["summaries"]}

@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from smug import comparison
 from smug.attacks import Threat
 from smug.attacks.presets import fast
 from smug.data.simulate import Acquisition
@@ -15,7 +16,6 @@ from smug.evaluation.protocols import PROTOCOLS, protocol
 from smug.models.classical import CGSense
 from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
-from smug.reports.comparison import compare
 
 STOCHASTIC = SMUG(lambda x: 0.9 * x + 0.1 * x * x.abs(), Smoothing(sigma=0.05, num_samples=2), steps=2)
 
@@ -99,7 +99,8 @@ def test_a_diagnosis_marks_the_attacked_rows_of_its_model():
         return torch.view_as_complex((torch.view_as_real(A.H(y)) * 1000).round() / 1000)
 
     test = simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1)
-    result = compare({"cg": CGSense(0.1), "rounded": rounded}, protocol("fast", (0.05,)), test)
+    with pytest.warns(UserWarning, match="rounded has a gradient of zero"):
+        result = comparison.evaluate({"cg": CGSense(0.1), "rounded": rounded}, test, "fast", epsilons=(0.05,))
     flags = {(row.model, row.condition): row.flags for row in result.rows if row.flags}
     assert flags == {("rounded", "fast l2 0.05"): ("zero-gradient",)}
     assert result.document["diagnoses"]["cg"]["flags"] == []

@@ -71,12 +71,12 @@ class Certify(Common):
 
     def run(self) -> None:
         """Certify, attack, and print the table."""
+        from smug.certification import certify
         from smug.data.simulate import Acquisition
-        from smug.evaluation.certificates import Certification, certify
+        from smug.evaluation.certificates import Certification
         from smug.evaluation.datasets import load_set, named_models
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
-        from smug.reports import certificate_views
         from smug.system.files import together
 
         device = self.start()
@@ -100,12 +100,10 @@ class Certify(Common):
         say(f"About {cost} reconstructions per model and slice, {cells * cost} in all.")
         with progress("Certifying", cells * cost) as advance:
             result = certify(models, test, asked, seed=self.seed, device=device, command=self.command, advance=advance)
-        kspace, sha256 = test.description["kspace"], test.description["sha256"]
-        title = f"{Path(self.data).name} {self.split}, {self.acceleration:g}x, {kspace} k-space, sha256 {sha256[:16]}"
-        show(certificate_views.table(result, title))
+        show(result.table())
         with together():
             self.write_json(result.document)
             if self.out is not None:
-                certificate_views.write(self.out, result, title)
+                result.report(self.out)
         if self.out is not None:
             say(f"The figure and the table are in {self.out}.")

@@ -34,11 +34,10 @@ class Demo(Common):
 
     def run(self) -> None:
         """Reconstruct, print the table, write the report."""
+        from smug.comparison import evaluate
         from smug.data.simulate import Acquisition
         from smug.evaluation.datasets import PAIR, named_models, simulated_set, with_settings
         from smug.evaluation.protocols import PROTOCOLS
-        from smug.reports.comparison import compare
-        from smug.reports.verdict import conclusion
         from smug.system.files import together
         from smug.zoo import SHIPPED
 
@@ -48,13 +47,14 @@ class Demo(Common):
         test = simulated_set("phantom", "test", 128, acquisition, count=self.slices)
         cells = len(test.scans) * len(models) * len(protocol.conditions)
         with progress("Reconstructing and attacking", cells) as advance:
-            result = compare(
-                models, protocol, test, seed=self.seed, device=device, command=self.command, advance=advance
+            result = evaluate(
+                models, test, protocol, seed=self.seed, device=device, command=self.command, advance=advance
             )
-        for table in result.tables(TITLE):
-            show(table)
+        show(result.table(TITLE))
+        if (attacks := result.attacks()).groups:
+            show(attacks)
         with together():
-            result.write(self.out, title=TITLE)
+            result.report(self.out, title=TITLE)
             self.write_json(result.document)
         say(f"Open {self.out / 'report.html'} in a browser; the figure is {self.out / 'figure.png'}.")
-        say(conclusion(result.document))
+        say(result.conclusion())

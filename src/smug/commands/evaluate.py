@@ -90,16 +90,15 @@ class Evaluate(Common):
             self._evaluate(group)
 
     def _evaluate(self, group: "Group") -> None:
+        from smug.comparison import evaluate
         from smug.data.simulate import Acquisition
         from smug.evaluation.datasets import check_unseen, load_set, named_models, with_settings
         from smug.evaluation.own_attack import load_attacks, with_attacks
         from smug.evaluation.protocols import protocol as named
-        from smug.evaluation.store import RowStore, cache_folder
+        from smug.evaluation.store import cache_folder
         from smug.evaluation.verdict import verdict
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
-        from smug.reports.comparison import compare
-        from smug.reports.verdict import comparison_title, conclusion
         from smug.system.files import together
 
         device = self.start(quiet=not group.first)
@@ -128,28 +127,28 @@ class Evaluate(Common):
         share = "Evaluating" if group.world == 1 else f"Evaluating, share of process 1 of {group.world}"
         cells = len(test.scans[group.rows]) * len(models) * len(protocol.conditions)
         with progress(share, cells, quiet=not group.first) as advance:
-            result = compare(
+            result = evaluate(
                 models,
-                protocol,
                 test,
+                protocol,
                 seed=self.seed,
                 device=device,
                 command=self.command,
                 group=group,
-                store=None if kept is None else RowStore(kept),
+                store=kept,
                 advance=advance,
                 warn=lambda sentence: warn(sentence, quiet=not group.first),
             )
         if not group.first:
             return
-        title = comparison_title(result.document)
-        for table in result.tables(title):
-            show(table)
+        show(result.table())
+        if (attacks := result.attacks()).groups:
+            show(attacks)
         say(verdict(result.rows))
         with together():
             self.write_json(result.document)
             if self.out is not None:
-                result.write(self.out, title=title)
+                result.report(self.out)
         if self.out is not None:
             say(f"Report, figure, table and cards are in {self.out}.")
-        say(conclusion(result.document))
+        say(result.conclusion())

@@ -113,14 +113,28 @@ def named_models(
     names: tuple[str, ...], source: str, size: int, acquisition: Acquisition, root: Path | None = None
 ) -> dict[str, Reconstructor]:
     """Load models by name; ``cg-sense`` and ``tv`` get the lam that is best on validation slices of the same kind."""
-    short = [_label(name) for name in names]
-    labels = [label if short.count(label) == 1 else name for label, name in zip(short, names, strict=True)]
-    if len(set(labels)) < len(labels):
-        raise ValueError(f"models: expected each once, got {', '.join(names)}")
     return {
         label: tuned_for(REGULARISED[name], source, size, acquisition, root) if name in REGULARISED else load(name)
-        for label, name in zip(labels, names, strict=True)
+        for label, name in zip(labels(names), names, strict=True)
     }
+
+
+def labels(models: Sequence[Reconstructor | str | Path]) -> list[str]:
+    """Return a short name for every model: of a run its folder's, of a file its stem, of code that of its function.
+
+    Raises ValueError for a model that is there twice, and for two reconstructors of one name.
+    """
+    whole = [str(model) if isinstance(model, str | Path) else _own_name(model) for model in models]
+    short = [_label(name) if isinstance(model, str | Path) else name for name, model in zip(whole, models, strict=True)]
+    result = [label if short.count(label) == 1 else name for label, name in zip(short, whole, strict=True)]
+    if len(set(result)) < len(result):
+        raise ValueError(f"models: expected each once, got {', '.join(whole)}; a mapping {{name: model}} names them")
+    return result
+
+
+def _own_name(f: Reconstructor) -> str:
+    """Return the name of a trained model, of a function, or of an object's class."""
+    return f.name if isinstance(f, Model) else getattr(f, "__name__", type(f).__name__)
 
 
 def check_unseen(models: Mapping[str, Reconstructor], source: str) -> None:
