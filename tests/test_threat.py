@@ -1,35 +1,17 @@
 """Typed sizes: every unit against its formula."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from smug.models.noise import complex_normal
-from smug.physics.masks import random_lines
-from smug.physics.sense import Sense
 from smug.threat import Threat, relative_l2
 
-
-class Slices(NamedTuple):
-    y: Tensor
-    A: Sense
-    target: Tensor
+from .scans import tiny_scan
 
 
 @pytest.fixture
 def slices(device):
-    """Two slices of 24 x 20 in 3 coils, each with a mask of its own, in double precision."""
-    maps, target, noise = (
-        complex_normal(torch.tensor(seed), shape, torch.complex128)
-        for seed, shape in enumerate([(2, 3, 24, 20), (2, 24, 20), (2, 3, 24, 20)])
-    )
-    mask = torch.cat([random_lines(20, 2, 0.2, seed=seed) for seed in range(2)])
-    A = Sense(mask=mask, maps=maps / maps.abs().square().sum(1, keepdim=True).sqrt())
-    y = A(target / 3) + 0.01 * A.sampled * noise
-    return Slices(y.to(device), A.to(device), target.to(device) / 3)
+    return tiny_scan(device=device)
 
 
 def by_hand(unit, norm, value, slices, sigma):
@@ -59,25 +41,26 @@ def test_radius_follows_the_unit_and_ignores_what_is_not_sampled(slices, norm, u
     sigma = 0.03 if unit == "noise" else None
     threat = Threat(0.5, norm=norm, unit=unit, noise_sigma=sigma)
     expected = by_hand(unit, norm, 0.5, slices, sigma)
-    torch.testing.assert_close(threat.radius(*slices), expected)
+    torch.testing.assert_close(threat.radius(slices.y, slices.A, slices.target), expected)
     polluted = torch.where(slices.A.sampled, slices.y, 100)
     torch.testing.assert_close(threat.radius(polluted, slices.A, slices.target), expected)
-    assert Threat(0, norm=norm, unit=unit, noise_sigma=sigma).radius(*slices).eq(0).all()
+    assert Threat(0, norm=norm, unit=unit, noise_sigma=sigma).radius(slices.y, slices.A, slices.target).eq(0).all()
 
 
 @pytest.mark.parametrize("unit", ["kspace-l2", "noise"])
 def test_the_corner_of_the_box_has_the_l2_norm_of_the_same_value(slices, unit):
     sigma = 0.03 if unit == "noise" else None
-    box = Threat(0.1, "linf", unit, sigma).radius(*slices)
+    box = Threat(0.1, "linf", unit, sigma).radius(slices.y, slices.A, slices.target)
     corner = torch.where(slices.A.sampled, box[:, None, None, None] * (1 + 1j), 0).expand(slices.y.shape)
     torch.testing.assert_close(
-        torch.linalg.vector_norm(corner.flatten(1), dim=1), Threat(0.1, "l2", unit, sigma).radius(*slices)
+        torch.linalg.vector_norm(corner.flatten(1), dim=1),
+        Threat(0.1, "l2", unit, sigma).radius(slices.y, slices.A, slices.target),
     )
 
 
 def test_relative_l2_is_the_value_on_the_boundary(slices):
     threat = Threat(0.07, "l2", "kspace-l2")
-    delta = threat.project(1e6 * slices.y, threat.radius(*slices))
+    delta = threat.project(1e6 * slices.y, threat.radius(slices.y, slices.A, slices.target))
     torch.testing.assert_close(relative_l2(delta, slices.y, slices.A), torch.full_like(delta.real[:, 0, 0, 0], 0.07))
 
 
@@ -85,7 +68,9 @@ def test_radii_are_per_slice(slices):
     threat = Threat(0.1, "linf", "kspace-max")
     y = slices.y * torch.tensor([1.0, 50.0], device=slices.y.device)[:, None, None, None]
     radius = threat.radius(y, slices.A, slices.target)
-    torch.testing.assert_close(radius, threat.radius(*slices) * torch.tensor([1.0, 50.0], device=radius.device))
+    torch.testing.assert_close(
+        radius, threat.radius(slices.y, slices.A, slices.target) * torch.tensor([1.0, 50.0], device=radius.device)
+    )
 
 
 def test_text_tells_number_norm_and_unit():
@@ -116,4 +101,4 @@ def test_refuses_what_has_no_meaning(arguments, message):
 def test_refuses_a_reference_that_is_not_finite(slices):
     slices.y[0, 0, :, 9] = torch.nan
     with pytest.raises(ValueError, match="not finite"):
-        Threat(0.1, "l2", "kspace-l2").radius(*slices)
+        Threat(0.1, "l2", "kspace-l2").radius(slices.y, slices.A, slices.target)

@@ -3,18 +3,17 @@ import torch
 
 from benchmarks.denoiser import TextbookDenoiser, random_network
 from benchmarks.textbook import joint_conjugate_gradient, textbook_smug, textbook_solve, textbook_steps
-from smug.data.phantom import head_phantom
-from smug.data.simulate import Acquisition, simulate
 from smug.models.noise import complex_normal, derive
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import Smoothing
 from smug.physics.consistency import solve
 
+from ..scans import phantom_scan
+
 
 @pytest.fixture
 def scan(device):
-    images = torch.stack([head_phantom(seed, 32) for seed in (1, 2)])
-    return simulate(images, Acquisition(coils=3), [1, 2], ["a", "b"]).normalised().to(device)
+    return phantom_scan(count=2, coils=3).normalised().to(device)
 
 
 @pytest.fixture

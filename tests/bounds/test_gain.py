@@ -11,6 +11,8 @@ from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
 from smug.physics.sense import Sense
 
+from ..scans import tiny_scan
+
 SHAPE = (6, 5)
 COILS = 2
 ROUNDING = 2e-5  # that of the solver's tolerance, and of central differences
@@ -18,11 +20,8 @@ ROUNDING = 2e-5  # that of the solver's tolerance, and of central differences
 
 @pytest.fixture
 def scan(device):
-    maps = complex_normal(torch.tensor(1), (2, COILS, *SHAPE), torch.complex128, device)
-    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
-    mask = torch.tensor([[True, False, True, True, False], [True, True, True, False, True]], device=device)
-    A = Sense(mask=mask, maps=maps)
-    return A(complex_normal(torch.tensor(2), (2, *SHAPE), torch.complex128, device)), A
+    scan = tiny_scan(2, COILS, *SHAPE, device=device)
+    return scan.y, scan.A
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Slices of 24 x 20, as attacks have them, and what a hand-written reconstruction needs."""
+"""Small slices, and what a hand-written reconstruction needs."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from smug.attacks import Threat, pgd
 from smug.data.scan import Scan
-from smug.models.noise import complex_normal
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor
+
+from ..scans import tiny_scan
 
 COILS, HEIGHT, WIDTH = 3, 12, 10
 THREAT = Threat(0.05, "l2", "kspace-l2")
@@ -19,13 +20,8 @@ THREAT = Threat(0.05, "l2", "kspace-l2")
 @pytest.fixture
 def measured(device) -> tuple[Tensor, Sense, Tensor]:
     """k-space, operator and target of two slices of different size, in double precision."""
-    maps = complex_normal(torch.arange(2), (COILS, HEIGHT, WIDTH), torch.complex128)
-    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
-    mask = torch.tensor([[1, 0, 1, 0, 1, 1, 1, 0, 0, 1], [0, 1, 0, 1, 1, 1, 1, 0, 1, 0]]).bool()
-    A = Sense(mask, maps).to(device)
-    size = torch.tensor([1.0, 3.0], dtype=torch.float64, device=device)[:, None, None]
-    target = size * complex_normal(torch.arange(2) + 10, (HEIGHT, WIDTH), torch.complex128, device)
-    return A(target), A, target
+    scan = tiny_scan(coils=COILS, height=HEIGHT, width=WIDTH, noise=0, device=device)
+    return scan.y, scan.A, scan.truth
 
 
 @pytest.fixture

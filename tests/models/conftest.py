@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from smug.models.adapters import as_complex
-from smug.models.noise import complex_normal
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.smoothing import Smoothing
 from smug.models.weight_encoder import WeightEncoder
 from smug.physics.sense import Sense
+
+from ..scans import tiny_scan
 
 COILS, HEIGHT, WIDTH = 3, 7, 10
 SMOOTHING = Smoothing(sigma=0.3, num_samples=4)
@@ -42,13 +43,8 @@ def make_problem(
     height: int = HEIGHT,
     width: int = WIDTH,
 ) -> Problem:
-    maps = complex_normal(torch.arange(batch), (coils, height, width), dtype)
-    maps = 0.99 * maps / maps.abs().square().sum(1, keepdim=True).sqrt()
-    mask = torch.rand(batch, width, generator=torch.Generator().manual_seed(3)) < 0.4
-    mask[:, width // 2] = True
-    A = Sense(mask, maps).to(device)
-    target = complex_normal(torch.arange(batch) + 100, (height, width), dtype, device)
-    return Problem(A(target), A, target, torch.arange(batch) + 7)
+    scan = tiny_scan(batch, coils, height, width, noise=0, dtype=dtype, device=device)
+    return Problem(scan.y, scan.A, scan.target, torch.arange(batch) + 7)
 
 
 def dense(A: Sense, index: int, height: int, width: int) -> Tensor:

@@ -48,3 +48,11 @@ def test_the_correction_sees_far(device):
     changed[0, 24, 24] = 1
     reach = (network(changed) - network(x))[0].abs().amax(0).nonzero()
     assert reach.max() - reach.min() > 30
+
+
+def test_a_block_adds_to_what_it_is_given(device):
+    block = seeded(lambda: DownUpBlock(4), device, torch.complex64)
+    for parameter in block.out.parameters():
+        parameter.data.zero_()
+    features = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)).to(device)
+    assert torch.equal(block(features), features)

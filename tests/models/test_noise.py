@@ -1,4 +1,6 @@
+import cmath
 import itertools
+import math
 
 import pytest
 import torch
@@ -132,3 +134,22 @@ def test_noise_of_some_entries_is_that_of_all(device, dtype):
     expected = complex_normal(seed, kept.shape, dtype, device)[kept]
     torch.testing.assert_close(complex_normal_where(seed, kept, dtype), expected, rtol=1e-6, atol=1e-6)
     assert complex_normal_where(seed, torch.zeros_like(kept)).shape == (0,)
+
+
+def test_the_numbers_are_those_of_splitmix64_and_box_muller():
+    """As published: the state grows by the golden ratio before each word. The words start where a seed's hash is."""
+    mask = 2**64 - 1
+
+    def hashed(word):
+        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & mask
+        word = (word ^ word >> 27) * 0x94D049BB133111EB & mask
+        return word ^ word >> 31
+
+    state, expected = hashed(2**63 + 12345), []
+    for _ in range(5):
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        word = hashed(state)
+        radius = math.sqrt(-2 * math.log(((word >> 32) + 0.5) / 2**32))
+        expected.append(cmath.rect(radius, 2 * math.pi * (word & 0xFFFFFFFF) / 2**32))
+    noise = complex_normal(torch.tensor(12345 - 2**63), (5,), torch.complex128)
+    torch.testing.assert_close(noise, torch.tensor(expected, dtype=torch.complex128))

@@ -152,12 +152,6 @@ def test_gradient_of_a_zero_image_is_finite(problem):
     assert y.grad.abs().max() > 0
 
 
-def test_nothing_is_random(problem):
-    f = TotalVariation(0.1, 5)
-    with_seed = f(problem.y, problem.A, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(with_seed, f(problem.y, problem.A))
-
-
 @pytest.mark.parametrize("lam", [0.0, -1.0, float("nan"), float("inf"), 1j, torch.tensor([0.1, 0.0]), torch.ones(2, 2)])
 def test_bad_lam(lam):
     with pytest.raises(ValueError, match="lam: expected"):
