@@ -209,6 +209,9 @@ def test_it_can_be_read_by_another_process(tmp_path):
     ("shape", "message"),
     [
         ((4, 4, 4, 1), "three-dimensional encoding is not supported, got 4 x 4 x 4"),
+        ((3, 4, 5, 1), "3 x 4 x 5, a non-Cartesian trajectory"),
+        ((1, 8, 1, 2, 1, 1, 1, 1, 1, 1, 5), "1 x 8 x 1, a single line"),
+        ((8, 1, 1, 2), "8 x 1 x 1, a single line"),
         ((4, 4, 1, 1, 2), r"got 2 maps \(dimension 4\)"),
         ((4, 4, 1, 1, 1, 1, 3), r"got 3 coefficients \(dimension 6\)"),
         ((4, 4, *[1] * 13, 2), r"got 2 batch \(dimension 15\)"),
@@ -278,9 +281,9 @@ def test_damaged_files_end_in_one_clear_error(tmp_path, damage, message):
 def test_more_slices_than_can_be_kept(tmp_path):
     path = tmp_path / "k.cfl"
     count = 2**20 + 1
-    path.with_suffix(".hdr").write_text(f"# Dimensions\n1 1 1 1 1 1 1 1 1 1 1 1 1 {count}\n")
+    path.with_suffix(".hdr").write_text(f"# Dimensions\n2 2 1 1 1 1 1 1 1 1 1 1 1 {count}\n")
     with path.open("wb") as file:
-        file.truncate(8 * count)
+        file.truncate(32 * count)
     with pytest.raises(ValueError, match="too many"):
         read_cfl(path)
 

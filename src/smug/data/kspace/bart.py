@@ -141,14 +141,22 @@ def _matrix(dims: list[int], header: Path) -> tuple[int, int]:
                 "bart slice or bart extract takes it out"
             )
     readout, phase, partition = dims[:3]
+    if readout == 3 and min(phase, partition) > 1 and dims[3] == 1:
+        raise ValueError(
+            f"{header}: got 3 x {phase} x {partition}, a non-Cartesian trajectory: expected Cartesian k-space"
+        )
     if min(readout, phase, partition) > 1:
         raise ValueError(
             f"{header}: three-dimensional encoding is not supported, got {readout} x {phase} x {partition}: expected "
             "two-dimensional slices; transform along the readout (bart fft -u -i 1) and save each slice"
         )
-    if readout == 1:
-        return phase, partition
-    return readout, max(phase, partition)
+    y, x = (phase, partition) if readout == 1 else (readout, max(phase, partition))
+    if min(y, x) == 1:
+        raise ValueError(
+            f"{header}: got {readout} x {phase} x {partition}, a single line: expected Cartesian k-space in two of the "
+            "first three dimensions; spokes one by one are non-Cartesian, which is not supported"
+        )
+    return y, x
 
 
 def _check_size(path: Path, dims: list[int], header: Path) -> None:

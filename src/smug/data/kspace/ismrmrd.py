@@ -184,16 +184,12 @@ def _tell_apart(measurement: Measurement, imaging: Rows, flagged: Rows, order: S
     from_dc = measurement.places - grid.lines // 2
     groups = grouped(head, np.union1d(imaging, flagged), (*FRAME, "slice"))
     try:
-        numbers = renumbered(head, [*groups.values()], from_dc, grid.spacing[1], order)
+        numbers, told = renumbered(head, [*groups.values()], from_dc, grid.spacing[1], order)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    if not numbers:
-        return []
-    before = len(np.unique(head["idx"]["slice"][imaging]))
     rows = np.fromiter(numbers, dtype=np.intp)
     head["idx"]["slice"][rows] = np.fromiter(numbers.values(), dtype=np.intp)
-    after = len(np.unique(head["idx"]["slice"][imaging]))
-    return [f"{where}: {after} slices have {before} counters: they are told apart by their position"]
+    return [f"{where}: {told}"] if told else []
 
 
 def _frames(slices: Groups, where: str) -> int:

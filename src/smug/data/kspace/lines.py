@@ -23,6 +23,10 @@ Cropping the field of view interpolates k-space: near the cut, samples that are 
 """
 
 
+FEW_LINES = 8
+"""Fewer readouts of the same line are averages."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """The acquisitions of an open ``table``, with what was found when all of it was read.
@@ -146,6 +150,11 @@ def stored_lines(measurement: Measurement, slices: Sequence[Rows]) -> StoredLine
         raise ValueError(
             f"{where}: acquisition {outside[0]}: got line {head['idx']['kspace_encode_step_1'][outside[0]]} with the "
             f"centre of k-space at line {grid.central_line}: it lies outside the encoded matrix of {width}"
+        )
+    if width > 1 and all(len(rows) >= FEW_LINES and len(np.unique(places[rows])) == 1 for rows in slices):
+        step = int(head["idx"]["kspace_encode_step_1"][slices[0][0]])
+        raise ValueError(
+            f"{where}: got {len(slices[0])} readouts per slice, all of line {step}: their counter is not set"
         )
     kept = tuple(rows[signal[rows]] if signal[rows].any() else rows for rows in slices)
     path, group = Path(measurement.table.file.filename), measurement.table.parent.name

@@ -11,14 +11,17 @@ from smug.data.kspace.acquisitions import Rows
 SliceOrder = Literal["checked", "by-counter", "by-position"]
 """How lines are told to belong to a slice: by the counter, if positions do not contradict it; or by one of them."""
 
-USUAL_DISTANCE = 0.5
-"""In mm: slices that are nearer than this, or than the size of a pixel where it is known, are one that has moved."""
+DISTANCE = 0.5
+"""In mm: places that are nearer than this, or than the size of a pixel, are one."""
+
+MOST_MOVED = 5.0
+"""In mm: lines of a slice that moves during the scan are not farther apart."""
 
 TURNED = 0.05
 """Slices whose normal differs by more than this are others."""
 
 SHARED = 0.25
-"""Slices that share an index repeat at least this fraction of their lines; fewer may be those of one that has moved."""
+"""Slices that share a counter repeat at least this fraction of their lines; one that has moved repeats fewer."""
 
 MAX_PLACES = 1024
 """Most slices that may share a counter."""
@@ -29,29 +32,32 @@ NEAR_CENTRE, SPAN = 4, 0.75
 
 def renumbered(
     head: NDArray[np.void], groups: Sequence[Rows], from_dc: NDArray[np.intp], pixel: float | None, order: SliceOrder
-) -> dict[int, int]:
-    """Return a new slice counter by row, for those that need one: of slices at several places that share a counter.
+) -> tuple[dict[int, int], str]:
+    """Return a new slice counter by row, for slices at several places that share one, and what there is to say.
 
-    ``groups`` are the rows of each slice by its counter, in each frame; ``from_dc`` ``(row,)`` is how far the line of a
-    row is from the centre of k-space and ``pixel`` the size of a pixel in mm. Slices are ordered along their normal.
-    Raises ValueError where lines of a slice lie at several places and it is not certain what they are.
+    Without such slices both are empty. ``groups`` are the rows of each slice by its counter, in each frame; ``from_dc``
+    ``(row,)`` is how far the line of a row is from the centre of k-space and ``pixel`` the size of a pixel in mm. New
+    slices are ordered along their normal. Lines that are near each other but no images by themselves are one slice that
+    has moved. Raises ValueError where they are far apart.
     """
     if order == "by-counter":
-        return {}
-    parts = [_places(head, rows, pixel or USUAL_DISTANCE) for rows in groups]
+        return {}, ""
+    distance = min(pixel or DISTANCE, DISTANCE)
+    parts = [_places(head, rows, distance) for rows in groups]
     most = max(map(len, parts))
     if most == 1:
-        return {}
+        return {}, ""
     if order == "checked":
-        for places in parts:
-            _check_images(head, places, from_dc)
+        doubtful = next((places for places in parts if not _are_images(places, from_dc)), None)
+        if doubtful is not None:
+            return {}, _moved(head, doubtful)
     counters = np.unique([head["idx"]["slice"][rows[0]] for rows in groups])
     numbers: dict[int, int] = {}
     for places in parts:
         first = most * int(np.searchsorted(counters, head["idx"]["slice"][places[0][0]]))
         for i, rows in enumerate(places):
             numbers |= dict.fromkeys(rows.tolist(), first + i)
-    return numbers
+    return numbers, "slices that share a counter are told apart by their position"
 
 
 def _places(head: NDArray[np.void], rows: Rows, distance: float) -> list[Rows]:
@@ -80,18 +86,28 @@ def _direction(position: NDArray[np.float64]) -> NDArray[np.float64]:
     return axis if axis[np.abs(axis).argmax()] > 0 else -axis
 
 
-def _check_images(head: NDArray[np.void], places: Sequence[Rows], from_dc: NDArray[np.intp]) -> None:
-    """Raise ValueError unless the lines at each place are an image by themselves."""
+def _are_images(places: Sequence[Rows], from_dc: NDArray[np.intp]) -> bool:
+    """Whether the lines at each place are an image by themselves."""
     if len(places) == 1:
-        return
+        return True
     lines = [np.unique(from_dc[rows]) for rows in places]
     together = np.unique(np.concatenate(lines))
-    whole = all(np.abs(part).min() <= NEAR_CENTRE and np.ptp(part) >= SPAN * np.ptp(together) for part in lines)
     repeated = sum(map(len, lines)) - len(together)
-    if not whole or repeated < SHARED * min(map(len, lines)):
-        number = int(head["idx"]["slice"][places[0][0]])
+    whole = all(np.abs(part).min() <= NEAR_CENTRE and np.ptp(part) >= SPAN * np.ptp(together) for part in lines)
+    return whole and repeated >= SHARED * min(map(len, lines))
+
+
+def _moved(head: NDArray[np.void], places: Sequence[Rows]) -> str:
+    """What there is to say of one slice that has moved; raises ValueError if its lines are too far apart for that."""
+    position, normal = (
+        head[name][[rows[0] for rows in places]].astype(np.float64) for name in ("position", "slice_dir")
+    )
+    apart = float(np.linalg.norm(position - position[0], axis=1).max())
+    turned = float(np.linalg.norm(normal - normal[0], axis=1).max())
+    told = f"lines of slice {int(head['idx']['slice'][places[0][0]])} lie at {len(places)} places, {apart:.1f} mm apart"
+    if apart > MOST_MOVED or turned > 2 * TURNED:
         raise ValueError(
-            f"lines of slice {number} lie at {len(places)} places: whether they are slices that share a counter or one "
-            "that has moved is not certain; --slices by-position (slices=...) reads one slice for each place, "
-            "--slices by-counter one for each counter"
+            f"{told}: whether they are slices that share a counter or one that has moved is not certain; --slices "
+            "by-position (slices=...) reads one slice for each place, --slices by-counter one for each counter"
         )
+    return f"{told}: read as one slice that has moved"
