@@ -21,6 +21,7 @@ from smug.evaluation.protocols import protocol as named_protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
 from smug.evaluation.summary import Kspace, Summary, summarise, to_json
+from smug.evaluation.verdict import UNATTACKED, verdict
 from smug.reconstructor import Reconstructor, moved
 from smug.reports.card import cards, write_card
 from smug.reports.tables import attack_table, markdown, table
@@ -76,8 +77,10 @@ class Evaluation:
         return attack_table(self.summaries)
 
     def conclusion(self) -> str:
-        """Return a sentence that says what was found."""
-        return conclusion(self.document)
+        """Return a sentence that says what was found: who loses least under attack, where there was one."""
+        if any(row.attack for row in self.rows):
+            return verdict(self.rows)
+        return f"{conclusion(self.document)} {UNATTACKED}"
 
     def __str__(self) -> str:
         """Return the table as plain text."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smug.data.simulate import Acquisition
-from smug.evaluation.certificates import ATTACKED, RATIOS, Certification, certify
+from smug.evaluation.certificates import ATTACKED, RATIOS, Certification, certify, seconds_per_reconstruction
 from smug.evaluation.datasets import simulated_set
 from smug.metrics import psnr
 from smug.models.classical import CGSense, ZeroFilled
@@ -15,7 +15,7 @@ from smug.system.documents import plainly
 
 pytest.importorskip("matplotlib")
 
-TINY = Certification(noise=0.02, levels=(1.0, 4.0), draws=20)
+TINY = Certification(noise=0.02, levels=(1.0, 4.0), draws=20, attacked=ATTACKED, scores=64)
 
 
 @pytest.fixture(scope="module")
@@ -138,4 +138,41 @@ def test_values_out_of_range(values, message):
     ("inside", "contradicted"), [(1.0, False), (0.5, False), (0.4, False), (0.3, True), (math.nan, False)]
 )
 def test_what_contradicts_a_certificate(result, inside, contradicted):
-    assert replace(result.rows[0], inside=inside).contradicted(0.5) == contradicted
+    assert replace(result.rows[0], inside=inside, scores=64).contradicted(0.5) == contradicted
+
+
+def test_the_default_takes_few_reconstructions_and_certifies_what_it_attacks():
+    usual = Certification()
+    assert usual.cost(1) <= 360
+    assert all(usual.draws >= usual.needed(ratio, 1) for ratio in usual.attacked)
+    assert usual.draws == usual.needed(2, 1)  # the fewest
+    earlier = Certification(levels=(1.0, 2.0, 5.0), draws=200, attacked=ATTACKED, scores=64)
+    assert earlier.cost(1) > 4 * usual.cost(1)
+    with pytest.raises(ValueError, match=r"attacked: expected multiples of sigma_k among .*, got 1.2"):
+        Certification(attacked=(1.2,))
+
+
+def test_what_is_told_adds_up_to_the_cost(test_set):
+    told = []
+    asked = Certification(noise=0.02, draws=20, attacked=(1.0,), scores=4)
+    certify({"zero-filled": ZeroFilled()}, test_set, asked, advance=told.append)
+    assert sum(told) == 2 * asked.cost(2)
+
+
+def test_a_model_without_gradient_is_certified_without_gains(test_set):
+    asked = Certification(noise=0.02, draws=20, attacked=())
+    result = certify({"cut": lambda y, A: A.H(y).detach()}, test_set, asked)
+    assert result.gains == ()
+    assert any(not row.vacuous for row in result.rows)
+
+
+def test_a_model_of_single_slices_is_told_before_anything_is_certified(test_set):
+    def single(y, A):
+        return A.H(y[:1])
+
+    with pytest.raises(ValueError, match=r"model single: expected images of shape \(2, 24, 24\).*slicewise"):
+        certify({"single": single}, test_set)
+
+
+def test_how_long_it_takes_is_measured(test_set):
+    assert 0 < seconds_per_reconstruction(ZeroFilled(), test_set.scans[0]) < 5

@@ -10,9 +10,10 @@ import tyro
 from smug.commands import sources
 from smug.commands.common import Common
 from smug.commands.numbers import Count, Positive, Probability, Rate, Size
-from smug.commands.progress import progress
+from smug.commands.progress import duration, progress
 from smug.system.paths import Input, Output
 from smug.system.terminal import say, show, warn
+from smug.system.words import counted
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,14 @@ class Certify(Common):
     """Undersampling of random lines; 8 % ACS up to 5x, 4 % above."""
     noise: Positive = 0.01
     """Receiver noise per part, where the image's maximum is about 1."""
-    levels: tuple[Positive, ...] = (1.0, 2.0, 5.0)
-    """The noise that is added, sigma_k, as multiples of the receiver noise."""
-    draws: Count = 200
+    levels: tuple[Positive, ...] = (2.0,)
+    """The noise that is added, sigma_k, as multiples of the receiver noise; such as 1 2 5, each as long again."""
+    draws: Count = 131
     """Reconstructions behind each certificate: 131 reach perturbations of 2 sigma_k, 2218 those of 3 sigma_k."""
+    attacked: tuple[Positive, ...] = (2.0,)
+    """The sizes that are attacked too, as multiples of sigma_k, where the draws reach them; such as 1 2 3."""
+    scores: Count = 32
+    """Fresh reconstructions that an attack is scored on."""
     p: Probability = 0.5
     """The share of reconstructions that a certificate covers."""
     alpha: Probability = 0.05
@@ -73,7 +78,7 @@ class Certify(Common):
         """Certify, attack, and print the table."""
         from smug.certification import certify
         from smug.data.simulate import Acquisition
-        from smug.evaluation.certificates import Certification
+        from smug.evaluation.certificates import Certification, seconds_per_reconstruction
         from smug.evaluation.datasets import load_set, named_models
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
@@ -82,7 +87,9 @@ class Certify(Common):
         device = self.start()
         if not self.model:
             raise ValueError("--model: expected at least one; smug models lists the names")
-        asked = Certification(self.noise, self.levels, self.draws, self.p, self.alpha, self.joint)
+        asked = Certification(
+            self.noise, self.levels, self.draws, self.p, self.alpha, self.joint, self.attacked, self.scores
+        )
         acquisition = Acquisition(
             coils=self.coils,
             acceleration=self.acceleration,
@@ -97,7 +104,16 @@ class Certify(Common):
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
                 warn(f"{name}: {warning}")
         cells, cost = len(models) * len(test.scans), asked.cost(len(test.scans))
-        say(f"About {cost} reconstructions per model and slice, {cells * cost} in all.")
+        for ratio in self.attacked:
+            if self.draws < asked.needed(ratio, len(test.scans)):
+                enough = asked.needed(ratio, len(test.scans))
+                warn(f"--draws {self.draws}: certify nothing at {ratio:g} sigma_k, which takes {enough}: not attacked")
+        seconds = {name: seconds_per_reconstruction(model, test.scans[0], device) for name, model in models.items()}
+        each = ", ".join(f"{name} {each:.2g} s" for name, each in seconds.items())
+        say(
+            f"About {counted(cost, 'reconstruction')} per model and slice, {cells * cost:,} in all; one takes {each}: "
+            f"about {duration(sum(seconds.values()) * len(test.scans) * cost)} in all."
+        )
         with progress("Certifying", cells * cost) as advance:
             result = certify(models, test, asked, seed=self.seed, device=device, command=self.command, advance=advance)
         show(result.table())

@@ -96,7 +96,6 @@ class Evaluate(Common):
         from smug.evaluation.own_attack import load_attacks, with_attacks
         from smug.evaluation.protocols import protocol as named
         from smug.evaluation.store import cache_folder
-        from smug.evaluation.verdict import verdict
         from smug.physics.masks import usual_center_fraction
         from smug.reconstruction import range_warnings
         from smug.system.files import together
@@ -144,7 +143,6 @@ class Evaluate(Common):
         show(result.table())
         if (attacks := result.attacks()).groups:
             show(attacks)
-        say(verdict(result.rows))
         with together():
             self.write_json(result.document)
             if self.out is not None:

@@ -73,7 +73,7 @@ def _now_and_then(screen: "Console", description: str, total: int) -> Iterator[C
             due = now + BETWEEN
             elapsed = now - began
             left = elapsed * (total - finished) / finished
-            times = f"{_duration(elapsed)} elapsed, {_duration(left)} left"
+            times = f"{duration(elapsed)} elapsed, {duration(left)} left"
             screen.print(printable(f"{description}: {finished} of {total}, {times}"), soft_wrap=True)
 
     yield advance
@@ -102,7 +102,7 @@ def training_progress(
                 validations.append(entry.validation_psnr)
             elapsed = monotonic() - began
             left = elapsed * (total - entry.update) / max(1, entry.update - done)
-            shown(entry, _status(list(recent), validations), _duration(elapsed), _duration(left))
+            shown(entry, _status(list(recent), validations), duration(elapsed), duration(left))
 
         yield report
 
@@ -160,5 +160,6 @@ def _status(recent: Sequence["LogEntry"], validations: Sequence[float]) -> str:
     return ", ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds."""
     return str(timedelta(seconds=round(seconds)))

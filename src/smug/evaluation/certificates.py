@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,10 +30,10 @@ from smug.data.simulate import named_seed
 from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.gains import COST as GAIN_COST
 from smug.evaluation.gains import GainRow, gain_row, l2_threat
+from smug.foreign.contract import check_reconstructors
 from smug.models.noise import derive
 from smug.reconstructor import Reconstructor, moved, taking_generator
-from smug.system.documents import RESEARCH
-from smug.version import __version__
+from smug.system.documents import document
 
 if TYPE_CHECKING:
     pass
@@ -43,13 +44,16 @@ RATIOS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """The sizes of perturbations that are certified, as multiples of sigma_k."""
 
 ATTACKED = (1.0, 2.0, 3.0)
-"""Those that are attacked too, and shown in tables."""
+"""Those that tables show."""
 
-SELECTION, SCORES = 8, 64
-"""Draws on which attacks on the release are compared, and fresh ones that score the winner."""
+SELECTION = 4
+"""Draws on which attacks on the release are compared."""
 
-ATTACK_COST = 160
-"""About how many reconstructions an attack on the release takes as long as."""
+ATTACK_COST = 85
+"""About how many reconstructions an attack on the release takes as long as, beside those that score it."""
+
+SLOW = 5.0
+"""Seconds: a reconstruction that takes longer is timed once."""
 
 ATTACK, SCORE, GAIN = range(10, 13)
 """Streams of random numbers, beside those of the certificates."""
@@ -60,15 +64,20 @@ class Certification:
     """What is certified: ``noise`` is the receiver's per part, ``levels`` say which multiples of it sigma_k is.
 
     ``draws`` are those of one certificate, which holds with confidence ``1 - alpha`` for a share ``p`` of the release's
-    reconstructions; ``joint``: for all certificates of a model at once. Raises ValueError for values out of range.
+    reconstructions; ``joint``: for all certificates of a model at once. ``attacked`` are the sizes that the release is
+    attacked at too, where the draws certify something, each scored on ``scores`` fresh draws. The defaults certify
+    perturbations of up to twice the noise that is added, with the fewest draws that do, and attack the largest. Raises
+    ValueError for values out of range.
     """
 
     noise: float = 0.01
-    levels: tuple[float, ...] = (1.0, 2.0, 5.0)
-    draws: int = 200
+    levels: tuple[float, ...] = (2.0,)
+    draws: int = 131
     p: float = 0.5
     alpha: float = 0.05
     joint: bool = False
+    attacked: tuple[float, ...] = (2.0,)
+    scores: int = 32
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -76,11 +85,15 @@ class Certification:
             raise ValueError(f"noise: expected a finite number > 0, got {self.noise}")
         if not self.levels or not all(0 < level < math.inf for level in self.levels):
             raise ValueError(f"levels: expected finite numbers > 0, got {self.levels}")
-        if self.draws < 1:
-            raise ValueError(f"draws: expected at least 1, got {self.draws}")
+        for name in ("draws", "scores"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         for name in ("p", "alpha"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected a number between 0 and 1, got {getattr(self, name)}")
+        if unknown := set(self.attacked) - set(RATIOS[1:]):
+            known = ", ".join(f"{ratio:g}" for ratio in RATIOS[1:])
+            raise ValueError(f"attacked: expected multiples of sigma_k among {known}, got {min(unknown):g}")
 
     def statements(self, slices: int) -> int:
         """Return how many certificates of a model share alpha."""
@@ -97,8 +110,8 @@ class Certification:
 
     def cost(self, slices: int) -> int:
         """Return about how many reconstructions a model takes on each slice."""
-        attacks = sum(self.draws >= self.needed(ratio, slices) for ratio in ATTACKED)
-        return len(self.levels) * (self.draws + FRESH_DRAWS + attacks * ATTACK_COST) + GAIN_COST
+        attacks = sum(self.draws >= self.needed(ratio, slices) for ratio in self.attacked)
+        return len(self.levels) * (self.draws + FRESH_DRAWS + attacks * (ATTACK_COST + self.scores)) + GAIN_COST
 
 
 @dataclass(frozen=True)
@@ -108,7 +121,7 @@ class CertificateRow:
     PSNR are those of the complex difference, in dB: ``clean_psnr`` is the release's mean without perturbation,
     ``certified_psnr`` what a share p of its reconstructions reaches under *any* perturbation of l2 norm ``eps``,
     ``attacked_psnr`` what that share reached under the strongest that was found. ``inside`` is the share of the
-    attacked reconstructions, on :data:`SCORES` draws, whose error the certificate covers: p or more, but for chance.
+    attacked reconstructions, on ``scores`` draws, whose error the certificate covers: p or more, but for chance.
     """
 
     model: str
@@ -127,13 +140,16 @@ class CertificateRow:
     assumptions: tuple[str, ...]
     attacked_psnr: float = math.nan
     inside: float = math.nan
+    scores: int = 64
 
     def contradicted(self, p: float) -> bool:
-        """Whether so few of the :data:`SCORES` are inside that a valid certificate allows it in one of 100 cases only.
+        """Whether so few of the ``scores`` are inside that a valid certificate allows it in one of 100 cases only.
 
         A certificate may be so sharp that a strong attack reaches it: then half of all scores lie a little below.
         """
-        return bool(special.bdtr(round(SCORES * self.inside), SCORES, p) < 0.01) if self.inside >= 0 else False
+        return (
+            bool(special.bdtr(round(self.scores * self.inside), self.scores, p) < 0.01) if self.inside >= 0 else False
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,11 +174,14 @@ def certify(
 ) -> Certificates:
     """Certify and attack models x slices on a device.
 
-    ``advance`` is told as many reconstructions as :meth:`Certification.cost` counts; ``command`` is kept as the way to
-    repeat it.
+    ``advance`` is called with as many reconstructions as :meth:`Certification.cost` counts; ``command`` is kept as the
+    way to repeat it. A model that autograd cannot differentiate has no gains. Users' models are tried first; raises
+    ValueError for those that are no reconstructors of several slices at a time.
     """
     told = advance or (lambda _: None)
     slices, fs = len(test.scans), {name: taking_generator(moved(f, device)) for name, f in models.items()}
+    first = test.scans[0].to(device)
+    blind = check_reconstructors(fs, first.y.expand(2, *first.y.shape[1:]), first.A, gradient=True)
     rows: list[CertificateRow] = []
     gains: list[GainRow] = []
     for scan in test.scans:
@@ -170,22 +189,35 @@ def certify(
         address = torch.tensor([named_seed(f"certify:{seed}:{scan.id[0]}")], dtype=torch.int64)
         for name, f in fs.items():
             rows += _rows(f, scan, asked, asked.statements(slices), address, (name, scan.id[0], subject), told)
-            gains.append(gain_row(f, scan, asked.largest, name, derive(address, GAIN)))
+            if name not in blind:
+                gains.append(gain_row(f, scan, asked.largest, name, derive(address, GAIN)))
             told(GAIN_COST)
-    document = {
-        "schema": SCHEMA,
-        "version": __version__,
-        "use": RESEARCH,
-        "command": command,
-        "configuration": settings_of(models),
-        "certification": asdict(asked) | {"statements": asked.statements(slices)},
-        "seeds": [seed],
-        "data": test.description,
-        "kspace": test.description["kspace"],
-        "rows": [asdict(row) for row in rows],
-        "gains": [row.document() for row in gains],
-    }
-    return Certificates(tuple(rows), tuple(gains), asked, document)
+    made = document(
+        SCHEMA,
+        command=command,
+        configuration=settings_of(models),
+        certification=asdict(asked) | {"statements": asked.statements(slices)},
+        seeds=[seed],
+        data=test.description,
+        kspace=test.description["kspace"],
+        rows=[asdict(row) for row in rows],
+        gains=[row.document() for row in gains],
+    )
+    return Certificates(tuple(rows), tuple(gains), asked, made)
+
+
+def seconds_per_reconstruction(f: Reconstructor, scan: Scan, device: torch.device | str = "cpu") -> float:
+    """Return how long a reconstruction of one scan takes: the shorter of two, of slow ones the first."""
+    f, scan = taking_generator(moved(f, device)), scan.to(device)
+    shortest = math.inf
+    for _ in range(2):
+        began = perf_counter()
+        with torch.no_grad():
+            f(scan.y, scan.A).sum().item()  # which waits for a graphics card
+        shortest = min(shortest, perf_counter() - began)
+        if shortest > SLOW:
+            break
+    return shortest
 
 
 def _rows(
@@ -216,9 +248,9 @@ def _rows(
             advance=told,
         )
         for ratio, point in zip(RATIOS, curve.points, strict=True):
-            tried = ratio in ATTACKED and not point.error.vacuous
-            attacked, inside = _attacked(Release(f, sigma), scan, point, asked.p, address) if tried else (math.nan,) * 2
-            told(ATTACK_COST * tried)
+            tried = ratio in asked.attacked and not point.error.vacuous
+            attacked, inside = _attacked(Release(f, sigma), scan, point, asked, address) if tried else (math.nan,) * 2
+            told((ATTACK_COST + asked.scores) * tried)
             row = CertificateRow(
                 *names,
                 sigma=sigma,
@@ -234,12 +266,13 @@ def _rows(
                 assumptions=point.error.assumptions,
                 attacked_psnr=attacked,
                 inside=inside,
+                scores=asked.scores,
             )
             rows.append(row)
     return rows
 
 
-def _attacked(release: Release, scan: Scan, point: Point, p: float, address: Tensor) -> tuple[float, float]:
+def _attacked(release: Release, scan: Scan, point: Point, asked: Certification, address: Tensor) -> tuple[float, float]:
     """Attack the release at the eps of a point; return the PSNR that a share p keeps, and the share inside.
 
     Two attacks, through F without noise of any kind and through the release; the stronger one counts.
@@ -252,7 +285,7 @@ def _attacked(release: Release, scan: Scan, point: Point, p: float, address: Ten
     threat = l2_threat(scan, point.eps)
     found = strongest(release, scan, threat, attempts, selection_draws=SELECTION, generator=derive(address, ATTACK))
     errors = release_errors(
-        release.reconstructor, y + found.delta, A, target, release.sigma, draw_seeds(address, SCORE, SCORES)
+        release.reconstructor, y + found.delta, A, target, release.sigma, draw_seeds(address, SCORE, asked.scores)
     )
-    reached = errors.sort().values[math.ceil(p * SCORES) - 1]
+    reached = errors.sort().values[math.ceil(asked.p * asked.scores) - 1]
     return float(psnr_of(target)(reached)), float((errors <= point.error.value).double().mean())

@@ -21,7 +21,7 @@ from smug.reconstructor import Reconstructor, described
 from smug.threat import sampled_entries
 from smug.training.runs import Model
 
-ITERATIONS, PROBES, STEPS = 10, 2, 10
+ITERATIONS, PROBES, STEPS = 10, 2, 6
 
 COST = 100
 """About how many reconstructions the gains of a slice take as long as."""

@@ -83,7 +83,8 @@ def _check_image(name: str, image: Tensor, y: Tensor) -> None:
         ("images on the device of the measurements,", y.device, image.device),
     ):
         if wanted != got:
-            raise ValueError(f"model {name}: expected {what} {wanted}, got {got} from k-space {tuple(y.shape)}")
+            hint = "; smug.foreign.slicewise(f) gives f one slice at a time" if y.shape[0] > 1 else ""
+            raise ValueError(f"model {name}: expected {what} {wanted}, got {got} from k-space {tuple(y.shape)}{hint}")
     if image.dtype not in DTYPES:
         raise ValueError(
             f"model {name}: expected complex images or real magnitudes, 32 bits or more, got {image.dtype}"

@@ -1,5 +1,6 @@
 """Certificates as people read them: a table, a paragraph, a figure."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from smug.bounds.bound import Bound, Certified
-from smug.evaluation.certificates import ATTACKED, SCORES, CertificateRow, Certificates
+from smug.evaluation.certificates import ATTACKED, CertificateRow, Certificates
 from smug.evaluation.gains import GainRow
 from smug.evaluation.summary import per_cent
 from smug.reports.axes import legend_label
@@ -151,7 +152,7 @@ def _texts(certificates: Certificates) -> Iterator[tuple[str, ...]]:
             per_cent([line.relative_l2]),
             f"{line.clean:.2f}",
             vacuous if line.vacuous else f"{line.certified:.2f}",
-            "—" if line.vacuous else f"{line.attacked:.2f}",
+            f"{line.attacked:.2f}" if line.attacked > -math.inf else "—",
         )
 
 
@@ -164,9 +165,8 @@ def _respected(rows: Iterable[CertificateRow], p: float) -> str:
         ("None", "contradicts") if broken == 0 else (str(broken), "contradicts" if broken == 1 else "contradict")
     )
     attacks = counted(len(tried), "attack")
-    return (
-        f"{count} of {attacks}, scored on {SCORES} draws each, {verb} {'their' if broken > 1 else 'its'} certificate."
-    )
+    whose = "their" if broken > 1 else "its"
+    return f"{count} of {attacks}, scored on {tried[0].scores} draws each, {verb} {whose} certificate."
 
 
 def _by_model(gains: Iterable[GainRow]) -> Iterator[tuple[str, list[GainRow]]]:
