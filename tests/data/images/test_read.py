@@ -147,3 +147,24 @@ def test_attributes_of_magnitudes(tmp_path):
     volume = only(path)
     assert (volume.name, volume.subject) == ("b", "p1")
     np.testing.assert_allclose(volume.geometry.voxel_size, (0.5, 0.6, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("fields", "size"),
+    [
+        ({"sform_code": 0, "qform_code": 0, "pixdim": [1, 0.5, 0.7, 0, 1, 1, 1, 1]}, (0.7, 0.5, 1)),
+        ({"sform_code": 0, "qform_code": 0, "pixdim": [1, 0, 0, 0, 0, 0, 0, 0]}, (1, 1, 1)),
+        ({"srow_x": [0, 0, 0, 0], "pixdim": [1, 0.5, 0.7, 3, 1, 1, 1, 1]}, (0.7, 0.5, 3)),
+    ],
+)
+def test_nifti_sizes_that_are_not_stated_are_1_mm(tmp_path, fields, size):
+    volume = only(save_nifti(tmp_path / "a.nii", VOLUME.T, **fields))
+    np.testing.assert_allclose(volume.geometry.voxel_size, size)
+    assert not volume.geometry.oriented
+
+
+def test_hdf5_sizes_that_are_not_stated_are_1_mm(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["b"] = VOLUME
+        file["b"].attrs["voxel_mm_row_col_slice"] = [0.5, 0.6, 0.0]
+    np.testing.assert_allclose(only(tmp_path / "a.h5").geometry.voxel_size, (0.5, 0.6, 1))

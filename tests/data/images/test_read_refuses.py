@@ -236,7 +236,7 @@ def test_nifti_in_two_files(tmp_path):
 
 
 def test_nifti_voxels_without_a_volume(tmp_path):
-    path = save_nifti(tmp_path / "a.nii", VOLUME.T, srow_x=[0, 0, 0, 0])
+    path = save_nifti(tmp_path / "a.nii", VOLUME.T, srow_x=[np.nan, 0, 0, 0])
     with pytest.raises(ValueError, match=r"a\.nii: expected voxels with a volume"):
         read_images(path)
 
@@ -299,7 +299,7 @@ def test_hdf5_of_another_form(tmp_path, arrays, message):
         read_images(save_hdf5(tmp_path / "a.h5", **arrays))
 
 
-@pytest.mark.parametrize("size", [[1.0, 1.0], [0.0, 1.0, 1.0], [np.nan, 1.0, 1.0], "large"])
+@pytest.mark.parametrize("size", [[1.0, 1.0], [-1.0, 1.0, 1.0], [np.nan, 1.0, 1.0], "large"])
 def test_voxel_sizes_that_are_none(tmp_path, size):
     path = save_hdf5(tmp_path / "a.h5", v=VOLUME)
     with h5py.File(path, "a") as file:

@@ -121,13 +121,15 @@ def _header(block: bytes) -> Any:
 
 
 def _geometry(header: Any) -> Geometry:
-    if not header["sform_code"] and not header["qform_code"]:
-        x, y, z = (*header.get_zooms(), 1.0)[:3]
-        geometry = Geometry.spaced(y=float(y), x=float(x), z=float(z))
-    else:
-        geometry = Geometry(np.array(header.get_best_affine(), dtype=np.float64), oriented=True)
-    geometry.affine[:3] *= TO_MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
-    return geometry
+    """Where voxels are; sizes that are 0 are not stated, and taken as 1 mm, as is a place without a volume."""
+    scale = TO_MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
+    if header["sform_code"] or header["qform_code"]:
+        affine = np.array(header.get_best_affine(), dtype=np.float64)
+        affine[:3] *= scale
+        if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) == 3:  # else it tells nothing
+            return Geometry(affine, oriented=True)
+    x, y, z = (float(size) * scale or 1.0 for size in (*header.get_zooms(), 1.0 / scale)[:3])
+    return Geometry.spaced(y=y, x=x, z=z)
 
 
 def _decompressed(path: Path, dtype: "np.dtype[Any]", offset: int, shape: tuple[int, int, int]) -> NDArray[Any]:

@@ -153,9 +153,9 @@ def _magnitude_volumes(path: Path, file: Any) -> Iterator[ImageVolume]:
 
 def _geometry(found: Any, where: str) -> Geometry:
     size = np.asarray(found.attrs.get(VOXEL_SIZE, (1, 1, 1)))
-    if size.shape != (3,) or size.dtype.kind not in "iuf" or not (np.isfinite(size) & (size > 0)).all():
+    if size.shape != (3,) or size.dtype.kind not in "iuf" or not (np.isfinite(size) & (size >= 0)).all():
         raise ValueError(f"{where}: {VOXEL_SIZE}: expected three positive numbers, got {size}")
-    y, x, z = size.tolist()
+    y, x, z = (extent or 1.0 for extent in size.tolist())  # 0 is not stated
     return Geometry.spaced(y=y, x=x, z=z)
 
 
