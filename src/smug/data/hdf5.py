@@ -1,11 +1,8 @@
 """HDF5 files that others made: only plain numbers, stored in the file itself and of a stated size, are read."""
 
 import math
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -144,86 +141,3 @@ def record_table(file: Any, name: str) -> Any:
         if rows * dtype.itemsize > MAX_TABLE_BYTES:
             raise ValueError(f"{where}: got {rows} {what}: at most {MAX_TABLE_BYTES // dtype.itemsize} are read")
     return found
-
-
-class WithheldFile(FileIO):
-    """A binary file, written and read, whose failures to write are kept for :meth:`check`.
-
-    The HDF5 library cannot close a file that it could not write to, and crashes when the process ends. So it is let
-    believe that all was written, and the file is thrown away.
-    """
-
-    error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        """Write all of ``data``."""
-        rest = memoryview(data).cast("B")
-        size = len(rest)
-        try:
-            while rest and self.error is None:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self.error = error
-        return size
-
-    def truncate(self, size: int | None = None) -> int:
-        """Change the size of the file."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.error = self.error or error
-            return size or 0
-
-    def check(self) -> None:
-        """Raise OSError if anything could not be written."""
-        if self.error is not None:
-            raise self.error
-
-
-SECONDS, BYTES_PER_SECOND = 30, 5e6
-"""Time that a file may take: so much, and more for a large one."""
-
-RECORDS = 100
-"""Records of variable length that are read at a time."""
-
-
-def probe(path: Path) -> None:
-    """Raise ValueError for an HDF5 file that the library does not get through; readers tell the rest."""
-    try:
-        limit = SECONDS + path.stat().st_size / BYTES_PER_SECOND
-    except OSError:
-        return
-    try:
-        done = subprocess.run(  # noqa: S603  this interpreter and this file
-            [sys.executable, "-I", __file__, str(path.resolve())], capture_output=True, timeout=limit, check=False
-        )
-    except subprocess.TimeoutExpired:
-        reason = f"the HDF5 library did not come to an end within {limit:.0f} s"
-    else:
-        if done.returncode >= 0:  # errors that Python tells, the reader tells better
-            return
-        reason = f"it makes the HDF5 library crash, signal {-done.returncode}"
-    raise ValueError(f"{path}: the HDF5 file is damaged or not complete: copy it again ({reason})")
-
-
-def walk(path: str) -> None:
-    """Read what of a file has no fixed place: objects, attributes, where data lie, and data of variable length."""
-    import h5py
-
-    def visit(name: str, found: Any) -> None:
-        dict(found.attrs)
-        if isinstance(found, h5py.Dataset) and found.chunks is not None:
-            for chunk in range(min(found.id.get_num_chunks(), 1000)):
-                found.id.get_chunk_info(chunk)
-        if isinstance(found, h5py.Dataset) and found.dtype.hasobject and found.ndim == 1:
-            stored = found.id.get_storage_size() // max(1, found.dtype.itemsize)
-            for first in range(0, min(len(found), stored), RECORDS):
-                found[first : first + RECORDS]
-
-    with h5py.File(path, "r") as file:
-        dict(file.attrs)
-        file.visititems(visit)
-
-
-if __name__ == "__main__":
-    walk(sys.argv[1])

@@ -55,9 +55,9 @@ def _nifti(path: Path) -> tuple[ImageVolume, ...]:
 
 
 def _hdf5(path: Path) -> tuple[ImageVolume, ...]:
-    from smug.data.hdf5 import probe
+    from smug.data.hdf5_trial import check_readable
 
-    probe(path)
+    check_readable(path)
     return read_image_hdf5(path)
 
 

@@ -38,13 +38,14 @@ def _read(path: Path, slices: SliceOrder) -> Volume:
 
         return read_cfl(path)
 
-    from smug.data.hdf5 import opened, probe
+    from smug.data.hdf5 import opened
+    from smug.data.hdf5_trial import check_readable
     from smug.data.kspace.fastmri import read_fastmri
     from smug.data.kspace.ismrmrd import is_ismrmrd, read_ismrmrd
     from smug.data.kspace.other_formats import refuse_other_formats
 
     refuse_other_formats(path)
-    probe(path)
+    check_readable(path)
     with opened(path) as file:
         of_ismrmrd = is_ismrmrd(file)
     return read_ismrmrd(path, slices) if of_ismrmrd else read_fastmri(path)

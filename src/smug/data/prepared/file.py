@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from smug.data.hdf5 import WithheldFile, dataset, opened
+from smug.data.hdf5 import dataset, opened
+from smug.data.hdf5_writing import ErrorKeepingFile
 from smug.data.prepared.full_volume import FullVolume
 from smug.data.prepared.manifest import AGAIN, SCHEMA, Entry, Origin, entry
 from smug.data.scan import Scan
@@ -133,7 +134,7 @@ def _write(path: Path, volume: FullVolume, attributes: Mapping[str, Any]) -> Non
     size = (2 * volume.shape[0] + 1) * volume.shape[1] * volume.shape[2] * 8 * len(volume.names)
     if shutil.disk_usage(path.parent).free < size:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {size / 2**20:,.1f} MiB are needed")
-    with WithheldFile(path, "w+") as raw:
+    with ErrorKeepingFile(path, "w+") as raw:
         with h5py.File(raw, "w") as file:
             file.attrs.update({**attributes, **_write_slices(file, volume, attributes, raw.check)})
         raw.check()

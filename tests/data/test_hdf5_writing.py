@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.data.hdf5 import WithheldFile
+from smug.data.hdf5_writing import ErrorKeepingFile
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def limited():
 
 def test_what_hdf5_writes_can_be_read(tmp_path):
     values = np.arange(20_000.0).reshape(20, 1000)
-    with WithheldFile(tmp_path / "file.h5", "w+") as raw:
+    with ErrorKeepingFile(tmp_path / "file.h5", "w+") as raw:
         with h5py.File(raw, "w") as file:
             file["values"] = values
         raw.check()
@@ -28,7 +28,7 @@ def test_what_hdf5_writes_can_be_read(tmp_path):
 
 @pytest.mark.parametrize("chunks", [None, (1, 1000)])
 def test_a_failure_is_told_in_the_end_and_hdf5_survives(tmp_path, limited, chunks):
-    with WithheldFile(tmp_path / "file.h5", "w+") as raw:
+    with ErrorKeepingFile(tmp_path / "file.h5", "w+") as raw:
         with h5py.File(raw, "w") as file:
             file.create_dataset("values", data=np.ones((20, 1000)), chunks=chunks)
         with pytest.raises(OSError, match="File too large"):

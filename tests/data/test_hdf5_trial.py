@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.data import hdf5
-from smug.data.hdf5 import walk
+from smug.data import hdf5_trial
+from smug.data.hdf5_trial import walk
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def path(tmp_path):
 
 
 def test_a_good_file_passes(path):
-    hdf5.probe(path)
+    hdf5_trial.check_readable(path)
     walk(str(path))
 
 
@@ -28,23 +28,23 @@ def test_what_python_can_tell_is_left_to_the_reader(path, content):
         path.unlink()
     else:
         path.write_bytes(content)
-    hdf5.probe(path)
+    hdf5_trial.check_readable(path)
 
 
 def run(monkeypatch, tmp_path, code):
     script = tmp_path / "script.py"
     script.write_text(code)
-    monkeypatch.setattr(hdf5, "__file__", str(script))
+    monkeypatch.setattr(hdf5_trial, "__file__", str(script))
 
 
 def test_a_crash_is_told(monkeypatch, tmp_path, path):
     run(monkeypatch, tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(ValueError, match=r"file\.h5: the HDF5 file is damaged.*signal 11"):
-        hdf5.probe(path)
+        hdf5_trial.check_readable(path)
 
 
 def test_what_does_not_end_is_told(monkeypatch, tmp_path, path):
-    monkeypatch.setattr(hdf5, "SECONDS", 0.5)
+    monkeypatch.setattr(hdf5_trial, "SECONDS", 0.5)
     run(monkeypatch, tmp_path, "while True: pass")
     with pytest.raises(ValueError, match=r"file\.h5: the HDF5 file is damaged.*did not come to an end"):
-        hdf5.probe(path)
+        hdf5_trial.check_readable(path)
