@@ -111,11 +111,11 @@ def test_slices_of_one_name_and_scans_without_target_are_refused(scan):
     ("options", "message"),
     [
         ({"protocol": "fastest"}, "expected one of clean"),
-        ({"protocol": 3}, "protocol: expected the name"),
+        ({"protocol": 3}, "protocol: expected text or a Protocol, got int 3"),
         ({"protocol": "paper", "epsilons": (0.1,)}, "sizes of its own"),
         ({"max_slices": 1.5}, "max_slices: expected an integer"),
         ({"size": True}, "size: expected an integer"),
-        ({"acquisition": 4}, r"acquisition: expected a smug\.Acquisition"),
+        ({"acquisition": 4}, "acquisition: expected an Acquisition, got int 4"),
         ({"kspace": "real"}, "measured"),
     ],
 )

@@ -15,7 +15,7 @@ from smug.evaluation.gains import GainRow
 from smug.evaluation.summary import Kspace
 from smug.reports import certificate_views
 from smug.reports.verdict import comparison_title
-from smug.system.arguments import check_instance
+from smug.system.arguments import check_integer, check_kind
 from smug.system.files import together
 from smug.system.table import Table
 
@@ -94,7 +94,8 @@ def certify(
     data.
     """
     models, test = choose(models, data, Slices(split, size, acquisition, max_slices, kspace))
-    check_instance("asked", asked, Certification, "a smug.Certification")
+    check_kind("asked", asked, Certification)
+    check_integer("seed", seed)
     return CertificationResult(
         certificates_of(models, test, asked, seed=seed, device=device, command=command, advance=advance)
     )

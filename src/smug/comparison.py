@@ -26,7 +26,7 @@ from smug.reconstructor import Reconstructor, moved
 from smug.reports.card import cards, write_card
 from smug.reports.tables import attack_table, markdown, table
 from smug.reports.verdict import comparison_title, conclusion
-from smug.system.arguments import check_instance
+from smug.system.arguments import check_integer, check_kind
 from smug.system.distributed import ALONE, Group
 from smug.system.documents import plainly
 from smug.system.files import together, write_text
@@ -170,9 +170,11 @@ def evaluate(
     ValueError for those that do not keep to their contract, and for what is no model, no data or no protocol.
     """
     models, test = choose(models, data, Slices(split, size, acquisition, max_slices, kspace))
+    for name, value, kind in (("protocol", protocol, str | Protocol), ("epsilons", epsilons, Sequence[float])):
+        check_kind(name, value, kind)
+    check_integer("seed", seed)
     if isinstance(protocol, str):
         protocol = named_protocol(protocol, epsilons)
-    check_instance("protocol", protocol, Protocol, "the name of a protocol")
     protocol = with_attacks(protocol, attacks or {})
     store = RowStore(Path(store)) if isinstance(store, str | Path) else store
     moved_models = {name: moved(f, device) for name, f in models.items()}

@@ -14,27 +14,32 @@ from smug.data.scan import Scan
 from smug.models.noise import Seeds, complex_normal, derive
 from smug.models.reconstructors import NetworkReconstructor, Step, Unrolled
 from smug.models.smoothing import ImageMap
+from smug.system.arguments import check_arguments
 
 StabilityTarget = Callable[[Tensor], Callable[[Step], Tensor]]
 """What the denoised samples are pulled towards: given t, the image of every step."""
 
 
+@check_arguments
 def mean_square(difference: Tensor) -> Tensor:
     """Return the mean of ``|difference|^2 / 2`` over everything: the mean square per part."""
     return torch.view_as_real(difference).square().mean()
 
 
+@check_arguments
 def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:
     """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
     eta = sigma * complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
     return mean_square(denoiser(target + eta) - target)
 
 
+@check_arguments
 def supervised(f: NetworkReconstructor, scan: Scan, generator: Seeds = None) -> Tensor:
     """Return ``||F(y) - t||^2``, the loss of MoDL and of RS-E2E."""
     return mean_square(f(scan.y, scan.A, generator) - scan.truth)
 
 
+@check_arguments
 def unrolled_stability(
     f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
 ) -> Tensor:
@@ -47,6 +52,7 @@ def unrolled_stability(
     return stable_reconstruction(f, scan, generator, towards=towards)[0]
 
 
+@check_arguments
 def smug(
     f: Unrolled,
     scan: Scan,
@@ -60,6 +66,7 @@ def smug(
     return stability + reconstruction_weight * mean_square(x - scan.truth)
 
 
+@check_arguments
 def stable_reconstruction(
     f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -72,6 +79,7 @@ def stable_reconstruction(
     return stability, step.solution.value
 
 
+@check_arguments
 def denoised_target(denoiser: ImageMap) -> StabilityTarget:
     """Pull towards ``D(t)``, the paper's choice; it is evaluated once for all steps."""
 
@@ -82,16 +90,19 @@ def denoised_target(denoiser: ImageMap) -> StabilityTarget:
     return towards
 
 
+@check_arguments
 def denoised_iterate(denoiser: ImageMap) -> StabilityTarget:
     """Pull towards ``D(x^n)``, the step's denoised image without noise."""
     return lambda t: lambda step: denoiser(step.x.clone())
 
 
+@check_arguments
 def target_itself(t: Tensor) -> Callable[[Step], Tensor]:
     """Pull towards ``t``."""
     return lambda step: t
 
 
+@check_arguments
 def frozen(denoiser: ImageMap) -> ImageMap:
     """Return a copy of the denoiser as it is now, which carries no gradient: the trained MoDL's in Fig. 13."""
     fixed = deepcopy(denoiser)

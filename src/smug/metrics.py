@@ -24,6 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smug.system.arguments import check_arguments
+
 Convention = Literal["volume", "slice", "complex"]
 """Which peak, which error, and of what: see the module's description."""
 
@@ -43,6 +45,7 @@ LAPLACIAN, LAPLACIAN_WIDTH = 7, 1.5
 """Half the side, and the standard deviation, of the filter of HFEN in pixels."""
 
 
+@check_arguments
 def psnr(x: Tensor, target: Tensor, convention: Convention = "slice", *, region: Tensor | None = None) -> Tensor:
     """Peak signal-to-noise ratio in dB, 10 log10(max|t|^2 / mean|x - t|^2); inf for equal images.
 
@@ -57,6 +60,7 @@ def psnr(x: Tensor, target: Tensor, convention: Convention = "slice", *, region:
     return torch.where(peak == 0, torch.nan, 10 * torch.log10(peak.square() / error))
 
 
+@check_arguments
 def nmse(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     """Normalised mean squared error ||x - t||^2 / ||t||^2.
 
@@ -69,6 +73,7 @@ def nmse(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     return error
 
 
+@check_arguments
 def ssim(x: Tensor, target: Tensor, convention: Convention = "slice", *, region: Tensor | None = None) -> Tensor:
     """Structural similarity of magnitudes (Wang et al. 2004) with the arithmetic of fastMRI.
 
@@ -101,6 +106,7 @@ def ssim(x: Tensor, target: Tensor, convention: Convention = "slice", *, region:
     return _mean(similarity, inside[:, edge:-edge, edge:-edge], dim)
 
 
+@check_arguments
 def hfen(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     """High-frequency error norm ||L x - L t|| / ||L t|| (Ravishankar and Bresler 2011): what is lost of edges.
 
@@ -115,6 +121,7 @@ def hfen(x: Tensor, target: Tensor, convention: Convention = "slice") -> Tensor:
     return norm
 
 
+@check_arguments
 def head_mask(target: Tensor) -> Tensor:
     """Return where the head is in each image, bool ``(batch, y, x)``: or the knee, or whatever was measured.
 

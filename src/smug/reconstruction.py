@@ -20,6 +20,7 @@ from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
 from smug.range_checks import ScanFacts, outside
 from smug.reconstructor import Reconstructor, described, moved
+from smug.system.arguments import check_arguments, check_integer, check_number
 from smug.zoo import load
 
 
@@ -77,6 +78,7 @@ def volume_scale(volume: Volume) -> Tensor:
     return common_scale(torch.cat(scales)).to(torch.float32).reshape(1, 1, 1)
 
 
+@check_arguments
 @torch.no_grad()
 def reconstruct(
     model: Reconstructor | str | Path,
@@ -103,8 +105,10 @@ def reconstruct(
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """
-    if batch < 1:
-        raise ValueError(f"batch: expected at least one slice at a time, got {batch}")
+    check_integer("batch", batch, 1)
+    if noise_sigma is not None:
+        check_integer("replicas", replicas, 2)
+        check_number("noise_sigma", noise_sigma, 0)
     volume = _volume(volume, undersample, seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)

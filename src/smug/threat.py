@@ -1,6 +1,5 @@
 """Threat models: what size a perturbation of the measured k-space may have, and in which unit."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from smug.norm import NORMS, parts
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments, check_fields, check_number
 
 UNITS = ("image-max", "kspace-max", "kspace-l2", "noise")
 ENTRYWISE_UNITS = ("image-max", "kspace-max")
@@ -49,18 +49,14 @@ class Threat:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
-        if not (math.isfinite(self.value) and self.value >= 0):
-            raise ValueError(f"value: expected a finite number >= 0, got {self.value}")
-        if self.norm not in NORMS:
-            raise ValueError(f"norm: expected one of {', '.join(NORMS)}, got {self.norm!r}")
-        if self.unit not in UNITS:
-            raise ValueError(f"unit: expected one of {', '.join(UNITS)}, got {self.unit!r}")
+        check_fields(self)
+        check_number("value", self.value, 0)
         if self.norm == "l2" and self.unit in ENTRYWISE_UNITS:
             raise ValueError(f"unit {self.unit!r} sizes single entries (linf); with l2 use 'kspace-l2' or 'noise'")
         if (self.unit == "noise") != (self.noise_sigma is not None):
             raise ValueError(f"noise_sigma: needed by unit 'noise' and only by it, got {self.noise_sigma} for {self}")
-        if self.noise_sigma is not None and not (math.isfinite(self.noise_sigma) and self.noise_sigma > 0):
-            raise ValueError(f"noise_sigma: expected a finite number > 0, got {self.noise_sigma}")
+        if self.noise_sigma is not None:
+            check_number("noise_sigma", self.noise_sigma, above=0)
 
     def __str__(self) -> str:
         """Tell norm, number and unit."""
@@ -113,6 +109,7 @@ def sampled_entries(y: Tensor, A: Sense) -> Tensor:
     return A.sampled.expand(y.shape).flatten(1).sum(1).double()
 
 
+@check_arguments
 def relative_l2(delta: Tensor, y: Tensor, A: Sense) -> Tensor:
     """Return each slice's l2 norm of the perturbation over that of its sampled k-space, ``(batch,)``."""
     l2 = NORMS["l2"]

@@ -10,6 +10,7 @@ from torch import nn
 from smug.model_card import ModelCard
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.reconstructor import Reconstructor
+from smug.system.arguments import check_arguments
 from smug.system.python_file import is_function, load_function, load_network
 from smug.training.config_file import from_dict
 from smug.training.runs import load_weights
@@ -34,6 +35,7 @@ class Entry:
     sha256: str = ""
 
 
+@check_arguments
 def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
     """Return a reconstructor ``f(y, A, generator=None)``.
 

@@ -154,5 +154,5 @@ def test_one_slices_nan_leaves_the_others_alone(slices):
 
 
 def test_refuses_counts_below_one():
-    with pytest.raises(ValueError, match="steps: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="steps: expected an integer of at least 1, got 0"):
         APGD(0)

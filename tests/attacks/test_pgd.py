@@ -121,7 +121,7 @@ def test_linf_attack_beats_random_corners(slices):
 
 def test_default_step_and_refusals():
     for name in ("steps", "restarts", "draws", "selection_draws"):
-        with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
+        with pytest.raises(ValueError, match=f"{name}: expected an integer of at least 1, got 0"):
             PGD(**{name: 0})
     with pytest.raises(ValueError, match="step_size"):
         PGD(step_size=0)

@@ -127,5 +127,5 @@ def test_a_cut_gradient_is_told(scan):
 
 @pytest.mark.parametrize("counts", [{"iterations": 0}, {"probes": 0}])
 def test_counts(counts, scan):
-    with pytest.raises(ValueError, match="iterations >= 1 and probes >= 1"):
+    with pytest.raises(ValueError, match="expected an integer of at least 1, got 0"):
         local_gain(ZeroFilled(), *scan, **counts)

@@ -137,5 +137,5 @@ def test_a_size_too_small_is_refused(size: int | tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("noise", [-0.1, float("nan")])
 def test_negative_noise_is_refused(noise: float) -> None:
-    with pytest.raises(ValueError, match=r"got noise .* expected"):
+    with pytest.raises(ValueError, match=r"noise"):
         head_phantom(0, 32, noise=noise)

@@ -22,7 +22,7 @@ def test_every_model_gets_the_settings_that_it_has():
     [
         ("samples=2", "--set samples: expected a setting of a model: .*num_samples"),
         ("num_samples", "--set num_samples: expected KEY=VALUE, such as num_samples=0"),
-        ("num_samples=-1", "num_samples: expected >= 0, got -1"),
+        ("num_samples=-1", "num_samples: expected an integer of at least 0, got -1"),
     ],
 )
 def test_wrong_settings_are_refused(override, message):

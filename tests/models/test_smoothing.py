@@ -147,10 +147,10 @@ def test_unsmoothed(x, D):
         ({"sigma": -0.1}, "sigma: expected a finite number >= 0, got -0.1"),
         ({"sigma": float("nan")}, "sigma"),
         ({"sigma": float("inf")}, "sigma"),
-        ({"num_samples": -1}, "num_samples: expected >= 0, got -1"),
-        ({"noise": "sobol"}, 'noise: expected "iid" or "antithetic", got \'sobol\''),
+        ({"num_samples": -1}, "num_samples: expected an integer of at least 0, got -1"),
+        ({"noise": "sobol"}, "noise: expected one of iid, antithetic, got 'sobol'"),
         ({"noise": "antithetic", "num_samples": 3}, "num_samples: antithetic noise comes in pairs, got 3"),
-        ({"chunk": 0}, "chunk: expected at least one sample, got 0"),
+        ({"chunk": 0}, "chunk: expected an integer of at least 1, got 0"),
     ],
 )
 def test_settings_out_of_range(settings, message):

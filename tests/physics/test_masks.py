@@ -98,7 +98,7 @@ def test_line_edge_cases(lines):
     ("arguments", "message"),
     [
         ((256, 0.5, 0.08), "acceleration=0.5, expected at least 1"),
-        ((256, math.nan, 0.08), "acceleration=nan"),
+        ((256, math.nan, 0.08), "acceleration: expected a finite number, got float nan"),
         ((256, 4, 0.5), "128 centre lines of 256.*leaves 64"),
         ((256, 4, -0.1), "between 0 and 1"),
         ((0, 4, 0.08), "width=0"),

@@ -61,7 +61,7 @@ def test_what_does_not_unroll_has_no_steps(f):
 
 def test_values_out_of_range():
     assert issubclass(Inapplicable, ValueError)
-    with pytest.raises(ValueError, match="at least one unrolling step, got 0"):
+    with pytest.raises(ValueError, match="an integer of at least 1, got 0"):
         steps(MoDL(denoiser), 0)
     with pytest.raises(ValueError, match="sigma: expected a finite number"):
         sigma(SMUG(denoiser), -1.0)

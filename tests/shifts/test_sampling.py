@@ -86,7 +86,7 @@ def test_variable_density_is_denser_in_the_centre(make, seeds):
 
 
 def test_what_no_mask_is_called_is_refused(scan, seeds):
-    with pytest.raises(ValueError, match=r"acquisition\.mask: expected one of random, .*, got 'spiral'"):
+    with pytest.raises(ValueError, match=r"kind: expected one of random, .*, got 'spiral'"):
         mask_kind(scan, "spiral", seeds)
 
 

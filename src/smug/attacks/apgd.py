@@ -13,6 +13,7 @@ from smug.attacks import start as starts
 from smug.attacks.driver import check_counts
 from smug.attacks.problem import Problem
 from smug.norm import per_slice
+from smug.system.arguments import check_fields
 
 MOMENTUM = 0.75
 """The weight of the gradient step; the rest is the last movement."""
@@ -61,6 +62,7 @@ class APGD:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
+        check_fields(self)
         check_counts(self)
 
     @cached_property

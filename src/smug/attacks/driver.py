@@ -13,6 +13,7 @@ from smug.data.scan import Scan
 from smug.models.noise import Seeds
 from smug.norm import per_slice
 from smug.reconstructor import Reconstructor
+from smug.system.arguments import check_arguments, check_integer, shown
 from smug.threat import Threat, relative_l2
 
 
@@ -79,11 +80,14 @@ class Rule(Protocol[S]):
         ...
 
 
+RULE = ("steps", "start", "keep", "restarts", "draws", "selection_draws", "init", "step")
+"""What every rule has."""
+
+
 def check_counts(rule: Rule[Any]) -> None:
     """Raise ValueError for a rule's counts below 1 and an unknown ``keep``."""
     for name in ("steps", "restarts", "draws", "selection_draws"):
-        if getattr(rule, name) < 1:
-            raise ValueError(f"{name}: expected at least 1, got {getattr(rule, name)}")
+        check_integer(name, getattr(rule, name), 1)
     if rule.keep not in ("best", "last"):
         raise ValueError(f"keep: expected 'best' or 'last', got {rule.keep!r}")
 
@@ -109,6 +113,7 @@ class AttackResult:
     """The l2 norm of ``delta`` over that of the sampled k-space."""
 
 
+@check_arguments
 def attack(
     f: Reconstructor,
     scan: Scan,
@@ -170,6 +175,9 @@ def _posed(
     objective: Objective,
     generator: Seeds,
 ) -> Problem:
+    missing = [name for name in RULE if not hasattr(rule, name)]
+    if missing or isinstance(rule, type):
+        raise ValueError(f"rule: expected one such as smug.attacks.PGD(steps=10), got {shown(rule)}")
     draws, bank = rule.draws, rule.selection_draws
     return pose(f, scan, threat, objective=objective, draws=draws, selection_draws=bank, generator=generator)
 

@@ -10,15 +10,18 @@ from collections.abc import Callable
 from torch import Tensor
 
 from smug.reconstructor import comparable
+from smug.system.arguments import check_arguments
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+@check_arguments
 def to_target(x: Tensor, target: Tensor, clean: Tensor) -> Tensor:
     """Return the mean over pixels of ``|x - target|^2``, real ``(batch,)``: the error, equation (3)."""
     return _mean_square(x - comparable(target, x))
 
 
+@check_arguments
 def to_clean(x: Tensor, target: Tensor, clean: Tensor) -> Tensor:
     """Return the mean over pixels of ``|x - clean|^2``, real ``(batch,)``: the instability.
 

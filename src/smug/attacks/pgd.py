@@ -14,7 +14,7 @@ from smug.data.scan import Scan
 from smug.models.noise import Seeds
 from smug.norm import per_slice
 from smug.reconstructor import Reconstructor
-from smug.system.arguments import check_instance
+from smug.system.arguments import check_arguments, check_fields
 from smug.threat import Threat
 
 
@@ -47,6 +47,7 @@ class PGD:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
+        check_fields(self)
         check_counts(self)
         if self.step_size is not None and not 0 < self.step_size < float("inf"):
             raise ValueError(f"step_size: expected a finite fraction of eps > 0, or None, got {self.step_size}")
@@ -67,6 +68,7 @@ PAPER = PGD(steps=10, step_size=1 / 3, start=starts.gaussian, keep="last")
 """The authors' recipe: step eps / 3, a clipped Gaussian start, one draw per gradient, the last iterate."""
 
 
+@check_arguments
 def pgd(
     f: Reconstructor,
     scan: Scan,
@@ -88,6 +90,7 @@ def pgd(
     return attack(f, scan, threat, rule=rule, objective=objective, generator=generator)
 
 
+@check_arguments
 def paper(
     f: Reconstructor,
     scan: Scan,
@@ -100,7 +103,6 @@ def paper(
     Their code has ``Threat(0.02, unit="image-max")``, the paper's text ``Threat(0.05, unit="kspace-max")``.
     Raises ValueError for norms but linf.
     """
-    check_instance("threat", threat, Threat, "a smug.Threat")
     if threat.norm != "linf":
         raise ValueError(f"the authors' recipe is defined for norm 'linf', got {threat}")
     return attack(f, scan, threat, rule=PAPER, generator=generator)

@@ -18,7 +18,7 @@ from smug.attacks.surrogate import is_random, noise_free
 from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.reconstructor import Reconstructor
-from smug.system.arguments import check_instance
+from smug.system.arguments import check_arguments, check_integer
 from smug.threat import Threat
 
 ONE_PERCENT = Threat(0.01, norm="l2", unit="kspace-l2")
@@ -40,6 +40,7 @@ MARGIN = 10 ** (0.1 / 10)
 """0.1 dB: by what factor of the objective an attack must win to be called stronger."""
 
 
+@check_arguments
 def fast(
     f: Reconstructor,
     scan: Scan,
@@ -56,7 +57,7 @@ def fast(
 
     Per slice it costs 25 reconstructions and 2 gradients, and 14 and 10 of the noise-free reconstructor.
     """
-    check_instance("scan", scan, Scan, "a smug.Scan")
+    check_integer("score_draws", score_draws, 1)
     seeds, quiet = entry_seeds(generator, len(scan.y)), noise_free(f)
     found = attack(quiet, scan, threat, rule=FAST, generator=derive(seeds, 0))
     attempts = [Attempt("noise-free", lambda *problem, generator=None: found)]
@@ -69,6 +70,7 @@ def fast(
     return _flagged(result, "noise-free-gradient", ["noisy"])
 
 
+@check_arguments
 def standard(
     f: Reconstructor,
     scan: Scan,
@@ -85,7 +87,8 @@ def standard(
     Per slice it costs 2688 reconstructions and 1640 gradients, about half for an ``f`` that is not random, and 104 and
     100 of the noise-free reconstructor; see :func:`smug.attacks.cost`.
     """
-    check_instance("scan", scan, Scan, "a smug.Scan")
+    if warm is not None and warm.shape != scan.y.shape:
+        raise ValueError(f"warm: expected a perturbation {tuple(scan.y.shape)} like y, got {tuple(warm.shape)}")
     draws, score_draws = (2, SCORE_DRAWS) if is_random(f, scan) else (1, 1)
     attempts = standard_attempts(draws, warm)
     result = strongest(
@@ -94,6 +97,7 @@ def standard(
     return _flagged(result, "masked-gradient", ["transfer", "square"])
 
 
+@check_arguments
 def standard_attempts(draws: int = 1, warm: Tensor | None = None) -> tuple[Attempt, ...]:
     """Return the attempts of :func:`standard`; gradients and comparisons are means over ``draws`` of the noise.
 

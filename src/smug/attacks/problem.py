@@ -17,7 +17,7 @@ from smug.models.noise import Seeds, derive, entry_seeds
 from smug.norm import L2, per_slice
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, taking_generator
-from smug.system.arguments import check_callable, check_instance, check_integer
+from smug.system.arguments import check_arguments, check_integer
 from smug.system.user_code import copied
 from smug.threat import Threat
 
@@ -122,6 +122,7 @@ class Problem:
         return self.objective(self.reconstruct(self.y + delta, seeds), self.target, clean)
 
 
+@check_arguments
 def pose(
     f: Reconstructor,
     scan: Scan,
@@ -133,10 +134,6 @@ def pose(
     generator: Seeds = None,
 ) -> Problem:
     """Return the problem of attacking ``f``; arguments and errors are those of :func:`smug.attacks.attack`."""
-    check_callable("f", f, "a reconstructor f(y, A, generator=None)")
-    check_instance("scan", scan, Scan, "a smug.Scan")
-    check_instance("threat", threat, Threat, "a smug.Threat")
-    check_callable("objective", objective, "a function (x, target, clean) -> (batch,)")
     for name, count in (("draws", draws), ("selection_draws", selection_draws)):
         check_integer(name, count, 1)
     y, A, target = scan.y.detach().clone(), copied(scan.A), scan.truth.detach().clone()

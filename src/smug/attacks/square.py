@@ -13,6 +13,7 @@ from smug.attacks.driver import check_counts
 from smug.attacks.problem import PROPOSAL, Problem
 from smug.models.noise import complex_normal, derive
 from smug.norm import per_slice
+from smug.system.arguments import check_fields
 
 LARGEST = 0.8
 """The fraction of the image that the first squares cover."""
@@ -55,6 +56,7 @@ class Square:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
+        check_fields(self)
         check_counts(self)
 
     def init(self, delta: Tensor, restart: int) -> SquareState:

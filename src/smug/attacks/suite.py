@@ -16,6 +16,7 @@ from smug.data.scan import Scan
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.physics.sense import Sense
 from smug.reconstructor import Described, Reconstructor
+from smug.system.arguments import check_arguments, check_fields, check_integer, shown
 from smug.threat import Threat, relative_l2
 
 SUITE = 2**31
@@ -37,6 +38,12 @@ class Attempt:
     name: str
     run: Run
 
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        check_fields(self)
+        if not callable(self.run):
+            raise ValueError(f"run: expected an attack (f, scan, threat, *, generator=None), got {shown(self.run)}")
+
 
 @dataclass(frozen=True, eq=False)
 class SuiteResult(AttackResult):
@@ -54,6 +61,7 @@ class SuiteResult(AttackResult):
     """Warnings about the attack, per slice."""
 
 
+@check_arguments
 def strongest(
     f: Reconstructor,
     scan: Scan,
@@ -71,6 +79,8 @@ def strongest(
     The other arguments are those of :func:`smug.attacks.attack`. An objective that is NaN never wins against a number.
     Raises ValueError for no attempts or two of one name, RuntimeError for a perturbation outside the threat.
     """
+    for name, count in (("selection_draws", selection_draws), ("score_draws", score_draws)):
+        check_integer(name, count, 1)
     if not attempts or len({attempt.name for attempt in attempts}) < len(attempts):
         raise ValueError(f"attempts: expected some, of different names, got {[attempt.name for attempt in attempts]}")
     seeds = entry_seeds(generator, len(scan.y))
@@ -107,6 +117,7 @@ def strongest(
         )
 
 
+@check_arguments
 def transferred(run: Run) -> Run:
     """Return an attack that makes its perturbation on the noise-free reconstructor."""
 
@@ -129,6 +140,7 @@ class Cost:
     noise_free_gradients: int
 
 
+@check_arguments
 def cost(run: Run) -> Cost:
     """Return what an attack costs on a random reconstructor, counted on the smallest of problems.
 

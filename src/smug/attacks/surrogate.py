@@ -7,10 +7,12 @@ from torch import Tensor
 
 from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
+from smug.system.arguments import check_arguments
 
 
+@check_arguments
 def noise_free(f: Reconstructor) -> Reconstructor:
     """Return ``f`` without its smoothing noise, ``num_samples=0``; ``f`` itself if it has no such setting."""
     return described(f).replace(num_samples=0) if "num_samples" in described(f).settings() else f
@@ -25,10 +27,12 @@ class Seeded(Wrapper):
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
+        check_measurements(y, A)
         seeds = torch.full((y.shape[0],), self.seed, dtype=torch.int64)
         return taking_generator(self.reconstructor)(y, A, generator=seeds)
 
 
+@check_arguments
 def with_seed(f: Reconstructor, seed: int) -> Seeded:
     """Return ``f`` with the noise of one seed: to attack it is to know the noise bank in advance.
 
@@ -37,6 +41,7 @@ def with_seed(f: Reconstructor, seed: int) -> Seeded:
     return Seeded(f, seed)
 
 
+@check_arguments
 def is_random(f: Reconstructor, scan: Scan) -> bool:
     """Tell whether the reconstruction of a scan depends on the generator's seed."""
     f, zero = taking_generator(f), torch.zeros(len(scan.y), dtype=torch.int64)

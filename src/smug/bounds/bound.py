@@ -11,6 +11,8 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
+from smug.system.arguments import check_arguments
+
 FROZEN = ("scale, mask and coil maps are frozen", "the same noise on both sides", "exact arithmetic and solves")
 """What every deterministic bound assumes of ``F(y)`` and ``F(y + d)``."""
 
@@ -96,6 +98,7 @@ Bound: TypeAlias = Certified | Estimate | LowerBound
 """A number about robustness."""
 
 
+@check_arguments
 def certificate(bound: Bound) -> str:
     """Return a certificate in words, with its assumptions; raises TypeError for an Estimate or a LowerBound."""
     if not isinstance(bound, Certified):

@@ -15,6 +15,7 @@ from smug.models.sector import Sector
 from smug.models.weight_encoder import WeightEncoder
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, described
+from smug.system.arguments import check_arguments
 
 NETWORKS = (MoDL, SMUG, WeightedSMUG, RSE2E)
 
@@ -61,6 +62,7 @@ class Setting:
         return smoothing.sigma if smoothing is not None and smoothing.num_samples else 0.0
 
 
+@check_arguments
 def deterministic_bounds(
     f: Reconstructor,
     A: Sense,

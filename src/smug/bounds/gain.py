@@ -17,8 +17,9 @@ from torch import Tensor
 from smug.bounds.bound import Estimate, LowerBound
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.norm import L2, per_slice
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.system.arguments import check_arguments, check_integer
 from smug.threat import sampled_entries
 
 LinearMap = Callable[[Tensor], Tensor]
@@ -55,6 +56,7 @@ class LocalGain:
         )
 
 
+@check_arguments
 def local_gain(
     f: Reconstructor, y: Tensor, A: Sense, *, iterations: int = 10, probes: int = 4, generator: Seeds = None
 ) -> LocalGain:
@@ -64,8 +66,9 @@ def local_gain(
     differentiate twice will do. All activations of one reconstruction and its gradient are kept. Raises ValueError for
     counts below 1 and where the image does not depend on y as far as autograd sees.
     """
-    if iterations < 1 or probes < 1:
-        raise ValueError(f"expected iterations >= 1 and probes >= 1, got {iterations} and {probes}")
+    check_measurements(y, A)
+    check_integer("iterations", iterations, 1)
+    check_integer("probes", probes, 1)
     seeds, support = entry_seeds(generator, y.shape[0]), A.sampled.expand(y.shape)
     with torch.inference_mode(False), torch.enable_grad():
         J, JH = jacobian(lambda z: taking_generator(f)(z, A, generator=derive(seeds, OWN)), y.detach(), support)

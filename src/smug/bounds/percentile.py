@@ -37,8 +37,9 @@ from torch import Tensor
 from smug.bounds.bound import Certified
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
 from smug.models.noise_map import RECEIVER
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, Wrapper, taking_generator
+from smug.system.arguments import check_arguments, check_integer
 
 FRESH_DRAWS = 16
 """Draws behind the PSNR of the release on clean data; none of them is among those of the certificate."""
@@ -61,6 +62,7 @@ class Release(Wrapper):
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)`` and fresh noise."""
+        check_measurements(y, A)
         seeds = entry_seeds(generator, y.shape[0])
         zeta = complex_normal(derive(seeds, RECEIVER), y.shape[1:], y.dtype, y.device)
         return taking_generator(self.reconstructor)(y + self.sigma * A.sampled * zeta, A, generator=seeds)
@@ -120,6 +122,7 @@ def order(n: int, pbar: float, alpha: float = 0.05) -> int:
     return 1 + int((tails > alpha).sum())
 
 
+@check_arguments
 def needed_draws(eps_over_sigma: float, p: float = 0.5, alpha: float = 0.05) -> int:
     """Return the least n that certifies anything at this eps: ``pbar^n <= alpha``.
 
@@ -192,6 +195,7 @@ def release_errors(
     return torch.cat(errors).nan_to_num(nan=math.inf)
 
 
+@check_arguments
 def percentile_curve(
     f: Reconstructor,
     y: Tensor,
@@ -214,6 +218,9 @@ def percentile_curve(
     :data:`FRESH_DRAWS` reconstructions. With ``statements=len(ratios)`` the curve holds as a whole, else point by
     point. Raises ValueError for values out of range.
     """
+    check_measurements(y, A)
+    for name, count in (("draws", draws), ("statements", statements), ("chunk", chunk)):
+        check_integer(name, count, 1)
     seed = entry_seeds(generator, y.shape[0])[:1]
     errors, fresh = (
         release_errors(f, y, A, target, sigma, draw_seeds(seed, stream, count), chunk=chunk, advance=advance)

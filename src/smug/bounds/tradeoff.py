@@ -16,8 +16,10 @@ from torch import Tensor
 from smug.bounds.bound import LowerBound
 from smug.norm import L2
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments
 
 
+@check_arguments
 def needed_gain(A: Sense, v: Tensor, eta: float | Tensor = 0.0) -> Tensor:
     """Return ``(||v|| - 2 eta) / ||A v||``, float64 ``(batch,)``: the gain of any method that recovers v to within eta.
 
@@ -36,6 +38,7 @@ def needed_gain(A: Sense, v: Tensor, eta: float | Tensor = 0.0) -> Tensor:
     return torch.where(excess > 0, excess / L2().size(A(v)), 0)
 
 
+@check_arguments
 def needed_error(A: Sense, v: Tensor, lipschitz: float | Tensor) -> Tensor:
     """Return ``(||v|| - Lip ||A v||) / 2``, float64 ``(batch,)``: the same inequality, solved for eta.
 

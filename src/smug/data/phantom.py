@@ -30,6 +30,7 @@ from smug.data.anatomy import (
     vessels,
     wobbly,
 )
+from smug.system.arguments import check_arguments, check_integer
 
 _FINER = 2  # the anatomy is drawn on a grid this much finer, then k-space is cropped
 
@@ -53,6 +54,7 @@ _TISSUES: Mapping[str, tuple[float, float, float, float]] = {
 }
 
 
+@check_arguments
 def head_phantom(seed: int, size: int | tuple[int, int] = 128, *, noise: float = 0.0) -> torch.Tensor:
     """Random MR head slice, complex64 `(y, x)`, largest magnitude 1 (before noise).
 
@@ -76,6 +78,7 @@ def head_phantom(seed: int, size: int | tuple[int, int] = 128, *, noise: float =
         raise ValueError(f"got size {size}, expected at least 16 pixels a side")
     if not noise >= 0:
         raise ValueError(f"got noise {noise}, expected a standard deviation >= 0")
+    check_integer("seed", seed, 0)
     rng = np.random.default_rng([seed, 0])
     grid = _posed_grid(rng, height * _FINER, width * _FINER)
     magnitude = _painted(grid, rng) * _receive_field(grid, rng)

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense
-from smug.system.arguments import check_instance
+from smug.physics.sense import Sense, check_measurements
+from smug.system.arguments import check_fields
 from smug.system.words import counted
 
 
@@ -33,17 +33,12 @@ class Scan:
 
     def __post_init__(self) -> None:
         """Check that the parts belong together."""
-        check_instance("A", self.A, Sense, "a smug.Sense")
-        check_instance("y", self.y, Tensor, "a tensor (batch, coil, y, x)")
-        self.A.check_kspace(self.y)
-        if self.y.ndim != 4:
-            raise ValueError(f"y: expected (batch, coil, y, x), got {tuple(self.y.shape)}")
+        check_fields(self)
+        check_measurements(self.y, self.A)
         batch, _, height, width = self.y.shape
-        if self.target is not None:
-            check_instance("target", self.target, Tensor, "a tensor (batch, y, x) or None")
-            if self.target.shape != (batch, height, width):
-                raise ValueError(f"target: expected {(batch, height, width)}, got {tuple(self.target.shape)}")
-        if isinstance(self.id, str) or len(self.id) != batch:
+        if self.target is not None and self.target.shape != (batch, height, width):
+            raise ValueError(f"target: expected {(batch, height, width)}, got {tuple(self.target.shape)}")
+        if len(self.id) != batch:
             raise ValueError(f"id: expected a tuple of {counted(batch, 'name')}, one per slice, got {self.id!r}")
 
     @property

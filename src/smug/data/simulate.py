@@ -18,6 +18,7 @@ from smug.physics.maps.simulated import simulated_maps
 from smug.physics.mask_kind import MaskKind
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments, check_fields, check_integer
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Acquisition:
 
     def __post_init__(self) -> None:
         """Check the values; the masks and maps check theirs."""
+        check_fields(self, "acquisition.")
+        check_integer("acquisition.coils", self.coils, 1)
         if self.mask not in get_args(MaskKind):
             raise ValueError(f"acquisition.mask: expected one of {', '.join(get_args(MaskKind))}, got {self.mask!r}")
         for name in ("noise", "phase"):
@@ -58,6 +61,7 @@ class Acquisition:
                 return poisson_disc(height, width, self.acceleration, seed=seed)
 
 
+@check_arguments
 def simulate(
     images: Tensor,
     acquisition: Acquisition = Acquisition(),

@@ -27,6 +27,7 @@ from smug.models.compute import tf32
 from smug.models.noise import Seeds, derive
 from smug.reconstructor import Reconstructor
 from smug.shifts.noise import noise_in_range
+from smug.system.arguments import check_arguments
 
 WHITE_BOX = APGD(steps=20)
 """The attack that is checked."""
@@ -38,6 +39,7 @@ DRAWS = 4
 """Draws of the reconstructor's noise that PSNRs are means over."""
 
 
+@check_arguments
 def diagnose(
     f: Reconstructor,
     scan: Scan,
@@ -68,6 +70,7 @@ def diagnose(
         return Diagnosis((), evidence)
 
 
+@check_arguments
 def repeatable(f: Reconstructor, scan: Scan, threat: Threat) -> Diagnosis:
     """Check only whether two calls with the same seeds agree: the first check of :func:`diagnose`."""
     with torch.no_grad():

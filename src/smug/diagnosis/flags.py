@@ -10,6 +10,7 @@ from torch import Tensor
 from smug.attacks import Threat
 from smug.norm import L2
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ def more_steps_help(psnr: float, doubled: float) -> bool:
     return not abs(psnr - doubled) <= PSNR_MARGIN
 
 
+@check_arguments
 def outside_threat(delta: Tensor, y: Tensor, A: Sense, target: Tensor, threat: Threat) -> bool:
     """Whether a perturbation, complex ``(batch, coil, y, x)``, leaves the threat or the sampled entries in any slice.
 

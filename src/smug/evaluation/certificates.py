@@ -33,6 +33,7 @@ from smug.evaluation.gains import GainRow, gain_row, l2_threat
 from smug.foreign.contract import check_reconstructors
 from smug.models.noise import derive
 from smug.reconstructor import Reconstructor, moved, taking_generator
+from smug.system.arguments import check_fields, check_integer
 from smug.system.documents import document
 
 if TYPE_CHECKING:
@@ -81,13 +82,13 @@ class Certification:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self)
         if not 0 < self.noise < math.inf:
             raise ValueError(f"noise: expected a finite number > 0, got {self.noise}")
         if not self.levels or not all(0 < level < math.inf for level in self.levels):
             raise ValueError(f"levels: expected finite numbers > 0, got {self.levels}")
         for name in ("draws", "scores"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+            check_integer(name, getattr(self, name), 1)
         for name in ("p", "alpha"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected a number between 0 and 1, got {getattr(self, name)}")

@@ -11,7 +11,7 @@ from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import TestSet, check_unseen, labels, load_set, tuned_for
 from smug.evaluation.summary import Kspace
 from smug.reconstructor import Reconstructor
-from smug.system.arguments import check_instance, check_integer, shown
+from smug.system.arguments import check_fields, check_integer, shown
 from smug.zoo import REGULARISED, load
 
 Model: TypeAlias = Reconstructor | str | Path
@@ -26,7 +26,7 @@ Data: TypeAlias = TestSet | Scan | Sequence[Scan] | str | Path
 
 @dataclass(frozen=True)
 class Slices:
-    """Which slices of a source: its ``split``, resampled to ``size``, measured by ``acquisition``, at most ``count``.
+    """Which slices of a source: at most ``max_slices`` of its ``split``, of a size, measured by an ``acquisition``.
 
     A prepared set has its own matrix, coils and noise. Of scans that are given, ``kspace`` says whether they are
     measured or simulated, which every table states.
@@ -35,15 +35,15 @@ class Slices:
     split: str = "test"
     size: int = 128
     acquisition: Acquisition = Acquisition()
-    count: int | None = None
+    max_slices: int | None = None
     kspace: Kspace = "simulated"
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self)
         check_integer("size", self.size, 16)
-        check_instance("acquisition", self.acquisition, Acquisition, "a smug.Acquisition")
-        if self.count is not None:
-            check_integer("max_slices", self.count, 1)
+        if self.max_slices is not None:
+            check_integer("max_slices", self.max_slices, 1)
 
 
 def choose(models: Models, data: Data, slices: Slices) -> tuple[dict[str, Reconstructor], TestSet]:
@@ -64,7 +64,7 @@ def choose(models: Models, data: Data, slices: Slices) -> tuple[dict[str, Recons
         return chosen, given(data, slices.kspace)  # type: ignore[arg-type]  # no path
     if slices.split == "all":
         check_unseen(chosen, source)
-    return chosen, load_set(source, slices.split, slices.size, slices.acquisition, count=slices.count)
+    return chosen, load_set(source, slices.split, slices.size, slices.acquisition, count=slices.max_slices)
 
 
 def chosen_models(models: Models, named: Callable[[str], Reconstructor] = load) -> dict[str, Reconstructor]:

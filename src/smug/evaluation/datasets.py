@@ -17,6 +17,7 @@ from smug.evaluation.store import fingerprint
 from smug.metrics import psnr
 from smug.models.classical import CGSense, TotalVariation
 from smug.reconstructor import Reconstructor, described, replaced, taking_generator
+from smug.system.arguments import check_arguments
 from smug.training.config_file import read_override
 from smug.training.runs import WEIGHTS, Model
 from smug.zoo import REGULARISED, load
@@ -194,6 +195,7 @@ LAMBDAS: Mapping[Callable[..., Reconstructor], Sequence[float]] = {
 R = TypeVar("R", bound=Reconstructor)
 
 
+@check_arguments
 @torch.no_grad()
 def tuned(family: Callable[[float], R], scans: Iterable[Scan], lams: Sequence[float] | None = None) -> R:
     """Return ``family(lam)`` with the ``lam`` of the best mean magnitude-slice PSNR over validation scans.

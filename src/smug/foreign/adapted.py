@@ -1,5 +1,6 @@
 """What all adapters of torch networks share: precision, device, and the shape of what comes back."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smug.models.noise import Seeds, entry_seeds
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Described, Reconstructor, taking_generator
+from smug.system.arguments import check_arguments, check_fields
 from smug.system.user_code import copied, users_code
 
 Network = Callable[..., Tensor]
@@ -24,9 +26,13 @@ class Adapted(Described):
 
     ``call(network, y, A)`` translates: it returns real channels ``(batch, 2, y, x)``, a complex image
     ``(batch, y, x)``, or a real magnitude ``(batch, 1, y, x)`` or ``(batch, y, x)``. The network works in the
-    precision of its parameters, the result has that of y. A real result stays real, and is compared with magnitudes.
-    Raises ValueError for a network whose dropout or batch normalisation is in training mode, which would be random
-    and mix slices, and for a result of another shape.
+    precision of its parameters, the result has that of y. Where that is half, ``call`` translates in single precision,
+    and only what goes into the network and comes out is rounded. A real result stays real, and is compared with
+    magnitudes.
+
+    Raises ValueError for measurements that do not belong together, for a network with dropout or a normalisation in
+    training mode, scripted or not, which would be random, mix slices or remember them, and for a result of another
+    shape.
     """
 
     network: Network
@@ -34,15 +40,17 @@ class Adapted(Described):
 
     def __post_init__(self) -> None:
         """Check the network's mode."""
-        training = [type(m).__name__ for m in _modules(self.network) if m.training and isinstance(m, MODAL)]
-        if training:
-            raise ValueError(f"network: expected it in evaluation mode, got {training[0]} in training; call .eval()")
+        check_fields(self)
+        check_mode(self.network)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; the generator is not used."""
+        check_measurements(y, A)
+        check_mode(self.network)  # somebody may have trained it since
         dtype = precision(self.network, y)
+        network = in_half(self.network)
         with users_code(self.network):
-            image = copied(self.call(self.network, copied(y.to(dtype)), copied(Sense(A.mask, A.maps.to(dtype)))))
+            image = copied(self.call(network, copied(y.to(dtype)), copied(Sense(A.mask, A.maps.to(dtype)))))
         image = as_image(image)
         expected = (y.shape[0], *y.shape[2:])
         if image.shape != expected:
@@ -56,8 +64,45 @@ class Adapted(Described):
         return self
 
 
-MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
+MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RReLU)
 """Layers that do something else in training."""
+
+MODAL_NAMES = re.compile(r"(Feature)?(Alpha)?Dropout(1d|2d|3d)?|(Sync|Lazy)?BatchNorm(1d|2d|3d)?|RReLU")
+"""Their names, by which scripted ones go."""
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+def check_mode(network: Network) -> None:
+    """Raise ValueError for a network with a layer in training mode that does something else in it."""
+    for layer in network.modules() if isinstance(network, nn.Module) else ():
+        if layer.training and _is_modal(layer):
+            name = getattr(layer, "original_name", type(layer).__name__)
+            raise ValueError(f"network: expected it in evaluation mode, got {name} in training; call .eval()")
+
+
+def _is_modal(layer: nn.Module) -> bool:
+    """Whether a layer does something else in training: random, of the whole batch, or with a memory of it."""
+    if isinstance(layer, MODAL) or MODAL_NAMES.fullmatch(getattr(layer, "original_name", "")):
+        return True
+    drops = getattr(layer, "dropout", 0)  # recurrent layers and attention
+    return bool(getattr(layer, "track_running_stats", False)) or (isinstance(drops, float | int) and drops > 0)
+
+
+def in_half(network: Network) -> Network:
+    """Return a network in half precision as one that takes and returns single precision; any other as it is."""
+    dtype = _first_dtype(network)
+    if dtype not in HALF:
+        return network
+
+    def to(value: Any, dtype: torch.dtype) -> Any:
+        return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+    def call(*inputs: Any, **options: Any) -> Tensor:
+        result: Tensor = to(network(*(to(value, dtype) for value in inputs), **options), torch.float32)
+        return result
+
+    return call
 
 
 def as_image(result: Tensor) -> Tensor:
@@ -81,16 +126,17 @@ def as_channels(z: Tensor) -> Tensor:
 
 
 def precision(network: Network, y: Tensor) -> torch.dtype:
-    """Return the complex dtype of the network's first parameter, or of y for a network without parameters."""
-    parameters = network.parameters() if isinstance(network, nn.Module) else iter(())
-    dtype = next((p.dtype for p in parameters if p.is_floating_point()), None)
+    """Return the complex dtype of the network's first parameter, single for half, or of y where it has none."""
+    dtype = _first_dtype(network)
     return y.dtype if dtype is None else torch.complex128 if dtype == torch.float64 else torch.complex64
 
 
-def _modules(network: Network) -> list[nn.Module]:
-    return list(network.modules()) if isinstance(network, nn.Module) else []
+def _first_dtype(network: Network) -> torch.dtype | None:
+    parameters = network.parameters() if isinstance(network, nn.Module) else iter(())
+    return next((p.dtype for p in parameters if p.is_floating_point()), None)
 
 
+@check_arguments
 def slicewise(f: Reconstructor) -> Reconstructor:
     """Return a reconstructor that gives ``f`` one slice at a time, for one that mixes the slices of a batch.
 
@@ -99,6 +145,7 @@ def slicewise(f: Reconstructor) -> Reconstructor:
     f = taking_generator(f)
 
     def apart(y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        check_measurements(y, A)
         seeds = entry_seeds(generator, y.shape[0])
         return torch.cat([f(y[i : i + 1], A[i], generator=seeds[i : i + 1]) for i in range(y.shape[0])])
 
@@ -109,6 +156,7 @@ SliceFunction = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any
 """``(kspace (coil, y, x), mask (y, x), maps (coil, y, x)) -> image (y, x)``, complex or a real magnitude."""
 
 
+@check_arguments
 def numpy_function(function: SliceFunction) -> Reconstructor:
     """Adapt a function of numpy arrays that reconstructs one slice, such as a call of SigPy or of a program.
 
@@ -118,6 +166,7 @@ def numpy_function(function: SliceFunction) -> Reconstructor:
     """
 
     def f(y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+        check_measurements(y, A)
         batch, _, height, width = y.shape
         masks = A.sampled[:, 0].expand(batch, height, width)
         maps = A.maps.expand(batch, -1, height, width)

@@ -5,11 +5,12 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smug.foreign.adapted import Adapted, Network, as_channels, as_image
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments
 
 Normalisation = Callable[[Tensor], tuple[Tensor | float, Tensor | float]]
 """Real images ``(batch, channel, y, x)`` to the offset and the scale that a network wants to have removed."""
@@ -20,17 +21,20 @@ def unchanged(x: Tensor) -> tuple[float, float]:
     return 0.0, 1.0
 
 
+@check_arguments
 def instance(x: Tensor) -> tuple[Tensor, Tensor]:
     """Remove mean and standard deviation of every channel of every slice, as the U-Nets of fastMRI want it."""
     return x.mean((-2, -1), keepdim=True), _positive(x.std((-2, -1), keepdim=True))
 
 
+@check_arguments
 def peak(x: Tensor) -> tuple[float, Tensor]:
     """Remove the largest magnitude of every slice, over its channels."""
     return 0.0, _positive(torch.linalg.vector_norm(x, dim=1, keepdim=True).amax((-2, -1), keepdim=True))
 
 
-def image_network(network: nn.Module, normalisation: Normalisation = unchanged) -> Adapted:
+@check_arguments
+def image_network(network: Network, normalisation: Normalisation = unchanged) -> Adapted:
     """Adapt a network that maps the zero-filled image ``A^H y``, real ``(batch, 2, y, x)``, to an image.
 
     It returns two channels, or one: a magnitude. ``normalisation`` gives the offset and scale that it is shielded
@@ -38,6 +42,7 @@ def image_network(network: nn.Module, normalisation: Normalisation = unchanged) 
     through them. :class:`Adapted` tells what is raised.
 
     >>> import smug
+    >>> from torch import nn
     >>> f = image_network(nn.Conv2d(2, 2, kernel_size=3, padding=1), instance)
     >>> f(torch.randn(1, 1, 6, 8, dtype=torch.complex64), smug.Sense(mask=torch.ones(1, 8, dtype=torch.bool))).shape
     torch.Size([1, 6, 8])
@@ -45,7 +50,8 @@ def image_network(network: nn.Module, normalisation: Normalisation = unchanged) 
     return Adapted(network, lambda net, y, A: _shielded(net, as_channels(A.H(y)), normalisation))
 
 
-def magnitude_network(network: nn.Module, normalisation: Normalisation = unchanged) -> Adapted:
+@check_arguments
+def magnitude_network(network: Network, normalisation: Normalisation = unchanged) -> Adapted:
     """Adapt a network from magnitudes to magnitudes, real ``(batch, 1, y, x)``, as fastMRI's U-Net baseline is one.
 
     What it sees is the root of the sum of squares of the zero-filled coil images, so it makes no use of ``A.maps``;
@@ -75,6 +81,7 @@ def _positive(scale: Tensor) -> Tensor:
     return scale.clamp_min(torch.finfo(scale.dtype).tiny)
 
 
+@check_arguments
 def fastmri_network(network: Network, **options: Any) -> Adapted:
     """Adapt a network of the fastMRI kind: ``network(masked_kspace, mask, **options) -> magnitude (batch, y, x)``.
 
@@ -92,6 +99,7 @@ def fastmri_network(network: Network, **options: Any) -> Adapted:
     return Adapted(network, call)
 
 
+@check_arguments
 def deepinv_model(model: Network, noise_sigma: float | None = None) -> Adapted:
     """Adapt a model of deepinv that reconstructs from multi-coil MRI: ``model(y, physics)``.
 
@@ -108,6 +116,7 @@ def deepinv_model(model: Network, noise_sigma: float | None = None) -> Adapted:
     return Adapted(model, call)
 
 
+@check_arguments
 def deepinv_physics(y: Tensor, A: Sense, noise_sigma: float | None = None) -> Any:
     """Return the ``deepinv.physics.MultiCoilMRI`` that measures as A does, for k-space ``(batch, coil, y, x)``.
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from smug.system.arguments import check_arguments
+
 
 def as_channels(x: Tensor) -> Tensor:
     """Turn complex images ``(batch, y, x)`` into real and imaginary channels, real ``(batch, 2, y, x)``.
@@ -59,6 +61,7 @@ class Clamped(nn.Module):
         return result
 
 
+@check_arguments
 def as_complex(network: nn.Module) -> ComplexDenoiser:
     """Adapt a network of two real channels ``(batch, 2, y, x)`` to complex images ``(batch, y, x)``.
 

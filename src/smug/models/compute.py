@@ -9,8 +9,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from smug.models.smoothing import ImageMap
+from smug.system.arguments import check_arguments
 
 
+@check_arguments
 def recomputed(function: ImageMap) -> ImageMap:
     """Return ``function`` that keeps its input instead of its activations, and runs again for the gradient.
 

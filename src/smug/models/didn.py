@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
 from smug.models.prelu import PReLU
+from smug.system.arguments import check_arguments, check_integer
 
 
 class DIDN(nn.Module):
@@ -19,8 +20,12 @@ class DIDN(nn.Module):
     True
     """
 
+    @check_arguments
     def __init__(self, channels: int = 64, blocks: int = 3) -> None:
         super().__init__()
+        check_integer("blocks", blocks, 1)
+        if channels < 4 or channels % 4:
+            raise ValueError(f"channels: expected a multiple of 4, got {channels}")
         self.head = nn.Sequential(convolution(2, channels), PReLU(), convolution(channels, channels, stride=2))
         self.blocks = nn.ModuleList(DownUpBlock(channels) for _ in range(blocks))
         self.gather = nn.Conv2d(blocks * channels, channels, 1)

@@ -12,6 +12,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from smug.system.arguments import shown
+
 Seeds: TypeAlias = torch.Generator | Tensor | None
 """Who seeds a stochastic reconstructor: a generator, ``int64 (batch,)`` with one seed per image, or nobody."""
 
@@ -31,10 +33,9 @@ def entry_seeds(generator: Seeds, batch: int, default_seed: int = 0) -> Tensor:
         return torch.full((batch,), default_seed, dtype=torch.int64)
     if isinstance(generator, torch.Generator):
         return torch.randint(2**62, (batch,), generator=generator, device=generator.device)
-    if generator.dtype != torch.int64 or generator.shape != (batch,):
+    if not isinstance(generator, Tensor) or generator.dtype != torch.int64 or generator.shape != (batch,):
         raise ValueError(
-            f"generator: expected a torch.Generator or int64 seeds of shape ({batch},), "
-            f"got {generator.dtype} {tuple(generator.shape)}"
+            f"generator: expected a torch.Generator or int64 seeds of shape ({batch},), got {shown(generator)}"
         )
     return generator
 

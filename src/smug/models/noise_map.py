@@ -4,13 +4,15 @@ import torch
 from torch import Tensor
 
 from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, taking_generator
+from smug.system.arguments import check_arguments, check_integer, check_number
 
 RECEIVER = -1
 """The address of receiver noise below a seed: no unrolling step, so that no smoothing noise repeats it."""
 
 
+@check_arguments
 @torch.no_grad()
 def noise_map(
     f: Reconstructor, y: Tensor, A: Sense, noise_sigma: float, replicas: int = 32, generator: Seeds = None
@@ -22,8 +24,9 @@ def noise_map(
     tells how noise is amplified, not how far the image is from the truth. Its relative error is about
     ``1 / sqrt(4 replicas)``. Raises ValueError for fewer than two replicas or a negative sigma.
     """
-    if replicas < 2 or not noise_sigma >= 0:
-        raise ValueError(f"expected replicas >= 2 and noise_sigma >= 0, got {replicas} and {noise_sigma}")
+    check_measurements(y, A)
+    check_integer("replicas", replicas, 2)
+    check_number("noise_sigma", noise_sigma, 0)
     seeds = entry_seeds(generator, y.shape[0])
     receiver = derive(seeds, RECEIVER)
     f = taking_generator(f)

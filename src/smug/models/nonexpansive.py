@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from smug.models.adapters import as_channels, as_image
 from smug.models.sector import Sector
+from smug.system.arguments import check_arguments
 
 GRID = 64
 """Frequencies per axis at which the filters' response is computed."""
@@ -43,6 +44,7 @@ class Nonexpansive(nn.Module):
     torch.Size([2, 13, 18])
     """
 
+    @check_arguments
     def __init__(self, channels: int = 32, depth: int = 3, size: int = 5, step: float = 1.0) -> None:
         super().__init__()
         if channels < 1 or depth < 1 or size % 2 == 0 or not 1 < size <= GRID // 2:

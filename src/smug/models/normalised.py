@@ -7,8 +7,9 @@ from torch import Tensor
 
 from smug.models.noise import Seeds
 from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
+from smug.system.arguments import check_arguments
 from smug.system.user_code import copied
 
 
@@ -25,6 +26,7 @@ class Normalised(Wrapper):
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, coil, y, x)`` in its own units."""
+        check_measurements(y, A)
         scale = self.scale(y, A) if self.scale is measurement_scale else self.scale(copied(y), copied(A))
         return scale * taking_generator(self.reconstructor)(y / scale.unsqueeze(-3), A, generator=generator)
 
@@ -33,6 +35,7 @@ class Normalised(Wrapper):
         return described(self.reconstructor).unscaled()
 
 
+@check_arguments
 def normalised(reconstructor: Reconstructor) -> Normalised:
     """Wrap a reconstructor so that it takes measurements in any unit and answers in the same."""
     return Normalised(reconstructor)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Configured, check_settings, field_values
+from smug.system.arguments import check_arguments, check_fields, check_integer
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Step:
     solution: Solution
 
 
+@check_arguments
 def unroll(
     denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor
 ) -> Iterator[Step]:
@@ -127,10 +129,12 @@ class MoDL(Unrolled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        check_fields(self)
         _check(self.steps, self.lam)
 
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps; nothing is random."""
+        check_measurements(y, A)
         D = batched(self.denoiser)
         return unroll(lambda x, n: unsmoothed(D, x), A.H(y), A, self.steps, self.lam)
 
@@ -146,10 +150,12 @@ class SMUG(Unrolled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        check_fields(self)
         _check(self.steps, self.lam)
 
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
+        check_measurements(y, A)
         D, s = batched(self.denoiser), self.smoothing
         seeds = entry_seeds(generator, y.shape[0], s.seed)
         return unroll(lambda x, n: smooth(D, x, s, derive(seeds, n)), A.H(y), A, self.steps, self.lam)
@@ -170,10 +176,12 @@ class WeightedSMUG(Unrolled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        check_fields(self)
         _check(self.steps, self.lam)
 
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
+        check_measurements(y, A)
         D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
         seeds = entry_seeds(generator, y.shape[0], s.seed)
         return unroll(lambda x, n: smooth(D, x, s, derive(seeds, n), weight=E), A.H(y), A, self.steps, self.lam)
@@ -190,10 +198,12 @@ class RSE2E(NetworkReconstructor):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        check_fields(self)
         _check(self.steps, self.lam)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct: the mean of the reconstructions from noisy ``A^H y``."""
+        check_measurements(y, A)
         modl = _modl(self.denoiser, A, self.steps, self.lam)
         seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
         return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
@@ -206,8 +216,7 @@ def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: float | Tensor) -> Imag
 
 
 def _check(steps: int, lam: float | Tensor) -> None:
-    if steps < 1:
-        raise ValueError(f"steps: expected at least one unrolling step, got {steps}")
+    check_integer("steps", steps, 1)
     value = torch.as_tensor(lam).detach()
-    if value.ndim or not 0 < float(value) < float("inf"):
+    if value.ndim or value.is_complex() or value.dtype == torch.bool or not 0 < float(value) < float("inf"):
         raise ValueError(f"lam: expected one positive number, got {lam}")

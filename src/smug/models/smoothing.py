@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from smug.models.noise import complex_normal, derive
+from smug.system.arguments import check_arguments, check_fields, check_integer, check_number
 
 ImageMap = Callable[[Tensor], Tensor]
 """A map of complex images ``(..., batch, y, x)`` to images, or to one number per image ``(..., batch)``."""
@@ -35,16 +36,15 @@ class Smoothing:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if not 0 <= self.sigma < float("inf"):
-            raise ValueError(f"sigma: expected a finite number >= 0, got {self.sigma}")
-        if self.num_samples < 0:
-            raise ValueError(f"num_samples: expected >= 0, got {self.num_samples}")
-        if self.noise not in ("iid", "antithetic"):
-            raise ValueError(f'noise: expected "iid" or "antithetic", got {self.noise!r}')
+        check_fields(self)
+        check_number("sigma", self.sigma, 0)
+        check_integer("num_samples", self.num_samples, 0)
         if self.noise == "antithetic" and self.num_samples % 2:
             raise ValueError(f"num_samples: antithetic noise comes in pairs, got {self.num_samples}")
-        if self.chunk is not None and self.chunk < 1:
-            raise ValueError(f"chunk: expected at least one sample, got {self.chunk}")
+        if self.chunk is not None:
+            check_integer("chunk", self.chunk, 1)
+        if not -(2**63) <= self.seed < 2**63:
+            raise ValueError(f"seed: expected an integer of 64 bits, got {self.seed}")
 
     @property
     def calls(self) -> int:
@@ -76,6 +76,7 @@ def unsmoothed(function: ImageMap, x: Tensor) -> Smoothed:
     return Smoothed(value, value[None])
 
 
+@check_arguments
 def smooth(
     function: ImageMap, x: Tensor, smoothing: Smoothing, seeds: Tensor, weight: ImageMap | None = None
 ) -> Smoothed:

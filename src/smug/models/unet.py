@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
+from smug.system.arguments import check_arguments, check_integer
 
 
 class UNet(nn.Module):
@@ -19,8 +20,11 @@ class UNet(nn.Module):
     True
     """
 
+    @check_arguments
     def __init__(self, channels: int = 32, levels: int = 3) -> None:
         super().__init__()
+        check_integer("channels", channels, 1)
+        check_integer("levels", levels, 1)
         widths = [channels * 2**level for level in range(levels)]
         self.head = nn.Sequential(nn.PixelUnshuffle(2), convolution(8, channels))
         self.encoders = nn.ModuleList(residual(width, 2) for width in widths)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from smug.models.adapters import as_channels
 from smug.models.layers import convolution
+from smug.system.arguments import check_arguments
 
 
 class WeightEncoder(nn.Module):
@@ -15,8 +16,11 @@ class WeightEncoder(nn.Module):
     convolution has none, as the average after it would see nothing.
     """
 
+    @check_arguments
     def __init__(self, channels: int = 16, minimum: float = 0.05) -> None:
         super().__init__()
+        if channels < 4 or channels % 4:
+            raise ValueError(f"channels: expected a multiple of 4, got {channels}")
         if not 0 < minimum < 1:
             raise ValueError(f"minimum: expected a weight between 0 and 1, got {minimum}")
         self.minimum = minimum

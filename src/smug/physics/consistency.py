@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments, check_integer, check_number
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def observed_solutions() -> Iterator[list[Solution]]:
         _OBSERVERS.reset(token)
 
 
+@check_arguments
 def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100) -> Solution:
     """Solve ``(A^H A + lam) x = b`` for every image on its own.
 
@@ -63,8 +65,8 @@ def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, 
     lam = torch.as_tensor(lam, dtype=b.real.dtype, device=b.device)
     if not bool((lam.detach() >= 0).all()):
         raise ValueError(f"lam: expected a number >= 0, got {lam.detach().flatten()[:4].tolist()}")
-    if not tolerance > 0 or max_iterations < 1:
-        raise ValueError(f"expected tolerance > 0 and max_iterations >= 1, got {tolerance} and {max_iterations}")
+    check_number("tolerance", tolerance, above=0)
+    check_integer("max_iterations", max_iterations, 1)
     value, iterations, residual, converged = _apply(b, lam[..., None, None], A.maps, A, tolerance, max_iterations)
     return Solution(value, iterations, residual, converged)
 

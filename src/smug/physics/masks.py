@@ -16,12 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smug.system.arguments import check_arguments
 
+
+@check_arguments
 def usual_center_fraction(acceleration: float) -> float:
     """Return the fraction of ACS lines that is usual at a rate: 8 % up to 5x, 4 % above."""
     return 0.08 if acceleration <= 5 else 0.04
 
 
+@check_arguments
 def random_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int) -> Tensor:
     """Autocalibration lines (ACS) plus lines drawn uniformly without replacement, ``bool (1, width)``.
 
@@ -33,6 +37,7 @@ def random_lines(width: int, acceleration: float = 4.0, center_fraction: float =
     return variable_density_lines(width, acceleration, center_fraction, seed=seed, power=0.0)
 
 
+@check_arguments
 def fastmri_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, name: str) -> Tensor:
     """The random mask of fastMRI for the file of this name, such as ``file1000001.h5``, ``bool (1, width)``.
 
@@ -51,6 +56,7 @@ def fastmri_lines(width: int, acceleration: float = 4.0, center_fraction: float 
     return torch.from_numpy(mask)[None]
 
 
+@check_arguments
 def equispaced_lines(width: int, acceleration: float = 4.0, center_fraction: float = 0.08, *, seed: int) -> Tensor:
     """ACS lines plus equispaced lines with a random offset, ``bool (1, width)``.
 
@@ -71,6 +77,7 @@ def equispaced_lines(width: int, acceleration: float = 4.0, center_fraction: flo
     return torch.from_numpy(mask)[None]
 
 
+@check_arguments
 def variable_density_lines(
     width: int,
     acceleration: float = 4.0,
@@ -99,6 +106,7 @@ def variable_density_lines(
     return torch.from_numpy(mask)[None]
 
 
+@check_arguments
 def poisson_disc(height: int, width: int, acceleration: float = 4.0, calibration: int = 24, *, seed: int) -> Tensor:
     """Variable-density Poisson disc with a fully sampled calibration square, ``bool (1, height, width)``.
 
@@ -139,6 +147,7 @@ def poisson_disc(height: int, width: int, acceleration: float = 4.0, calibration
     return torch.from_numpy(mask)[None]
 
 
+@check_arguments
 def acceleration(mask: Tensor) -> Tensor:
     """True acceleration of a mask ``(batch, ...)``: entries / sampled entries, ``float32 (batch,)``.
 
@@ -148,6 +157,7 @@ def acceleration(mask: Tensor) -> Tensor:
     return flat.shape[1] / flat.sum(1)
 
 
+@check_arguments
 def calibration_region(mask: Tensor) -> tuple[slice, slice]:
     """The fully sampled centred box ``(y slice, x slice)`` of a mask of either kind, common to the batch.
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
+from smug.system.arguments import check_arguments
 
 SCALE_FRACTION = 0.04
 """The centre of k-space that makes the scale: 4 % per axis, inside the smallest ACS in use (that of 8x)."""
@@ -13,6 +14,7 @@ PEAK_OVER_SCALE = 2.8
 """Typical ratio of an image's largest magnitude to its low-resolution energy-weighted mean."""
 
 
+@check_arguments
 def measurement_scale(y: Tensor, A: Sense) -> Tensor:
     """Return about the largest magnitude of the image, from the centre of its k-space alone; real ``(batch, 1, 1)``.
 
@@ -20,6 +22,8 @@ def measurement_scale(y: Tensor, A: Sense) -> Tensor:
     constant: differentiable, homogeneous of degree 1, blind to the empty background, and the same for every rate that
     samples the centre. Raises ValueError if the centre of k-space is not sampled or holds no signal.
     """
+    if not y.is_complex() or y.ndim != 4 or A.mask.shape[0] not in (1, len(y)) or A.mask.shape[-1] != y.shape[-1]:
+        raise ValueError(f"y: expected k-space (batch, coil, y, x) that fits {A}, got {y.dtype} {tuple(y.shape)}")
     (height, width), sampled = y.shape[-2:], A.sampled
     rows, columns = _centre(height), _centre(width)
     lines = sampled[..., columns] if sampled.shape[-2] == 1 else sampled[..., rows, columns]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from smug.physics.factor import Factor, factor, spectrum
 from smug.physics.fourier import fft2c, ifft2c
+from smug.system.arguments import check_arguments, check_kind
 
 MAPS_TOLERANCE = 1e-3
 """How far ``sum_c |s_c|^2`` may exceed 1 (single precision, interpolated maps)."""
@@ -34,6 +35,7 @@ class Sense:
     True
     """
 
+    @check_arguments
     def __init__(self, mask: Tensor, maps: Tensor | None = None) -> None:
         if maps is None:
             maps = torch.ones(1, 1, 1, 1, dtype=torch.complex64, device=mask.device)
@@ -135,6 +137,7 @@ class Sense:
 
     def check_image(self, image: Tensor) -> None:
         """Raise ValueError unless ``image`` is complex ``(..., batch, y, x)`` and fits mask and maps."""
+        check_kind("image", image, Tensor)
         if not (image.is_complex() and image.ndim >= 3 and self._fits(image.shape[-3], image.shape[-2:])):
             raise ValueError(
                 f"image: expected complex (..., batch, y, x) that fits {self}, got {image.dtype} {tuple(image.shape)}"
@@ -142,6 +145,7 @@ class Sense:
 
     def check_kspace(self, kspace: Tensor) -> None:
         """Raise ValueError unless ``kspace`` is complex ``(..., batch, coil, y, x)`` and fits mask and maps."""
+        check_kind("k-space", kspace, Tensor)
         fits = kspace.is_complex() and kspace.ndim >= 4 and self._fits(kspace.shape[-4], kspace.shape[-2:])
         if not (fits and kspace.shape[-3] == self.maps.shape[1]):
             raise ValueError(
@@ -153,6 +157,23 @@ class Sense:
         """Whether so many images of this size can be measured; the operator is broadcast to them, never they to it."""
         same_size = _broadcastable(matrix, self.maps.shape[-2:], self.sampled.shape[-2:])
         return batch > 0 and min(matrix) > 0 and same_size and self.batch in (1, batch)
+
+
+def check_measurements(y: Tensor, A: Sense) -> None:
+    """Raise ValueError unless ``y`` is k-space ``(batch, coil, y, x)`` that the operator ``A`` may have measured.
+
+    Every reconstructor begins with it: broadcasting would make images of what does not belong together.
+    """
+    check_kind("y", y, Tensor)
+    check_kind("A", A, Sense)
+    if y.ndim != 4 or y.dtype not in (torch.complex64, torch.complex128):
+        hint = "; a single slice needs a batch axis: y[None]" if y.ndim == 3 else ""
+        raise ValueError(
+            f"y: expected k-space (batch, coil, y, x), complex64 or complex128, got {y.dtype} {tuple(y.shape)}{hint}"
+        )
+    A.check_kspace(y)
+    if y.device != A.mask.device:
+        raise ValueError(f"y: expected it on the device of A, {A.mask.device}, got {y.device}; y.to(...) moves it")
 
 
 def _check_mask(mask: Tensor) -> None:

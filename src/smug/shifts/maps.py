@@ -16,11 +16,13 @@ from smug.models.noise import complex_normal, derive, entry_seeds
 from smug.norm import NORMS, per_slice
 from smug.physics.sense import Sense
 from smug.shifts.record import DIRECTION, MAPS, check_severity
+from smug.system.arguments import check_arguments
 
 MODES = 4
 """The error of a map has at most MODES - 1 half periods over the field of view, along each axis."""
 
 
+@check_arguments
 def map_error(scan: Scan, size: float, seeds: Tensor) -> Scan:
     """Multiply every coil map by ``1 + e_c`` with a smooth random complex e_c, and normalise.
 
@@ -39,6 +41,7 @@ def map_error(scan: Scan, size: float, seeds: Tensor) -> Scan:
     return _given(scan, wrong, _rss(maps))
 
 
+@check_arguments
 def map_shift(scan: Scan, pixels: float, seeds: Tensor) -> Scan:
     """Move all coil maps together by a distance in pixels, in a random direction, as if the head had moved.
 

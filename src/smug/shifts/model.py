@@ -3,6 +3,7 @@
 from inspect import isfunction
 
 from smug.reconstructor import Reconstructor, described, replaced
+from smug.system.arguments import check_arguments
 
 
 class Inapplicable(ValueError):  # noqa: N818 - it says why a cell of a table is empty
@@ -16,11 +17,13 @@ SIGMAS = (0.0, 0.005, 0.01, 0.02, 0.05)
 """The usual smoothing, per real and imaginary part of the normalised image."""
 
 
+@check_arguments
 def steps(f: Reconstructor, value: int) -> Reconstructor:
     """Return ``f`` with so many unrolling steps; raises Inapplicable, a ValueError, where it has none."""
     return _changed(f, "steps", value, "unrolling steps")
 
 
+@check_arguments
 def sigma(f: Reconstructor, value: float) -> Reconstructor:
     """Return ``f`` with smoothing noise of this size; raises Inapplicable, a ValueError, where it has none."""
     return _changed(f, "sigma", value, "smoothing noise")

@@ -10,6 +10,7 @@ from smug.models.noise import complex_normal, derive, entry_seeds
 from smug.norm import NORMS, per_slice
 from smug.physics.consistency import solve
 from smug.shifts.record import NOISE, check_severity
+from smug.system.arguments import check_arguments
 
 LAM = 1e-3
 """Directions of which A keeps less than about ``sqrt(LAM)``, 3 %, count as outside its range."""
@@ -22,6 +23,7 @@ def jitter(scan: Scan, level: float, seeds: Tensor) -> Scan:
     return replace(scan, y=scan.y + scan.A.sampled * sigma * white)
 
 
+@check_arguments
 def noise(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
     """Add white Gaussian noise to the sampled entries, of l2 norm ``relative_l2 * ||y||`` exactly.
 
@@ -33,6 +35,7 @@ def noise(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
     return _added(scan, _white(scan, seeds), relative_l2)
 
 
+@check_arguments
 def noise_in_range(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
     """Add the noise of :func:`noise`, projected to the range of A and scaled to the same norm ``relative_l2 * ||y||``.
 

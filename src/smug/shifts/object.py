@@ -11,8 +11,10 @@ from smug.data.scan import Scan
 from smug.models.noise import derive, entry_seeds
 from smug.physics.fourier import fft2c, ifft2c
 from smug.shifts.record import PLACE, check_severity
+from smug.system.arguments import check_arguments
 
 
+@check_arguments
 def contrast(scan: Scan, gamma: float, seeds: Tensor) -> Scan:
     """Map the target's magnitude m to ``max(m) (m / max(m))^gamma``, keeping its phase, and measure it again.
 
@@ -28,6 +30,7 @@ def contrast(scan: Scan, gamma: float, seeds: Tensor) -> Scan:
     return with_target(scan, largest * (magnitude / largest) ** gamma * scan.truth.sgn())
 
 
+@check_arguments
 def rotation(scan: Scan, degrees: float, seeds: Tensor) -> Scan:
     """Turn the target counterclockwise and measure it with the same maps, mask and noise; nothing is random.
 
@@ -89,6 +92,7 @@ OBJECT = 0.2
 """The object is where the smoothed magnitude exceeds this share of its maximum."""
 
 
+@check_arguments
 def lesion(scan: Scan, contrast: float, seeds: Tensor, diameter: float = DIAMETER) -> Tensor:
     """Return a lesion v for every slice, complex ``(batch, y, x)``: a Gaussian of width ``diameter`` in pixels.
 
@@ -102,12 +106,14 @@ def lesion(scan: Scan, contrast: float, seeds: Tensor, diameter: float = DIAMETE
     return torch.stack([_lesion(target, contrast, int(seed) & (2**62 - 1), diameter) for target, seed in rows])
 
 
+@check_arguments
 def insertion(scan: Scan, contrast: float, seeds: Tensor) -> Scan:
     """Put the :func:`lesion` into the object: ``y + A(v)``, ``target + v``."""
     v = lesion(scan, contrast, seeds)
     return with_target(scan, scan.truth + v) if contrast else scan
 
 
+@check_arguments
 def recovered(x_with: Tensor, x_without: Tensor, v: Tensor) -> Tensor:
     """Return the recovered contrast of a lesion v, ``Re<x_with - x_without, v> / <v, v>``, real ``(batch,)``.
 
@@ -117,6 +123,7 @@ def recovered(x_with: Tensor, x_without: Tensor, v: Tensor) -> Tensor:
     return _inner(x_with - x_without, v) / _inner(v, v)
 
 
+@check_arguments
 def spurious(x: Tensor, reference: Tensor, v: Tensor, diameter: float = DIAMETER) -> Tensor:
     """Return the contrast of the strongest false feature of ``x - reference`` relative to the lesion v, ``(batch,)``.
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from smug.data.scan import Scan
+from smug.system.arguments import check_fields
 
 NOISE, MASK, MEASUREMENT, MAPS, DIRECTION, PLACE = range(6)
 """Addresses below a slice's seed (see :func:`smug.models.noise.derive`), so that no two draws share numbers."""
@@ -25,6 +26,10 @@ class Shift:
     apply: Callable[[Scan, Any, Tensor], Scan]
     severities: tuple[float, ...] | tuple[str, ...]
     unit: str
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        check_fields(self)
 
 
 def check_severity(shift: str, severity: float, *, least: float = 0.0) -> None:

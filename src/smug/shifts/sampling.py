@@ -19,9 +19,11 @@ from smug.physics.mask_kind import MaskKind
 from smug.physics.masks import calibration_region, poisson_disc, usual_center_fraction
 from smug.physics.sense import Sense
 from smug.shifts.record import MASK, MEASUREMENT, check_severity
+from smug.system.arguments import check_arguments
 from smug.threat import sampled_entries
 
 
+@check_arguments
 def acceleration(scan: Scan, rate: float, seeds: Tensor, kind: MaskKind | None = None) -> Scan:
     """Sample ``1 / rate`` of the encoded k-space by a mask of the same kind, with the ACS that is usual at the rate.
 
@@ -39,6 +41,7 @@ def acceleration(scan: Scan, rate: float, seeds: Tensor, kind: MaskKind | None =
     return _redrawn(scan, draw, derive(entry_seeds(seeds, scan.y.shape[0]), MASK, 0))
 
 
+@check_arguments
 def mask_kind(scan: Scan, kind: MaskKind, seeds: Tensor) -> Scan:
     """Sample as much of k-space, with as wide an ACS, by a new mask of the ``kind``.
 
@@ -51,6 +54,7 @@ def mask_kind(scan: Scan, kind: MaskKind, seeds: Tensor) -> Scan:
     return _redrawn(scan, draw, derive(entry_seeds(seeds, scan.y.shape[0]), MASK, 0))
 
 
+@check_arguments
 def mask_redraw(scan: Scan, number: float, seeds: Tensor, kind: MaskKind | None = None) -> Scan:
     """Sample by another draw of a mask of the same kind, rate and ACS: draw ``number`` of any; 0 is the scan as it is.
 

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from smug.data.simulate import Acquisition
 from smug.models.denoisers import NetworkConfig
 from smug.models.smoothing import Smoothing
+from smug.system.arguments import check_fields
 from smug.threat import Threat
 from smug.training_range import TrainingRange
 
@@ -178,6 +179,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self)
         for name, known in (("method", get_args(Method)), ("stability_target", get_args(StabilityTarget))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from smug.system.arguments import check_arguments
 from smug.training.config import Config
 from smug.training.presets import PRESETS
 
@@ -20,6 +21,7 @@ NOT_LEARNED = "compute"
 T = TypeVar("T")
 
 
+@check_arguments
 def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
     """Return a preset or the configuration of a file, with ``KEY=VALUE`` overrides such as ``optimizer.updates=300``.
 

@@ -8,9 +8,11 @@ from torch import nn
 from smug.models.denoisers import build_denoiser
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.weight_encoder import WeightEncoder
+from smug.system.arguments import check_arguments
 from smug.training.config import Config, Method
 
 
+@check_arguments
 def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstructor:
     """Return the reconstructor of a configuration with new weights; ``denoiser`` replaces the configured network.
 

@@ -17,6 +17,7 @@ from smug.models.reconstructors import NetworkReconstructor, Unrolled
 from smug.models.smoothing import ImageMap
 from smug.reconstructor import Reconstructor
 from smug.shifts.noise import jitter
+from smug.system.arguments import check_arguments
 from smug.training.config import Config, Method, StabilityTarget
 
 Terms = Mapping[str, Tensor]
@@ -45,6 +46,7 @@ class TrainingMethod:
     perturb: Callable[[Config], Perturb] | None = None
 
 
+@check_arguments
 def training_loss(config: Config, start: ImageMap) -> Loss:
     """Return the loss of the configured method, on measurements perturbed as it demands.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from smug.data.images.read import read_image_hdf5
 from smug.data.phantom import head_phantom
 from smug.physics.fourier import fft2c, ifft2c
+from smug.system.arguments import check_arguments
 
 PHANTOM_SEEDS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """First phantom seed of every split: what is trained on is never tested on."""
@@ -44,6 +45,7 @@ class Images:
         return Images(self.images[rows], _take(self.names, rows), _take(self.subjects, rows))
 
 
+@check_arguments
 def load_images(source: str, split: str, size: int, *, count: int | None = None, root: Path | None = None) -> Images:
     """Load a split of an image set at ``size`` x ``size``.
 

@@ -12,8 +12,10 @@ from smug.data.kspace.centre import Centre, checked
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.volume import Volume
 from smug.physics.masks import equispaced_lines, fastmri_lines, random_lines, usual_center_fraction
+from smug.system.arguments import check_arguments
 
 
+@check_arguments
 def read(path: str | Path, *, centre: Centre = "checked", slices: SliceOrder = "checked") -> Volume:
     """Read the k-space of a volume: HDF5 as of fastMRI or MATLAB, ISMRMRD HDF5, or BART ``.cfl`` with its ``.hdr``.
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from smug.physics.fourier import ifft2c
 from smug.physics.masks import calibration_region
+from smug.system.arguments import check_arguments
 
 MIN_CALIBRATION = 4
 """Fewest fully sampled central lines per axis that maps are estimated from."""
@@ -13,6 +14,7 @@ MAX_CALIBRATION = 48
 """Most of them that are used: maps are smooth, and finer resolution lets noise in."""
 
 
+@check_arguments
 def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Tensor:
     """Low-resolution maps from the fully sampled centre of k-space, ``(batch, coil, y, x)`` like ``y``.
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from smug.physics.maps.calibration import MIN_CALIBRATION, check_calibration_data
 from smug.physics.masks import calibration_region
+from smug.system.arguments import check_arguments, check_fields
 
 COARSE = 64
 """Pixels per axis, up to twice as many, of the grid on which eigenvectors are searched: they vary slowly."""
@@ -54,6 +55,7 @@ class Espirit:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self, "espirit.")
         if self.kernel < 2:
             raise ValueError(f"espirit.kernel: expected a side of at least 2 samples, got {self.kernel}")
         if self.calibration < MIN_CALIBRATION:
@@ -78,6 +80,7 @@ class CoilMaps:
     kernels: tuple[tuple[int, int], ...]
 
 
+@check_arguments
 @torch.no_grad()
 def espirit(y: Tensor, mask: Tensor, settings: Espirit = Espirit()) -> CoilMaps:
     """Estimate coil maps from the fully sampled centre of k-space, each slice on its own.
@@ -98,6 +101,7 @@ def espirit(y: Tensor, mask: Tensor, settings: Espirit = Espirit()) -> CoilMaps:
     return CoilMaps(torch.stack(maps), torch.stack(eigenvalues), kernels)
 
 
+@check_arguments
 def espirit_maps(y: Tensor, mask: Tensor) -> Tensor:
     """Return the maps of :func:`espirit` with its default settings, complex ``(batch, coil, y, x)``."""
     return espirit(y, mask).maps

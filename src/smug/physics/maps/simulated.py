@@ -7,7 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smug.system.arguments import check_arguments, check_integer
 
+
+@check_arguments
 def simulated_maps(coils: int, height: int, width: int, *, seed: int, profile_width: float = 1.2) -> Tensor:
     """Smooth random maps, ``complex64 (1, coil, y, x)``, with ``sum_c |s_c|^2 = 1`` everywhere.
 
@@ -21,6 +24,7 @@ def simulated_maps(coils: int, height: int, width: int, *, seed: int, profile_wi
         raise ValueError(f"got {coils} coils of {height} x {width}, expected at least one of each")
     if not 0 < profile_width < math.inf:
         raise ValueError(f"got profile_width={profile_width}, expected a positive number")
+    check_integer("seed", seed, 0)
     rng = np.random.default_rng(seed)
     angle = 2 * math.pi * (np.arange(coils) + rng.uniform() + rng.uniform(-0.25, 0.25, coils)) / coils
     radius = rng.uniform(1.1, 1.4, coils)
