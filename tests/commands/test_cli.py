@@ -14,6 +14,9 @@ from smug.commands.table import COMMANDS
 from smug.physics.fourier import fft2c
 from smug.physics.maps.simulated import simulated_maps
 
+SMALL = ("--set", "data.size=32", "--set", "data.count=4", "--set", "data.validation=2")
+"""Training that starts at once."""
+
 
 @pytest.fixture(autouse=True)
 def threads():
@@ -58,7 +61,7 @@ def test_models_lists_every_name(tmp_path, capsys):
 
 @pytest.mark.long
 def test_demo(tmp_path, capsys, monkeypatch):
-    shipped = ("modl", "weighted-smug")  # test_zoo has all of them
+    shipped = ("modl", "smug")  # test_zoo has the others
     monkeypatch.setattr("smug.zoo.SHIPPED", shipped)
     assert run("demo", "--out", tmp_path / "demo", "--slices", 1, "--json", tmp_path / "demo.json") == 0
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {"report.html", "figure.png", "table.md", "cards"}
@@ -99,7 +102,7 @@ def test_same_seed_same_result(kspace_file, tmp_path):
 
 def test_the_seed_of_a_configuration_is_kept(tmp_path):
     (tmp_path / "run.toml").write_text('preset = "tiny"\nseed = 7\n')
-    argv = ("--config", tmp_path / "run.toml", "--max-steps", 1)
+    argv = ("--config", tmp_path / "run.toml", "--max-steps", 1, *SMALL)
     for out, extra in (("a", ()), ("b", ("--seed", 3))):
         assert run("train", *argv, "--out", tmp_path / out, "--json", tmp_path / f"{out}.json", *extra) == 0
     seeds = [json.loads((tmp_path / f"{out}.json").read_text())["configuration"]["seed"] for out in ("a", "b")]
@@ -118,14 +121,15 @@ def test_training_in_bfloat16_warns_where_the_processor_emulates_it(
 
 def test_train_then_use_the_run(tmp_path, kspace_file, capsys):
     out = tmp_path / "run"
-    argv = ("--config", "tiny", "--method", "smug", "--max-steps", 3, "--out", out, "--json", tmp_path / "t.json")
+    argv = ("--config", "tiny", "--method", "smug", "--max-steps", 3, *SMALL, "--out", out)
+    argv = (*argv, "--json", tmp_path / "t.json")
     assert run("train", *argv) == 0
     assert json.loads((tmp_path / "t.json").read_text())["updates"] == 3
     assert run("train", *argv) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert run("reconstruct", kspace_file, "--model", out, "--undersample", 2, "--out", tmp_path / "x.h5") == 0
-    warm = ("--config", "tiny", "--method", "weighted-smug", "--max-steps", 1, "--init", out, "--out", tmp_path / "w")
-    assert run("train", *warm) == 0
+    warm = ("--config", "tiny", "--method", "weighted-smug", "--max-steps", 1, *SMALL, "--init", out)
+    assert run("train", *warm, "--out", tmp_path / "w") == 0
 
 
 def test_evaluate_any_function(tmp_path, capsys):

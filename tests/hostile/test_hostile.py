@@ -10,7 +10,7 @@ pytest.importorskip("ismrmrd", reason="writes the raw files that are damaged")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("script", "count"), [("session.py", 200), ("fuzz.py", 500)])
+@pytest.mark.parametrize(("script", "count"), [("session.py", 150), ("fuzz.py", 300)])
 def test_hundreds_of_files(script, count):
     argv = [sys.executable, str(Path(__file__).with_name(script)), "--count", str(count)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
