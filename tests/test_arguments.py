@@ -164,6 +164,15 @@ def test_records_refuse_every_field_of_another_kind(name):
                 dataclasses.replace(base, **{field.name: value})
 
 
+@pytest.mark.parametrize("name", ["data", "network", "optimizer", "perturbation", "compute", "smoothing"])
+def test_a_configuration_refuses_every_field_of_another_kind(name):
+    part = getattr(smug.training.Config(), name)
+    for field, kind in get_type_hints(type(part)).items():
+        for value in wrong_values(kind):
+            with pytest.raises(ValueError, match=rf"{field}: expected (.|\n)*got "):
+                dataclasses.replace(part, **{field: value})
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_networks_refuse_fractions(network):
     for argument, value, _ in cases(network.__init__):

@@ -59,7 +59,7 @@ def test_toml_replaces_values_of_its_preset(tmp_path):
         ("perturbation = { noise = 0 }", r"perturbation\.noise: expected a positive"),
         ("perturbation = { steps = 0 }", "expected steps >= 1"),
         ("perturbation = { threat = { norm = 'l1' } }", "norm: expected one of"),
-        ("optimizer = { betas = [0.9] }", r"optimizer\.betas: expected two numbers"),
+        ("optimizer = { betas = [0.9] }", r"optimizer\.betas: expected"),
     ],
 )
 def test_mistakes_are_told(text, message, tmp_path):

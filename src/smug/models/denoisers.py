@@ -9,6 +9,7 @@ from torch import nn
 from smug.models.didn import DIDN
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.unet import UNet
+from smug.system.arguments import check_fields
 
 MAX_DEPTH = 16
 """Most levels of a U-Net, or blocks of a DIDN: a file that asks for more does not get the memory."""
@@ -31,6 +32,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self, "network.")
         if self.kind not in (kinds := ("unet", "didn", "nonexpansive", "file")):
             raise ValueError(f"network.kind: expected one of {', '.join(kinds)}, got {self.kind!r}")
         if (self.kind == "file") != bool(self.file):

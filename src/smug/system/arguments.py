@@ -146,7 +146,8 @@ def _expected(kind: Any) -> str:
     if origin is Callable:
         return "a function"
     if origin in (Sequence, Iterable, tuple):
-        return f"several, each {_expected(arguments[0])}" if arguments else "a sequence"
+        count = "several" if Ellipsis in arguments or origin is not tuple else str(len(arguments))
+        return f"{count} values, each {_expected(arguments[0])}" if arguments else "a sequence"
     known = {int: "an integer", float: "a finite number", str: "text", bool: "True or False", types.NoneType: "None"}
     kind = origin or kind
     return known.get(kind, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}")

@@ -43,6 +43,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self, "data.")
         if not self.sources or not self.zooms:
             raise ValueError(f"data: expected at least one source and zoom, got {self.sources} and {self.zooms}")
         for name in ("size", "count", "validation"):
@@ -92,6 +93,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self, "optimizer.")
         for name in ("updates", "batch", "learning_rate", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"optimizer.{name}: expected a positive number, got {getattr(self, name)}")
@@ -118,6 +120,7 @@ class PerturbationConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self, "perturbation.")
         if not 0 < self.noise < float("inf"):
             raise ValueError(f"perturbation.noise: expected a positive number, got {self.noise}")
         if self.steps < 1 or not self.step_size > 0:
@@ -144,6 +147,7 @@ class ComputeConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_fields(self, "compute.")
         if self.precision not in get_args(Precision):
             raise ValueError(
                 f"compute.precision: expected one of {', '.join(get_args(Precision))}, got {self.precision!r}"
