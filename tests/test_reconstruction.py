@@ -3,12 +3,13 @@
 import math
 from dataclasses import replace
 
+import h5py
 import pytest
 import torch
 from torch import Tensor
 
 from smug.data.kspace.fastmri import read_fastmri
-from smug.data.kspace.read import undersample
+from smug.data.kspace.read import read, undersample
 from smug.data.kspace.volume import Volume
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan, stacked
@@ -153,6 +154,21 @@ def test_models_that_fail_are_refused(volume):
 
     with pytest.raises(ValueError, match="finite image of slice volume-002"):
         reconstruct(nan_at_third, volume, batch=5)
+
+
+def test_a_name_and_a_file_do_for_model_and_volume(tmp_path):
+    full = simulate(head_phantom(1, SIZE)[None], replace(ACQUISITION, acceleration=1.0, center_fraction=0.0, noise=0.0))
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["kspace"] = full.y.numpy()
+    volume = undersample(read(tmp_path / "scan.h5"), 3, seed=4)
+    expected = reconstruct(CGSense(), volume, seed=4)
+    found = reconstruct("cg-sense", tmp_path / "scan.h5", undersample=3, seed=4)
+    assert torch.equal(found.images, expected.images)
+    assert found.quality == expected.quality
+    with pytest.raises(ValueError, match="volume: expected a Volume or text or a Path, got Scan"):
+        reconstruct("tv", full)
+    with pytest.raises(FileNotFoundError):
+        reconstruct("tv", tmp_path / "none.h5")
 
 
 def test_no_gradient_is_kept(volume, model, device):
