@@ -3,9 +3,8 @@ from importlib import resources
 
 import pytest
 
-from smug.paper import table_text
+from smug.paper.printed import printed, printed_loss, source
 from smug.paper.runs import PAPERS
-from smug.paper.table_text import printed, printed_loss
 
 
 def test_every_cell_of_the_papers_tables_is_there_and_nothing_else():
@@ -39,4 +38,4 @@ def test_a_table_that_does_not_exist():
 
 
 def test_numbers_are_shown_with_their_source():
-    assert "Smoothed Unrolling" in table_text.source() and "fastMRI" in table_text.source()
+    assert "Smoothed Unrolling" in source() and "fastMRI" in source()
