@@ -252,7 +252,7 @@ SMALLEST = replace(
         steps=1,
         training_samples=1,
         network=NetworkConfig(kind="didn", channels=4, depth=1),
-        data=replace(SCALES["paper"].config.data, count=8, validation=1),
+        data=replace(SCALES["paper"].config.data, size=32, count=8, validation=1),
         optimizer=UPDATE,
     ),
     start=UPDATE,
