@@ -22,9 +22,9 @@ from smug.reconstructor import Reconstructor, moved
 from smug.system.documents import read_document
 from smug.system.files import write_json
 from smug.training import batches, config_file, run_document, trainer
-from smug.training.configured import build
 from smug.training.checkpoint import weights_hash
 from smug.training.config import DataConfig
+from smug.training.configured import build
 from smug.training.log import LogEntry
 from smug.training.runs import DOCUMENT, Model, initialise
 from smug.zoo import CLASSICAL as RECONSTRUCTORS
