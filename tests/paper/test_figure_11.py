@@ -97,14 +97,13 @@ def test_curves_are_per_cent_and_differences_are_paired():
         for number, m in enumerate(METHODS)
         for some in conditions
         for c in some.values()
-        for n in range(3)
+        for n in range(5)
     ]
     curves = sigma_curves(rows, *conditions)
     assert {name for _, name in curves} == {CLEAN, PERTURBED, ROBUSTNESS}
     for s in SIGMAS:
-        assert curves["rs-e2e", CLEAN][s].mean == pytest.approx(20) and curves["smug", CLEAN][s].mean == pytest.approx(
-            15
-        )
+        assert curves["rs-e2e", CLEAN][s].mean == pytest.approx(30)
+        assert curves["smug", CLEAN][s].mean == pytest.approx(25)
         assert curves["smug", ROBUSTNESS][s].mean == pytest.approx(2)
         difference = curves[DIFFERENCE, PERTURBED][s]
         assert difference.mean == pytest.approx(-5) and difference.high == pytest.approx(difference.low)
