@@ -4,7 +4,7 @@
 # Then: recipes/leave_one_out_test.sh RUNS
 set -euo pipefail
 runs="$1"
-[ -e "$runs/folds/7/train.h5" ] || python recipes/leave_one_out.py "$runs/folds"
+[ -e "$runs/folds/7/train.h5" ] || python -m recipes.leave_one_out "$runs/folds"
 fold() {
   train() {
     [ -e "$runs/$1/$2/run.json" ] || smug train --config recipes/methods.toml --resume --out "$runs/$1/$2" --threads 1 \

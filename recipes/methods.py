@@ -11,24 +11,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import smug
-from smug.attacks.pgd import PAPER
-from smug.data.simulate import Acquisition
-from smug.evaluation.conditions import attacked, clean, noisy
-from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
-from smug.evaluation.store import RowStore
-from smug.system.figures import write_figure
 
-CONDITIONS = (
-    clean(),
-    noisy(0.02),
-    attacked(smug.Threat(0.02), PAPER, "PGD"),
-    attacked(smug.Threat(0.05), PAPER, "PGD"),
-)
-NAMES = [condition.name for condition in CONDITIONS]
+NAMES = ("clean", "noise 0.02", "PGD linf 0.02", "PGD linf 0.05")
+"""The conditions of the protocol "paper" that are shown."""
+
 REFERENCE = "modl"
 SWEEP = "-weight"
-"""What is in the names of runs that are for choices, and so are not scored on test slices."""
+"""Part of the names of runs that are for choices, and so are not scored on test slices."""
 
 Levels = Mapping[str, Mapping[str, Mapping[str, float]]]
 """The mean PSNR by method, seed and condition."""
@@ -36,7 +25,6 @@ Levels = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 def levels(runs: Path, split: str, slices: int) -> Levels:
     """Score all finished runs."""
-    scans = simulated_set("siat", split, 128, Acquisition(), count=slices).scans
     found: dict[str, dict[str, dict[str, float]]] = {}
     for run in sorted(path.parent for path in runs.glob("*-[0-9]/run.json")):
         method, _, seed = run.name.rpartition("-")
@@ -45,7 +33,8 @@ def levels(runs: Path, split: str, slices: int) -> Levels:
         model = smug.load(run)
         if "num_samples" in model.settings():
             model = model.replace(noise="antithetic", num_samples=2)
-        rows = evaluate({run.name: model}, CONDITIONS, scans, store=RowStore(runs / split / "rows"))
+        data = {"split": split, "max_slices": slices, "store": runs / split / "rows"}
+        rows = smug.evaluate({run.name: model}, "siat", "paper", **data).rows
         means = {name: fmean(row.psnr for row in rows if row.condition == name) for name in NAMES}
         found.setdefault(method, {})[seed] = means
     return found
@@ -104,7 +93,7 @@ def draw(table: Levels, path: Path, split: str, slices: int) -> None:
     axis.set_title(f"{slices} slices of one subject (SIAT {split}); bars: SD over training seeds", fontsize=10)
     axis.legend(loc="lower left")
     axis.grid(alpha=0.3)
-    write_figure(path, figure)
+    figure.savefig(path, dpi=200)
 
 
 def main() -> None:

@@ -7,19 +7,9 @@ it was stopped; SMUG_DATA names the folder of the image sets.
 """
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import smug
-from smug.attacks import Threat, fast
-from smug.data.simulate import Acquisition
-from smug.evaluation.conditions import clean, worst_case
-from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
-from smug.evaluation.store import RowStore
-from smug.evaluation.summary import summarise
-from smug.models.normalised import normalised
-from smug.reports.tables import headline, statistics_of
 
 SAMPLERS = {
     "no noise": smug.Smoothing(num_samples=0),
@@ -31,19 +21,13 @@ SAMPLERS = {
 def main() -> None:
     """Print the table."""
     kept, slices, size = Path(sys.argv[1]), int([*sys.argv, "6"][2]), float([*sys.argv[3:], "0.05"][0])
-    test = simulated_set("siat", "all", 128, Acquisition(), count=slices)
     models = {}
     for name in ("modl", "smug"):
         loop = smug.load(name).reconstructor
-        for told, smoothing in SAMPLERS.items():
-            models[f"{name}, {told}"] = normalised(smug.SMUG(loop.denoiser, smoothing, loop.steps, loop.lam))
-    attack = worst_case(Threat(size, "l2", "kspace-l2"), "fast", partial(fast, score_draws=2))
-    rows = evaluate(
-        models, (clean(), attack), test.scans, draws=2, subjects=test.subjects, store=RowStore(kept), advance=_dot
-    )
-    summaries = summarise(rows)
-    print()
-    print(headline(summaries).with_notes(statistics_of(summaries)).markdown())
+        for sampler, smoothing in SAMPLERS.items():
+            models[f"{name}, {sampler}"] = smug.normalised(smug.SMUG(loop.denoiser, smoothing, loop.steps, loop.lam))
+    data = {"split": "all", "max_slices": slices, "store": kept}
+    print(smug.evaluate(models, "siat", "fast", epsilons=[size], advance=_dot, **data).table().markdown())
 
 
 def _dot(cells: int) -> None:

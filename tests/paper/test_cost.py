@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from smug.models.smoothing import Smoothing
-from smug.paper.cost import calls_per_slice, costs
+from smug.paper.cost import TrainingCost, calls_per_slice
+from smug.paper.measurement import Results
 from smug.paper.runs import Run
 from smug.training.config import Config, PerturbationConfig
 
@@ -28,10 +29,10 @@ def test_denoiser_calls_are_those_of_the_method(changes, calls):
     assert calls_per_slice(replace(CONFIG, **changes)) == calls
 
 
-def test_cost_of_runs(workshop):
+def test_cost_of_runs(experiment, make):
     for method in ("modl", "smug"):
-        workshop.model(Run("knee", 4.0, method))
-    start, warm, modl, smug = costs(workshop, "knee", 4.0, ("modl", "smug"))
+        make.model(Run("knee", 4.0, method), experiment)
+    start, warm, modl, smug = TrainingCost("knee", 4.0, ("modl", "smug")).score(experiment, Results({}))
     assert [cost.method for cost in (start, warm, modl, smug)] == ["start", "warm", "modl", "smug"]
     assert (start.calls_per_slice, modl.calls_per_slice, smug.calls_per_slice) == (1, 2, 5)
     assert smug.calls == 5 * 2 * 2  # per slice, updates, slices of a batch

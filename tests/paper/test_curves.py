@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from smug.evaluation.conditions import Condition, clean, noisy
 from smug.evaluation.row import Row
-from smug.paper.cells import Found
-from smug.paper.curves import Axis, Sweep, curves, records, tables
+from smug.paper.curves import Axis, Sweep, curve_tables, curves, sweep_records
+from smug.paper.scores import Score
 
 SWEEP = Sweep({0.0: clean(), 0.01: noisy(0.01)})
 AXIS = Axis("level", "level (unit)", "{:g}".format)
@@ -16,7 +16,7 @@ AXIS = Axis("level", "level (unit)", "{:g}".format)
 
 def cell(method, x, slice_name, psnr, seed=0, subject=""):
     row = Row(method, SWEEP.conditions[x].name, slice_name, psnr, 0.9, 0.1, psnr, 0.0, subject=subject)
-    return Found("knee", 4.0, method, seed, row)
+    return Score("knee", 4.0, method, seed, row)
 
 
 def grid(values, methods=("modl", "smug"), seeds=(0, 1), slices="abcde"):
@@ -62,7 +62,7 @@ def test_differences_are_paired_so_a_constant_one_has_no_width(values, gain):
 def test_the_number_of_training_seeds_does_not_narrow_intervals():
     once, thrice = grid(range(20), seeds=(0,)), []
     for seed in range(3):
-        thrice += [Found(f.anatomy, f.acceleration, f.method, seed, f.row) for f in once]
+        thrice += [Score(f.anatomy, f.acceleration, f.method, seed, f.row) for f in once]
     narrow, wide = (curves(found, SWEEP, "modl")["smug"][1].psnr for found in (thrice, once))
     assert (narrow.low, narrow.high) == pytest.approx((wide.low, wide.high))
 
@@ -85,7 +85,7 @@ def test_what_is_not_finite_has_no_spread_and_no_interval():
 
 def test_records_tell_the_place_on_the_axis_first():
     found = grid(range(40))
-    made = records(found, [SWEEP], AXIS)
+    made = sweep_records(found, [SWEEP], AXIS)
     assert [next(iter(record)) for record in made] == ["level"] * 40
     assert [record["level"] for record in made] == [0.0, 0.01] * 20
     assert made[5]["psnr"] == 5 and made[5]["method"] == "modl" and made[5]["slice"] == "c"
@@ -95,7 +95,7 @@ def test_tables_show_means_spreads_and_differences_with_intervals():
     levels = {"a": 30, "b": 32, "c": 31, "d": 30, "e": 32}
     found = [cell("modl", 0.0, name, psnr) for name, psnr in levels.items()]
     found += [cell("smug", 0.0, name, psnr + 1) for name, psnr in levels.items()]
-    text = tables(curves(found, SWEEP, "modl"), AXIS, "modl")
+    text = "".join(table.markdown() for table in curve_tables(curves(found, SWEEP, "modl"), AXIS, "modl"))
     assert "| level | 0 |" in text
     assert "| MoDL | 31.00 ± 1.00 |" in text
     assert "Minus that of MoDL" in text and "| SMUG | +1.00 [+1.00, +1.00] |" in text

@@ -17,9 +17,10 @@ from smug.data.prepared.set import PreparedSet
 from smug.data.prepared.splits import SPLITS
 from smug.data.prepared.workers import worked
 from smug.models.denoisers import NetworkConfig
-from smug.paper import fastmri, regime, workshop
-from smug.paper.fastmri import PER_VOLUME, Volume, chosen, prepared, shares, shortage
-from smug.paper.regime import SCALES, at
+from smug.paper import experiment, fastmri, scales
+from smug.paper.fastmri import prepare_fastmri, shortage
+from smug.paper.fastmri_volumes import PER_VOLUME, Volume, even_shares, slices_by_split
+from smug.paper.scales import SCALES, with_data
 from smug.training.config import OptimizerConfig
 
 HEADER = """<?xml version="1.0" encoding="utf-8"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
@@ -81,7 +82,7 @@ def counts(folder: Path) -> dict[str, int]:
 
 def test_so_many_slices_and_no_subject_twice(source, tmp_path):
     told = []
-    out = prepared(source, tmp_path / "out", train=6, val=2, test=3, told=told.append)
+    out = prepare_fastmri(source, tmp_path / "out", train=6, val=2, test=3, report=told.append)
     assert counts(out) == {"train": 6, "val": 2, "test": 3}
     assert shortage(out) == ""
     data = PreparedSet.open(out)
@@ -98,36 +99,36 @@ def test_so_many_slices_and_no_subject_twice(source, tmp_path):
     assert [name[-3:] for name in central] == ["001", "002"]
     [cut] = [line for line in told if "file_brain_5.h5" in line]
     assert cut.startswith(f"{source}/multicoil_train/file_brain_5.h5: left out: the HDF5 file is damaged")
-    assert any("1 files left out, such as multicoil_test/file_brain_20.h5: undersampled" in line for line in told)
+    assert any("1 file left out, such as multicoil_test/file_brain_20.h5: undersampled" in line for line in told)
 
 
 def test_a_second_call_makes_nothing(source, tmp_path, monkeypatch):
-    prepared(source, tmp_path / "out", 6, 2, 3)
+    prepare_fastmri(source, tmp_path / "out", 6, 2, 3)
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "volumes").iterdir()}
     monkeypatch.setattr(fastmri, "worked", lambda *_: pytest.fail("nothing is to be done"))
     told = []
-    assert prepared(source, tmp_path / "out", 6, 2, 3, told=told.append) == tmp_path / "out"
+    assert prepare_fastmri(source, tmp_path / "out", 6, 2, 3, report=told.append) == tmp_path / "out"
     assert before == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "volumes").iterdir()}
     assert not told
 
 
 def test_other_files_make_another_set(source, tmp_path):
-    out = prepared(source, tmp_path / "out", 6, 2, 3)
+    out = prepare_fastmri(source, tmp_path / "out", 6, 2, 3)
     before = PreparedSet.open(out).manifest
     others = tmp_path / "others"
     for seed in range(20, 24):
         publish(others / f"file_brain_{seed}.h5", seed=seed)
-    after = PreparedSet.open(prepared(others, out, 6, 2, 3)).manifest
+    after = PreparedSet.open(prepare_fastmri(others, out, 6, 2, 3)).manifest
     assert after.sha256 != before.sha256
     assert {volume.source for volume in after.volumes} <= {f"file_brain_{seed}.h5" for seed in range(20, 24)}
     # and one more, where there were too few
-    assert "fewer" in shortage(prepared(others, out, 60, 2, 3))
+    assert "fewer" in shortage(prepare_fastmri(others, out, 60, 2, 3))
     publish(others / "file_brain_24.h5", seed=24)
-    assert counts(prepared(others, out, 60, 2, 3))["train"] > 8
+    assert counts(prepare_fastmri(others, out, 60, 2, 3))["train"] > 8
 
 
 def test_what_is_interrupted_goes_on(source, tmp_path, monkeypatch):
-    whole = prepared(source, tmp_path / "whole", 6, 2, 3)
+    whole = prepare_fastmri(source, tmp_path / "whole", 6, 2, 3)
     made, make = [], fastmri.make
 
     def interrupted(job):
@@ -138,20 +139,20 @@ def test_what_is_interrupted_goes_on(source, tmp_path, monkeypatch):
 
     monkeypatch.setattr(fastmri, "make", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        prepared(source, tmp_path / "out", 6, 2, 3)
+        prepare_fastmri(source, tmp_path / "out", 6, 2, 3)
     assert not (tmp_path / "out" / "manifest.json").exists()
     monkeypatch.setattr(fastmri, "make", lambda job: made.append(job.file) or make(job))
-    prepared(source, tmp_path / "out", 6, 2, 3)
+    prepare_fastmri(source, tmp_path / "out", 6, 2, 3)
     assert len(made) == len(set(made)) == len(PreparedSet.open(whole).manifest.volumes)
     assert PreparedSet.open(tmp_path / "out").manifest == PreparedSet.open(whole).manifest
 
 
 def test_others_take_the_place_of_volumes_that_turn_out_to_be_damaged(source, tmp_path):
-    first = PreparedSet.open(prepared(source, tmp_path / "first", 6, 2, 3)).manifest.of("train")[0].source
+    first = PreparedSet.open(prepare_fastmri(source, tmp_path / "first", 6, 2, 3)).manifest.of("train")[0].source
     with h5py.File(source / first, "r+") as file:
         file["kspace"][1, 0, 3, 4] = np.nan
     told = []
-    data = PreparedSet.open(prepared(source, tmp_path / "out", 6, 2, 3, told=told.append))
+    data = PreparedSet.open(prepare_fastmri(source, tmp_path / "out", 6, 2, 3, report=told.append))
     assert counts(data.folder) == {"train": 6, "val": 2, "test": 3}
     assert first not in {volume.source for volume in data.manifest.volumes}
     assert first in {skip.file for skip in data.manifest.skipped}
@@ -167,18 +168,18 @@ def test_the_same_volume_under_two_names_is_in_one_split(tmp_path):
             del file.attrs["patient_id"]
         shutil.copy(path, folder / f"again{seed}.h5")
     told = []
-    data = PreparedSet.open(prepared(folder, tmp_path / "out", 100, 2, 2, told=told.append))
+    data = PreparedSet.open(prepare_fastmri(folder, tmp_path / "out", 100, 2, 2, report=told.append))
     contents = [volume.source_sha256 for volume in data.manifest.volumes]
     assert len(contents) == len(set(contents)) == 4
     assert len([line for line in told if "holds the same as" in line]) == 4
 
 
 def test_fewer_than_wanted(source, tmp_path):
-    out = prepared(source, tmp_path / "out", 3000, 32, 64)
+    out = prepare_fastmri(source, tmp_path / "out", 3000, 32, 64)
     assert counts(out) == {"train": 16, "val": 4, "test": 4}
     assert shortage(out) == "fewer slices than wanted: 16 of 3000 train, 4 of 32 val, 4 of 64 test"
     # others that are wanted later take their place
-    prepared(source, out, 4, 1, 1)
+    prepare_fastmri(source, out, 4, 1, 1)
     assert counts(out) == {"train": 4, "val": 1, "test": 1} and shortage(out) == ""
     kept = {volume.file for volume in PreparedSet.open(out).manifest.volumes}
     assert {path.name for path in (out / "volumes").iterdir()} == kept
@@ -188,7 +189,7 @@ def test_too_few_subjects(tmp_path):
     for seed in range(3):
         publish(tmp_path / "brain" / f"file{seed}.h5", seed=seed, patient="one")
     with pytest.raises(ValueError, match="brain: expected fully sampled volumes of at least 3 subjects, got 1"):
-        prepared(tmp_path / "brain", tmp_path / "out")
+        prepare_fastmri(tmp_path / "brain", tmp_path / "out")
 
 
 def test_the_papers_counts():
@@ -198,19 +199,19 @@ def test_the_papers_counts():
         for split, volumes in (("train", 973), ("val", 199))
         for number in range(volumes)
     ]
-    taken = chosen(files, {"train": 3000, "val": 32, "test": 64})
+    taken = slices_by_split(files, {"train": 3000, "val": 32, "test": 64})
     assert {split: sum(shares.values()) for split, shares in taken.items()} == {"train": 3000, "val": 32, "test": 64}
     assert {split: len(shares) for split, shares in taken.items()} == {"train": 375, "val": 4, "test": 8}
     assert all(count == PER_VOLUME for shares in taken.values() for count in shares.values())
     assert all(file.startswith("multicoil_train") == (split == "train") for split in SPLITS for file in taken[split])
-    assert chosen(files[::-1], {"train": 3000, "val": 32, "test": 64}) == taken
-    few = chosen(files[:20], {"train": 3000, "val": 32, "test": 64})
+    assert slices_by_split(files[::-1], {"train": 3000, "val": 32, "test": 64}) == taken
+    few = slices_by_split(files[:20], {"train": 3000, "val": 32, "test": 64})
     assert {split: len(shares) for split, shares in few.items()} == {"train": 16, "val": 2, "test": 2}
 
 
 def test_subjects_stay_together():
     files = [Volume(f"file{number}.h5", f"subject {number // 3}", 4) for number in range(30)]
-    taken = chosen(files, {"train": 60, "val": 6, "test": 6})
+    taken = slices_by_split(files, {"train": 60, "val": 6, "test": 6})
     subject = {found.file: found.subject for found in files}
     splits = [{subject[file] for file in shares} for shares in taken.values()]
     assert sum(map(len, splits)) == len(set.union(*splits))
@@ -218,25 +219,25 @@ def test_subjects_stay_together():
 
 def test_shares_are_even():
     files = [Volume(f"{n}", f"{n}", n) for n in (1, 5, 9)]
-    assert shares(files, 7) == {"1": 1, "5": 3, "9": 3}
-    assert shares(files, 99) == {"1": 1, "5": 5, "9": 9}
+    assert even_shares(files, 7) == {"1": 1, "5": 3, "9": 3}
+    assert even_shares(files, 99) == {"1": 1, "5": 5, "9": 9}
 
 
 def test_where_the_knee_is_missing_the_brain_stands_in(source, tmp_path):
     told = []
-    placed = at(SCALES["tiny"], source.parent, tmp_path / "data", told=told.append)
+    placed = with_data(SCALES["tiny"], source.parent, tmp_path / "data", report=told.append)
     assert placed.knee.source == placed.brain.source == str(tmp_path / "data" / "brain")
     assert placed.knee.note.startswith("brain stands in for knee") and "stands in" not in placed.brain.note
-    assert placed.together == 1 and at(SCALES["small"], source.parent, tmp_path / "data").together == 1
+    assert placed.together == 1 and with_data(SCALES["small"], source.parent, tmp_path / "data").together == 1
     assert placed.knee.kspace == "measured" and SCALES["tiny"].knee.kspace == "simulated"
     assert any(line.startswith("knee: brain stands in for knee, which is not there") for line in told)
     with pytest.raises(FileNotFoundError, match="expected the folders brain and knee in it"):
-        at(SCALES["tiny"], source, tmp_path / "data")
+        with_data(SCALES["tiny"], source, tmp_path / "data")
 
 
 def test_a_set_that_smug_prepare_has_made_is_taken_as_it_is(source, tmp_path):
     prepare(source, tmp_path / "sets" / "knee", Settings(maps="calibration"))
-    placed = at(SCALES["tiny"], tmp_path / "sets", tmp_path / "data")
+    placed = with_data(SCALES["tiny"], tmp_path / "sets", tmp_path / "data")
     assert placed.knee.source == str(tmp_path / "sets" / "knee") and placed.knee.note == ""
     assert placed.brain.note == "knee stands in for brain, which is not there"
     assert not (tmp_path / "data").exists()
@@ -251,7 +252,7 @@ SMALLEST = replace(
         steps=1,
         training_samples=1,
         network=NetworkConfig(kind="didn", channels=4, depth=1),
-        data=replace(SCALES["paper"].config.data, count=8, validation=1),
+        data=replace(SCALES["paper"].config.data, size=32, count=8, validation=1),
         optimizer=UPDATE,
     ),
     start=UPDATE,
@@ -262,8 +263,8 @@ SMALLEST = replace(
 
 
 def test_the_first_table_from_files_as_downloaded(source, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(regime.SCALES, "paper", SMALLEST)
-    monkeypatch.setattr("smug.paper.tables.HALVINGS", 1)
+    monkeypatch.setitem(scales.SCALES, "paper", SMALLEST)
+    monkeypatch.setattr("smug.paper.matched_noise.HALVINGS", 1)
     monkeypatch.setattr("smug.paper.tables.OURS", ("cg-sense",))
     out = tmp_path / "out"
     table = tmp_path / "table.json"
@@ -294,7 +295,7 @@ def test_the_first_table_from_files_as_downloaded(source, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     command = (*command[:7], moved.name, *command[8:])
     monkeypatch.setattr(fastmri, "worked", lambda *_: pytest.fail("prepared twice"))
-    monkeypatch.setattr(workshop.trainer, "train", lambda *_, **__: pytest.fail("trained twice"))
+    monkeypatch.setattr(experiment.trainer, "train", lambda *_, **__: pytest.fail("trained twice"))
     monkeypatch.setattr("smug.evaluation.store.RowStore.write", lambda *_, **__: pytest.fail("scored twice"))
     assert main([str(word) for word in command]) == 0
     assert json.loads((moved / "table1.json").read_text())["records"] == document["records"]

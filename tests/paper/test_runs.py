@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from smug.paper.cost import calls_per_slice
-from smug.paper.regime import SCALES
 from smug.paper.runs import Run
+from smug.paper.scales import SCALES
 from smug.training.configured import build
 from smug.training.runs import initialise
 from smug.zoo import shipped

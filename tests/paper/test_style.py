@@ -5,11 +5,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from smug.paper.cells import CLASSICAL
-from smug.paper.curves import ALL
-from smug.paper.figures_8_to_13 import TARGETS
-from smug.paper.runs import METHODS
+from smug.paper.figures_8_9_10_13 import TARGETS
+from smug.paper.runs import CLASSICAL, METHODS
 from smug.paper.style import STYLES, captioned
+from smug.paper.sweeps import ALL
 
 
 def luminance(colour):

@@ -6,9 +6,10 @@ from itertools import product
 import pytest
 
 from smug.evaluation.conditions import clean, noisy
-from smug.paper.cells import Block
-from smug.paper.curves import Axis, Sweep, about, swept
-from smug.paper.exhibit import Exhibit
+from smug.paper.curves import Axis, Sweep
+from smug.paper.exhibit import Exhibit, about
+from smug.paper.scores import Scores
+from smug.paper.sweeps import sweep_content
 from smug.training import trainer
 
 SWEEP = Sweep({0.0: clean(), 0.01: noisy(0.01)})
@@ -17,13 +18,13 @@ EXHIBIT = Exhibit(
     "curves",
     "Curves",
     "knee",
-    lambda shop: swept(shop, METHODS, (SWEEP,), Axis("level", "level (unit)", "{:g}".format)),
+    lambda scale: sweep_content(scale, METHODS, (SWEEP,), Axis("level", "level (unit)", "{:g}".format)),
 )
 
 
 @pytest.fixture(scope="module")
-def two_seeds(workshop):
-    return replace(workshop, scale=replace(workshop.scale, seeds=(0, 1)))
+def two_seeds(experiment):
+    return replace(experiment, scale=replace(experiment.scale, seeds=(0, 1)))
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def result(two_seeds, folder):
-    return EXHIBIT.write(two_seeds, folder)
+def result(two_seeds, folder, make):
+    return make.exhibit(EXHIBIT, two_seeds, folder)
 
 
 def files(folder):
@@ -69,33 +70,32 @@ def test_the_figure_says_what_it_is_of(result):
     assert not any("knee" in text for axes in result.figure.axes for text in (axes.get_title(), axes.get_xlabel()))
 
 
-def test_a_restart_does_nothing_twice(two_seeds, tmp_path, monkeypatch, result):
+def test_a_restart_does_nothing_twice(two_seeds, tmp_path, monkeypatch, result, make):
     before = files(two_seeds.out)
     monkeypatch.setattr(trainer, "train", lambda *_, **__: pytest.fail("trained again"))
-    second = EXHIBIT.write(replace(two_seeds), tmp_path)
+    second = make.exhibit(EXHIBIT, replace(two_seeds), tmp_path)
     assert files(two_seeds.out) == before
-    assert second.records == result.records and second.text == result.text
+    assert second.records == result.records and second.markdown == result.markdown
 
 
-def test_what_was_stopped_goes_on_where_it_was(workshop, tmp_path):
+def test_what_was_stopped_goes_on_where_it_was(experiment, tmp_path, make):
     def stop(text):
         if text.startswith("scoring") and "smug" in text:
             raise KeyboardInterrupt
 
-    elsewhere = replace(workshop, out=tmp_path, told=stop)
+    elsewhere = replace(experiment, out=tmp_path, report=stop)
     with pytest.raises(KeyboardInterrupt):
-        EXHIBIT.write(elsewhere, tmp_path)
+        make.exhibit(EXHIBIT, elsewhere, tmp_path)
     before = files(tmp_path)
     assert len(files(tmp_path / "rows")) == 4 and not (tmp_path / "curves.csv").exists()
-    result = EXHIBIT.write(replace(elsewhere, told=lambda text: None), tmp_path)
+    result = make.exhibit(EXHIBIT, replace(elsewhere, report=lambda text: None), tmp_path)
     after = files(tmp_path)
     assert all(after[path] == time for path, time in before.items())
     assert len(after) > len(before) and len(result.records) == 3 * 2 * 2
 
 
-def test_the_sentence_of_a_set_that_is_the_paper_s_own_has_no_excuse(workshop):
-    knee = replace(workshop.scale.knee, note="")
-    block = Block("knee", 4.0, ("modl",), (clean(),))
-    shop = replace(workshop, scale=replace(workshop.scale, knee=knee))
-    said = about(shop, block, shop.found([block]))
+def test_the_sentence_of_a_set_that_is_the_paper_s_own_has_no_excuse(experiment, make):
+    scale = replace(experiment.scale, knee=replace(experiment.scale.knee, note=""))
+    measured = Scores("knee", 4.0, ("zero-filled",), (clean(),))
+    said = about(scale, measured, make.scores(measured, experiment))
     assert said == "Data set knee. 2 test slices of 2 subjects; models trained at 4x, 1 training seed."

@@ -1,9 +1,9 @@
 """smug reproduce."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import tyro
 
@@ -11,7 +11,11 @@ from smug.commands import sources
 from smug.commands.common import Common
 from smug.commands.numbers import Count, Seed
 from smug.system.paths import Input, Output
-from smug.system.terminal import say
+from smug.system.terminal import say, show
+from smug.system.words import listed
+
+if TYPE_CHECKING:
+    from smug.paper.scales import Scale
 
 Name = Literal[
     "all",
@@ -38,8 +42,8 @@ SUFFIXES = (".png", ".pdf", ".csv", ".json", ".md")
 class Reproduce(Common):
     """Make a table or a figure of the paper, from training to PNG, PDF, CSV and JSON.
 
-    Models are trained and cells are scored once in --out, whatever exhibit asks for them: the same command goes on
-    where it was stopped.
+    It first says what it will train and score, and about how long that takes; then it trains, scores and draws. Models
+    are trained and slices are scored once in --out for all exhibits: the same command goes on where it was stopped.
     """
 
     exhibit: Annotated[tuple[Name, ...], tyro.conf.Positional]
@@ -56,6 +60,8 @@ class Reproduce(Common):
     """For paper: a folder with brain and knee: files of fastMRI as downloaded, or sets that smug prepare has made."""
     data_root: Path | None = None
     """Folder of the image sets; by default the environment's SMUG_DATA."""
+    dry_run: bool = False
+    """Say what would be trained and scored, and about how long it would take, and stop."""
 
     def inputs(self) -> Iterator[Input]:
         """Yield the files of the data, where a folder of them is given."""
@@ -65,6 +71,8 @@ class Reproduce(Common):
     def outputs(self) -> Iterator[Output]:
         """Yield the exhibits, and the folders of the runs and rows."""
         yield from super().outputs()
+        if self.dry_run:
+            return
         yield Output("--out", self.out, folder=True)
         yield from (Output("--out", self.out / name, folder=True) for name in ("runs", "rows", "data"))
         for name in get_args(Name) if "all" in self.exhibit else self.exhibit:
@@ -77,33 +85,54 @@ class Reproduce(Common):
         return {"data_root": "--config tiny makes its own phantoms"} if self.config == "tiny" else {}
 
     def run(self) -> None:
-        """Make the exhibits."""
+        """Plan, train, score and draw the exhibits."""
         import torch
 
+        from smug.paper.conditions import TRAINED_RATE
+        from smug.paper.estimate import estimate
         from smug.paper.exhibits import EXHIBITS
-        from smug.paper.figures_8_to_13 import TRAINED
-        from smug.paper.regime import SCALES, at
-        from smug.paper.workshop import Workshop
+        from smug.paper.experiment import Experiment
+        from smug.paper.plan import draw, plan, score, train
+        from smug.paper.scales import with_data
 
-        device = self.start()
+        device, scale = self.start(), self._scale()
+        names = list(EXHIBITS) if "all" in self.exhibit else list(dict.fromkeys(self.exhibit))
+        exhibits = [EXHIBITS[name] for name in names]
+        experiment = Experiment(
+            scale, self.out, self.data_root, device, seed=self.seed, command=self.command, report=say
+        )
+        if self.data is None:
+            for anatomy in sorted({exhibit.anatomy for exhibit in exhibits}):  # before hours of training
+                experiment.test(anatomy, TRAINED_RATE, count=1)
+        say(f"Plan of {listed(names)} at {scale.name}" + (f" ({scale.stamp})" if scale.stamp else "") + ":")
+        estimated = estimate(plan(exhibits, scale), experiment)
+        say("\n".join(f"  {line}" for line in estimated.lines))
+        if self.dry_run:
+            self.write_json({"schema": "smug-plan-1", "exhibits": names, "scale": scale.name, **asdict(estimated)})
+            return
+        if self.data is not None:
+            data, workers = self.out / "data", torch.get_num_threads()
+            scale = with_data(scale, self.data, data, workers=workers, report=say)
+            experiment = replace(experiment, scale=scale)
+        planned = plan(exhibits, scale)
+        train(planned, experiment)
+        results = score(planned, experiment)
+        documents = {}
+        for exhibit, drawing, written in draw(planned, experiment, results, self.out):
+            say(f"{exhibit.title}: {exhibit.name} is in {self.out}.")
+            for part in drawing.body:
+                say(f"{part}\n") if isinstance(part, str) else show(part)
+            documents[exhibit.name] = written
+        self.write_json({"schema": "smug-exhibits-1", **documents})
+
+    def _scale(self) -> "Scale":
+        """Return the scale as the options say; raises ValueError and FileNotFoundError for what cannot be."""
+        from smug.paper.scales import SCALES, data_folders
+
         if not self.exhibit:
             raise ValueError("exhibit: expected all, or at least one of table1, table2, fig1, fig5 to fig13")
-        scale = replace(SCALES[self.config], seeds=tuple(range(self.seeds)))
         if self.data is not None:
-            scale = at(scale, self.data, self.out / "data", workers=torch.get_num_threads(), told=say)
+            data_folders(self.data)
         elif self.config == "paper":
             raise ValueError("--data: --config paper needs a folder with brain and knee, with files of fastMRI in them")
-        names = list(EXHIBITS) if "all" in self.exhibit else list(dict.fromkeys(self.exhibit))
-        workshop = Workshop(scale, self.out, self.data_root, device, seed=self.seed, command=self.command, told=say)
-        for anatomy in sorted({EXHIBITS[name].anatomy for name in names}):  # before hours of training
-            workshop.test(anatomy, TRAINED, count=1)
-        documents = {}
-        for name in names:
-            exhibit = EXHIBITS[name]
-            say(f"{exhibit.title}, {scale.name}" + (f" ({scale.stamp})" if scale.stamp else ""))
-            result = exhibit.write(workshop, self.out)
-            if result.text:
-                say(result.text)
-            documents[name] = exhibit.document(workshop, result)
-            say(f"{name} is in {self.out}.")
-        self.write_json({"schema": "smug-exhibits-1", **documents})
+        return replace(SCALES[self.config], seeds=tuple(range(self.seeds)))

@@ -1,22 +1,21 @@
 """What training a method costs: calls of the denoiser, counted, and seconds, from the runs."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from smug.data.scan import Scan
+from smug.paper.experiment import Experiment
+from smug.paper.measurement import Cells, Results
 from smug.paper.runs import Run
-from smug.paper.workshop import Workshop
+from smug.paper.scales import Scale
 from smug.physics.sense import Sense
 from smug.training.config import Config
 from smug.training.configured import build
 from smug.training.methods import training_loss
-from smug.training.runs import DOCUMENT
 
 SHARED = ("start", "warm")
 """The runs that all methods start from; there is no first one where the second starts from a shipped model."""
@@ -33,16 +32,39 @@ class Cost:
     seconds: float
 
 
+@dataclass(frozen=True)
+class TrainingCost:
+    """The costs of the runs of trained methods, that of the warm start first."""
+
+    anatomy: str
+    acceleration: float
+    methods: tuple[str, ...]
+
+    def cells(self, scale: Scale) -> Sequence[Cells]:
+        """Return nothing: what is trained is counted with the scores of the same methods."""
+        return ()
+
+    def score(self, experiment: Experiment, results: Results) -> list[Cost]:
+        """Return the costs, from the documents of the runs."""
+        scale = experiment.scale
+        shared = [(method, (0,)) for method in SHARED[isinstance(scale.start, str) :]]
+        return [
+            _cost(experiment, [Run(self.anatomy, self.acceleration, method, seed) for seed in seeds])
+            for method, seeds in (*shared, *((method, scale.seeds) for method in self.methods))
+        ]
+
+
 class Counting(nn.Module):
-    """A denoiser that does nothing but count images."""
+    """A denoiser that changes nothing and counts images: ``images`` all, ``differentiated`` those with a gradient."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.images = 0
+        self.images = self.differentiated = 0
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the images as they are."""
         self.images += len(x)
+        self.differentiated += len(x) * x.requires_grad
         return x
 
 
@@ -59,23 +81,8 @@ def calls_per_slice(config: Config) -> int:
     return counting.images
 
 
-def costs(workshop: Workshop, anatomy: str, acceleration: float, methods: Sequence[str]) -> list[Cost]:
-    """Return the cost of the runs of trained methods, that of the warm start first."""
-    shipped = isinstance(workshop.scale.start, str)
-    shared = [_cost(workshop, [Run(anatomy, acceleration, method)]) for method in SHARED[shipped:]]
-    return shared + [
-        _cost(workshop, [Run(anatomy, acceleration, method, seed) for seed in workshop.scale.seeds])
-        for method in methods
-    ]
-
-
-def _cost(workshop: Workshop, runs: Sequence[Run]) -> Cost:
-    config = runs[0].config(workshop.scale)
+def _cost(experiment: Experiment, runs: Sequence[Run]) -> Cost:
+    config = runs[0].config(experiment.scale)
     calls, settings = calls_per_slice(config), config.optimizer
-    seconds = fmean(_document(workshop, run)["timing"]["seconds"] for run in runs)
+    seconds = fmean(map(experiment.training_seconds, runs))
     return Cost(runs[0].method, settings.updates, calls, calls * settings.updates * settings.batch, seconds)
-
-
-def _document(workshop: Workshop, run: Run) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = json.loads((workshop.folder(run) / DOCUMENT).read_text())
-    return document

@@ -7,7 +7,7 @@ from smug.paper.figure_1 import FIG1
 from smug.paper.figure_11 import FIG11
 from smug.paper.figure_12 import FIG12
 from smug.paper.figures_5_to_7 import FIG5, FIG6, FIG7
-from smug.paper.figures_8_to_13 import FIG8, FIG9, FIG10, FIG13
+from smug.paper.figures_8_9_10_13 import FIG8, FIG9, FIG10, FIG13
 from smug.paper.tables import TABLE1, TABLE2
 
 EXHIBITS: Mapping[str, Exhibit] = {

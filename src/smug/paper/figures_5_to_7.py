@@ -1,16 +1,17 @@
-"""Figures 5 to 7: what the methods make of a slice in the worst case."""
+"""Figures 5 to 7: images of all methods, of one slice in the worst case."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from smug.evaluation.row import Outcome
 from smug.evaluation.summary import per_cent
-from smug.paper.cells import Block, Seen
-from smug.paper.exhibit import Exhibit, Result, flat
-from smug.paper.figures_8_to_13 import EPSILON, pgd
+from smug.paper.conditions import EPSILON, pgd
+from smug.paper.exhibit import Content, Drawing, Exhibit
+from smug.paper.measurement import Results
 from smug.paper.runs import PAPERS
+from smug.paper.scales import Scale
+from smug.paper.scores import ScoredImage, SliceImages, records
 from smug.paper.style import STYLES, captioned
-from smug.paper.workshop import Workshop
 from smug.reports.figure import ERROR_COLOURS, Picture, draw_image, error_limit, label, most_different, picture
 from smug.system.figures import GAP, PANEL
 
@@ -19,35 +20,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OURS = ("cg-sense", "tv", "jitter", "adversarial")
-"""What stands below the paper's columns."""
+"""The methods in the lower half, below the paper's."""
 
 
-def _visual(workshop: Workshop, anatomy: str, acceleration: float) -> Result:
-    # Nobody chooses the slice: it is the only one of a test set of one, in the middle of the split.
-    scale = workshop.scale
-    seen = list(workshop.few(1).seen(Block(anatomy, acceleration, (*PAPERS, *OURS), (pgd(EPSILON),), images=1)))
-    note = scale.anatomy(anatomy).note
-    said = (
-        f"Data set {anatomy}{f': {note}' if note else ''}. {seen[0].found.row.slice}, the slice in the middle of the "
-        f"test split (of phantoms the first); models trained at {acceleration:g}x, seed {scale.seeds[0]}. PGD, "
-        f"ε = {EPSILON:g} of the image's maximum, made for each method. {scale.sampling} In the panels: PSNR and SSIM "
-        "of the slice's magnitude. All images from 0 to the target's maximum, all errors on one scale; the inset "
-        "enlarges the square where the four above differ most."
-    )
-    return Result(flat(each.found for each in seen), captioned(visual_figure(seen), said), notes=(said,))
-
-
-def visual_figure(seen: Sequence[Seen]) -> "Figure":
-    """Return a figure of one slice: the target, and four methods across with their error maps below; then four more."""
-    pictures = {each.found.method: picture(Outcome(each.found.row, each.image, each.target)) for each in seen}
+def visual_figure(scored: Sequence[ScoredImage]) -> "Figure":
+    """Return a figure of one slice: the target and the paper's methods with error maps below, then :data:`OURS`."""
+    pictures = {each.score.method: picture(Outcome(each.score.row, each.image, each.target)) for each in scored}
     rows = [[method for method in methods if method in pictures] for methods in (PAPERS, OURS)]
     limit, place = error_limit(pictures.values()), most_different([[pictures[method] for method in rows[0]]])
     target = next(iter(pictures.values())).target
     figure, grid = _layout(target.shape)
     draw_image(grid[0][0], target, place)
     grid[0][0].set_title("target", fontsize=9)
-    for methods, images, errors in zip(rows, grid[::2], grid[1::2], strict=True):
-        for method, image, error in zip(methods, images[1:], errors[1:], strict=False):
+    for methods, above, below in zip(rows, grid[::2], grid[1::2], strict=True):
+        for method, image, error in zip(methods, above[1:], below[1:], strict=False):
             p = pictures[method]
             draw_image(image, p.image, place)
             image.set_title(STYLES[method].label, fontsize=9)
@@ -92,8 +78,27 @@ def _perturbation(pictures: Iterable[Picture]) -> str:
     return f"measurements\nperturbed by\n{size}\n(relative l2),\nPGD, ε = {EPSILON:g}"
 
 
+def _content(scale: Scale, anatomy: str, acceleration: float) -> Content:
+    shown = SliceImages(anatomy, acceleration, (*PAPERS, *OURS), (pgd(EPSILON),))
+    note = scale.anatomy(anatomy).note
+
+    def draw(results: Results) -> Drawing:
+        images = results.of(shown)
+        caption = (
+            f"Data set {anatomy}{f': {note}' if note else ''}. {images[0].score.row.slice}, the slice in the middle of "
+            f"the test split (of phantoms the first); models trained at {acceleration:g}x, seed {scale.seeds[0]}. PGD, "
+            f"ε = {EPSILON:g} of the image's maximum, made for each method. {scale.sampling} In the panels: PSNR and "
+            "SSIM of the slice's magnitude. All images from 0 to the target's maximum, all errors on one scale; the "
+            "inset enlarges the square where the four above differ most."
+        )
+        figure = captioned(visual_figure(images), caption)
+        return Drawing(records(each.score for each in images), figure, notes=(caption,))
+
+    return Content([shown], draw)
+
+
 def _exhibit(name: str, title: str, anatomy: str, acceleration: float) -> Exhibit:
-    return Exhibit(name, title, anatomy, lambda workshop: _visual(workshop, anatomy, acceleration))
+    return Exhibit(name, title, anatomy, lambda scale: _content(scale, anatomy, acceleration))
 
 
 FIG5 = _exhibit("fig5", "Fig. 5: brain at 4x in the worst case", "brain", 4.0)

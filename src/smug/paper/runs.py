@@ -1,14 +1,15 @@
 """The training runs that the exhibits need, and how they are made: each once, from one warm start."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smug.paper.regime import Scale
+from smug.paper.scales import Scale
+from smug.system.documents import read_document
 from smug.training.config import Config
 from smug.training.config_file import digest
+from smug.training.run_document import SCHEMA
 from smug.training.runs import DOCUMENT, Model, load_weights
 from smug.zoo import shipped
 
@@ -25,15 +26,18 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "smug-frozen-denoised-target": {"method": "smug", "stability_target": "frozen-denoised-target"},
     "smug-frozen-denoised-iterate": {"method": "smug", "stability_target": "frozen-denoised-iterate"},
 }
-"""What is trained, by the name in tables and figures: the values that the scale's configuration gets."""
+"""The trained methods by name, with what each changes in the scale's configuration."""
 
 PAPERS = ("modl", "rs-e2e", "smug", "weighted-smug")
 """The paper's methods; the others are compared with the first."""
 
+CLASSICAL = ("cg-sense", "tv", "zero-filled")
+"""Methods that are not trained; their lam is tuned on validation slices."""
+
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model: a method on an anatomy at an acceleration, from a seed."""
+    """A method on an anatomy at an acceleration and, of a trained one, the seed of its training."""
 
     anatomy: str
     acceleration: float
@@ -46,7 +50,7 @@ class Run:
         return f"{self.anatomy}-{self.acceleration:g}x/{self.method}-{self.seed}"
 
     def parent(self, scale: Scale) -> "Run | Path | None":
-        """Return whose weights this run starts from: a run, shipped weights, or nobody's."""
+        """Return the run or the shipped weights that this run starts from; None for new weights."""
         match self.method, scale.start:
             case "start", _:
                 return None
@@ -80,11 +84,11 @@ class Run:
 
 
 def finished(folder: Path, config: Config, data: Mapping[str, Any], start: str) -> Model:
-    """Return the model of a run that is done: of this configuration, on these data, from weights of this hash.
+    """Return the model of a finished run; ``start`` is the hash of the weights that it must have started from.
 
     Raises ValueError where the folder holds another run.
     """
-    model, document = load_weights(folder), json.loads((folder / DOCUMENT).read_text())
+    model, document = load_weights(folder), read_document(folder / DOCUMENT, SCHEMA)
     agrees = {
         "configuration": _digest(model.config) == _digest(config),
         "data": document.get("data") == data,

@@ -1,169 +1,111 @@
 """Tables I and II: clean accuracy, random noise, and worst cases."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from statistics import fmean
 
 from smug.attacks.presets import ONE_PERCENT, fast
 from smug.evaluation.conditions import Condition, clean, noisy, worst_case
-from smug.evaluation.datasets import TUNING_SLICES
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.statistics import SeedSpread, over_seeds
 from smug.evaluation.summary import summarise
 from smug.paper import table_text
-from smug.paper.cells import Block, Found, averaged
-from smug.paper.cost import costs
-from smug.paper.exhibit import Exhibit, Result, flat
-from smug.paper.figures_8_to_13 import EPSILON, pgd
-from smug.paper.runs import METHODS, PAPERS, Run
-from smug.paper.table_text import Column, Printed, printed, printed_loss, source
-from smug.paper.workshop import Workshop
-from smug.reconstructor import moved
+from smug.paper.conditions import EPSILON, pgd
+from smug.paper.cost import TrainingCost
+from smug.paper.exhibit import Content, Drawing, Exhibit
+from smug.paper.matched_noise import MatchedNoise
+from smug.paper.measurement import Results
+from smug.paper.printed import Column, Printed, printed, source
+from smug.paper.runs import METHODS, PAPERS
+from smug.paper.scales import Scale
+from smug.paper.scores import Score, Scores, mean_over_seeds, records
 from smug.reports.tables import caption, flagged, statistics_of
+from smug.system.table import Table
 
 OURS = ("modl-longer", "jitter", "adversarial", "cg-sense")
-"""What we set beside them; total variation, whose attacks cost more than any other's, stands in the figures."""
+"""The methods beside the paper's. Total variation, whose attacks cost most, is in the figures alone."""
 
 EPSILONS = (EPSILON, 0.05)
-"""The authors' code and the paper's text differ in the size of the attack: both."""
+"""The size of the attack in the authors' code, and in the paper's text."""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The conditions of a table, and by their names the columns of the paper's that they answer to."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What is measured for an anatomy at an acceleration: a table of the paper."""
 
-    conditions: tuple[Condition, ...]
-    printed: Mapping[str, Column]
+    noise: MatchedNoise
+    scores: Scores
+    cost: TrainingCost
 
 
-def columns(matched: float) -> Columns:
-    """Return the columns of a table whose noise that answers to the paper's has a level ``matched``."""
-    noise, attacks = noisy(matched), tuple(map(pgd, EPSILONS))
-    strong = worst_case(ONE_PERCENT, "fast", partial(fast, score_draws=2))  # the rows have draws of their own
-    ours = (clean(), noisy(0.01), noisy(0.02), noise, *attacks, strong)
-    different = {condition.name: condition for condition in ours}  # the level may be one of ours
-    return Columns(
-        tuple(different.values()), {"clean": "clean", noise.name: "noise", **{c.name: "pgd" for c in attacks}}
+def block(anatomy: str, acceleration: float) -> Block:
+    """Return the measurements of an anatomy at an acceleration."""
+    noise, methods = MatchedNoise(anatomy, acceleration), (*PAPERS, *OURS)
+    trained = tuple(method for method in methods if method in METHODS)
+    return Block(
+        noise,
+        Scores(anatomy, acceleration, methods, conditions(noise)),
+        TrainingCost(anatomy, acceleration, trained),
     )
 
 
-def _table(workshop: Workshop, anatomy: str, accelerations: Sequence[float]) -> Result:
-    blocks = [_block(workshop, anatomy, acceleration) for acceleration in accelerations]
-    records = [record for found, _ in blocks for record in flat(found)]
-    return Result(records, text="\n\n".join(text for _, text in blocks) + "\n")
+def conditions(noise: MatchedNoise) -> tuple[Condition | MatchedNoise, ...]:
+    """Return the columns of a table."""
+    strong = worst_case(ONE_PERCENT, "fast", partial(fast, score_draws=2))  # the rows have draws of their own
+    return clean(), noisy(0.01), noisy(0.02), noise, *map(pgd, EPSILONS), strong
 
 
-def _block(workshop: Workshop, anatomy: str, acceleration: float) -> tuple[list[Found], str]:
-    """Return the scored cells of an anatomy at an acceleration, and their tables."""
-    noise = matched_noise(workshop, anatomy, acceleration)
-    shown, methods = columns(noise.level), (*PAPERS, *OURS)
-    found = workshop.found([Block(anatomy, acceleration, methods, shown.conditions)])
-    spent = costs(workshop, anatomy, acceleration, [method for method in methods if method in METHODS])
-    rows = averaged(found)
-    summaries = summarise(rows, PAPERS[0])
-    subjects = {row.slice: row.subject for row in rows if row.subject}
-    kspace = workshop.test(anatomy, acceleration).description["kspace"]
+def printed_columns(noise: Condition) -> Mapping[str, Column]:
+    """Return the columns of the paper by the names of the conditions that correspond to them."""
+    return {"clean": "clean", noise.name: "noise", **{pgd(epsilon).name: "pgd" for epsilon in EPSILONS}}
+
+
+def seed_spreads(scores: Sequence[Score]) -> list[SeedSpread]:
+    """Return the spread of mean PSNR over training seeds, of methods that have several."""
+    models = {f"{each.method} {each.seed}": each.method for each in scores}
+    return over_seeds([replace(each.row, model=f"{each.method} {each.seed}") for each in scores], models)
+
+
+def _content(scale: Scale, anatomy: str, accelerations: Sequence[float]) -> Content:
+    blocks = [block(anatomy, acceleration) for acceleration in accelerations]
+
+    def draw(results: Results) -> Drawing:
+        lines = [record for each in blocks for record in records(results.of(each.scores))]
+        return Drawing(lines, body=[part for each in blocks for part in _body(scale, each, results)])
+
+    return Content([part for each in blocks for part in (each.noise, each.scores, each.cost)], draw)
+
+
+def _body(scale: Scale, block: Block, results: Results) -> list[str | Table]:
+    """Return the tables of an anatomy at an acceleration."""
+    anatomy, acceleration = block.scores.anatomy, block.scores.acceleration
+    scores, columns = results.of(block.scores), printed_columns(block.noise.level(results))
+    rows = mean_over_seeds(scores)
+    summaries, subjects = summarise(rows, PAPERS[0]), {row.slice: row.subject for row in rows if row.subject}
 
     def paper(method: str, condition: str) -> Printed | None:
-        column = shown.printed.get(condition)
+        column = columns.get(condition)
         return None if column is None else printed(anatomy, acceleration, method, column)
 
-    note, warnings = workshop.scale.anatomy(anatomy).note, "; ".join(flagged(summaries))
-    psnr = table_text.quality(summaries, paper, lambda s: (s.psnr.mean, s.psnr.sd), lambda p: (p.psnr, p.psnr_sd), 2)
-    ssim = table_text.quality(summaries, paper, lambda s: (s.ssim.mean, s.ssim.sd), lambda p: (p.ssim, p.ssim_sd), 3)
-    beside = (
-        f"## {anatomy}, {acceleration:g}x" + (f": {note}" if note else ""),
-        "**PSNR in dB**, mean ± SD over slices; of all methods but the first, minus the first's mean.",
-        psnr,
-        "**SSIM**, in the same way.",
-        ssim,
-        f"{workshop.scale.sampling} {noise.note} The paper does not tell for certain how strong its attack was: its "
-        f"PGD stands below both sizes. The paper's lines: {source()}.",
-        caption(summaries, kspace=kspace, subjects=subjects),
+    place, warnings = scale.anatomy(anatomy), "; ".join(flagged(summaries))
+    explanation = (
+        f"{scale.sampling} {results.of(block.noise).note} The paper does not tell for certain how strong its attack "
+        f"was: its PGD stands below both sizes. The paper's lines: {source()}."
     )
-    additions = {
-        "**PSNR minus MoDL's** in dB, paired by slice.": table_text.differences(summaries),
-        statistics_of(summaries): f"Warnings: {warnings}." if warnings else "No attack raised a warning.",
-        "**Training seeds**: SD of mean PSNR in dB over them.": table_text.seeds(seed_spreads(found)),
-        "**Over-smoothing**: HFEN, the error of edges relative to the target's.": table_text.over_smoothing(summaries),
-        "**The physics alone**: PSNR in dB of the same loop with the identity for a denoiser, on the same "
-        "measurements.": table_text.physics(summaries),
-        "**Cost of training**: forward calls of the denoiser, counted (a backward pass follows each); seconds on the "
-        "machine that trained, mean over training seeds.": table_text.cost(spent, summaries),
-    }
-    return found, "\n\n".join((*beside, *(f"{about}\n\n{table}" for about, table in additions.items() if table)))
-
-
-def seed_spreads(found: Sequence[Found]) -> list[SeedSpread]:
-    """Return the spread of mean PSNR over training seeds, of methods that have several."""
-    models = {f"{each.method} {each.seed}": each.method for each in found}
-    return over_seeds([replace(each.row, model=f"{each.method} {each.seed}") for each in found], models)
-
-
-TABLE1 = Exhibit("table1", "Table I: brain, 4x", "brain", lambda workshop: _table(workshop, "brain", (4.0,)))
-TABLE2 = Exhibit("table2", "Table II: knee, 4x and 8x", "knee", lambda workshop: _table(workshop, "knee", (4.0, 8.0)))
-
-
-LOWEST, HIGHEST = 1e-3, 0.5
-"""Levels between which it is searched, per real and imaginary part where the image's maximum is 1."""
-
-HALVINGS = 10
-"""Of the logarithm of their ratio: the level is known to 1 %."""
-
-
-@dataclass(frozen=True)
-class Matched:
-    """A level of noise, and how many dB it costs on the slices that it was searched on: ``found``, to be ``loss``."""
-
-    level: float
-    found: float
-    loss: float
-    slices: int
-
-    @property
-    def note(self) -> str:
-        """What a table says of it."""
-        if abs(self.found - self.loss) > 0.1 * self.loss:
-            return (
-                f"The paper's noise, whose level it does not give, costs MoDL {self.loss:.2f} dB; no level from "
-                f"{LOWEST:g} to {HIGHEST:g} does so here: {self.level:g} costs {self.found:.2f} dB on {self.slices} "
-                "validation slices."
-            )
-        return (
-            f"Noise {self.level:g} costs MoDL {self.loss:.2f} dB, as the paper's did, whose level it does not give: by "
-            f"bisection on {self.slices} validation slices, where it costs {self.found:.2f} dB."
-        )
-
-
-def matched_noise(workshop: Workshop, anatomy: str, acceleration: float) -> Matched:
-    """Return the level of noise that costs MoDL, of the first training seed, as much as in the paper."""
-    scans = [
-        scan.to(workshop.device)
-        for scan in workshop.test(anatomy, acceleration, split="val", count=TUNING_SLICES).scans
+    spreads = seed_spreads(scores)
+    return [
+        f"## {anatomy}, {acceleration:g}x" + (f": {place.note}" if place.note else ""),
+        table_text.psnr_table(summaries, paper),
+        table_text.ssim_table(summaries, paper),
+        f"{explanation}\n\n{caption(summaries, kspace=place.kspace, subjects=subjects)}",
+        table_text.difference_table(summaries),
+        statistics_of(summaries),
+        f"Warnings: {warnings}." if warnings else "No attack raised a warning.",
+        *([table_text.seed_table(spreads)] if spreads else []),
+        table_text.edge_table(summaries),
+        table_text.physics_table(summaries),
+        table_text.cost_table(results.of(block.cost), summaries),
     ]
-    f = moved(workshop.model(Run(anatomy, acceleration, "modl", workshop.scale.seeds[0])), workshop.device)
-    loss = printed_loss(anatomy, acceleration)
-
-    def lost(level: float) -> float:
-        rows = evaluate({"modl": f}, (clean(), noisy(level)), scans, seed=workshop.seed, store=workshop.store)
-        without, under = ([row.psnr for row in rows if (row.condition == "clean") is way] for way in (True, False))
-        return fmean(without) - fmean(under)
-
-    workshop.told(f"searching for the noise that costs MoDL {loss:.2f} dB on {anatomy} {acceleration:g}x")
-    level = bisected(lost, loss)
-    return Matched(level, lost(level), loss, len(scans))
 
 
-def bisected(rising: Callable[[float], float], value: float) -> float:
-    """Return, to three digits, where a rising function of a level has a value; the nearest end where it has not.
-
-    >>> bisected(lambda level: 100 * level, 2.0)
-    0.02
-    """
-    low, high = math.log(LOWEST), math.log(HIGHEST)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if rising(math.exp(middle)) > value else (middle, high)
-    return float(f"{math.exp((low + high) / 2):.3g}")
+TABLE1 = Exhibit("table1", "Table I: brain, 4x", "brain", lambda scale: _content(scale, "brain", (4.0,)))
+TABLE2 = Exhibit("table2", "Table II: knee, 4x and 8x", "knee", lambda scale: _content(scale, "knee", (4.0, 8.0)))

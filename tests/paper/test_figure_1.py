@@ -14,8 +14,8 @@ def test_what_changes_is_one_thing_at_a_time():
     assert "(d) 16 steps for 8" in named
 
 
-def test_figure_1_shows_target_images_and_errors(workshop, tmp_path):
-    result = FIG1.write(workshop, tmp_path)
+def test_figure_1_shows_target_images_and_errors(experiment, tmp_path, make):
+    result = make.exhibit(FIG1, experiment, tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".pdf", ".csv", ".json", ".md"}
     titles = [axes.get_title() for axes in result.figure.axes if axes.get_title()]
     assert titles == ["target", *changes(2)]
@@ -25,20 +25,20 @@ def test_figure_1_shows_target_images_and_errors(workshop, tmp_path):
     assert sum(text.endswith(" dB") for text in psnr) == 4
 
 
-def test_figure_1_has_numbers_of_all_test_slices(workshop, tmp_path):
-    result = FIG1.write(workshop, tmp_path)
+def test_figure_1_has_numbers_of_all_test_slices(experiment, tmp_path, make):
+    result = make.exhibit(FIG1, experiment, tmp_path)
     assert len(result.records) == 4 * 2
     assert {record["method"] for record in result.records} == {"modl"}
-    assert result.text.count("\n| (") == 4
+    assert result.markdown.count("\n| (") == 4
     texts = [text.get_text().replace("\n", " ") for text in result.figure.texts]
     assert any(text.startswith("Data set brain: head phantoms stand in. 2 test slices") for text in texts)
     assert "smoke test, not a result" in texts
 
 
-def test_the_interval_of_a_change_is_that_of_paired_slices(workshop, tmp_path):
-    result = FIG1.write(workshop, tmp_path)
+def test_the_interval_of_a_change_is_that_of_paired_slices(experiment, tmp_path, make):
+    result = make.exhibit(FIG1, experiment, tmp_path)
     psnr = {(record["condition"], record["slice"]): record["psnr"] for record in result.records}
     drops = [psnr["PGD linf 0.02", name] - psnr["clean", name] for name in {name for _, name in psnr}]
-    line = next(line for line in result.text.splitlines() if line.startswith("| (b)"))
+    line = next(line for line in result.markdown.splitlines() if line.startswith("| (b)"))
     assert signed(interval(drops, ["one", "two"])) in line  # phantoms are subjects of their own
     assert result.notes[-1].startswith("n = 2: no interval")

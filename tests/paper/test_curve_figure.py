@@ -2,7 +2,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from smug.evaluation.statistics import Interval
-from smug.paper.curves import Axis, Point, curve_figure
+from smug.paper.curve_figure import curve_figure
+from smug.paper.curves import Axis, Point
 from smug.paper.style import STYLES
 
 AXIS = Axis("level", "level (unit)", "{:g}".format, trained=2.0)

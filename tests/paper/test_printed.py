@@ -1,11 +1,12 @@
 import tomllib
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
-from smug.paper import table_text
+from smug.paper.printed import printed, printed_loss, source
 from smug.paper.runs import PAPERS
-from smug.paper.table_text import printed, printed_loss
+from smug.paper.table_text import printed_table
 
 
 def test_every_cell_of_the_papers_tables_is_there_and_nothing_else():
@@ -39,4 +40,11 @@ def test_a_table_that_does_not_exist():
 
 
 def test_numbers_are_shown_with_their_source():
-    assert "Smoothed Unrolling" in table_text.source() and "fastMRI" in table_text.source()
+    assert "Smoothed Unrolling" in source() and "fastMRI" in source()
+
+
+@pytest.mark.parametrize(("page", "anatomy", "rates"), [("table1", "brain", [4]), ("table2", "knee", [4, 8])])
+def test_the_pages_show_the_papers_tables(page, anatomy, rates):
+    text = (Path(__file__).parents[2] / "docs" / "paper" / f"{page}.md").read_text(encoding="utf-8")
+    for rate in rates:
+        assert printed_table(anatomy, rate).markdown() in text

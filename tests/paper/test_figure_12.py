@@ -8,9 +8,10 @@ from scipy.stats import spearmanr
 
 from smug.evaluation.conditions import clean
 from smug.paper import figure_12
-from smug.paper.figure_12 import FIG12, SAMPLES, Weighed, pair, sampled, unweighted, weighed
-from smug.paper.figures_8_to_13 import pgd
+from smug.paper.conditions import pgd
+from smug.paper.figure_12 import FIG12, SAMPLES, unweighted, weight_pair, with_iid_samples
 from smug.paper.runs import Run
+from smug.paper.sample_weights import SampleWeights, sample_weights
 
 SEEDS = torch.zeros(1, dtype=torch.int64)
 POSITIVE = arrays(float, 10, elements=st.floats(0.05, 1))
@@ -18,36 +19,38 @@ POSITIVE = arrays(float, 10, elements=st.floats(0.05, 1))
 
 @given(POSITIVE, POSITIVE)
 def test_effective_samples_are_between_one_and_all(weights, errors):
-    w = Weighed("scan", weights / weights.sum(), errors)
+    w = SampleWeights("scan", weights / weights.sum(), errors)
     assert 1 <= w.effective_samples <= 10 * (1 + 1e-12)
     assert w.ratio >= 1
 
 
 def test_equal_weights_are_worth_all_samples_and_have_no_rank():
-    w = Weighed("scan", np.full(10, 0.1), np.arange(10.0))
+    w = SampleWeights("scan", np.full(10, 0.1), np.arange(10.0))
     assert w.effective_samples == pytest.approx(10) and w.ratio == 1 and np.isnan(w.rank_correlation)
-    assert Weighed("scan", np.eye(10)[0] + 1e-9, np.arange(10.0)).effective_samples == pytest.approx(1)
+    assert SampleWeights("scan", np.eye(10)[0] + 1e-9, np.arange(10.0)).effective_samples == pytest.approx(1)
 
 
 def test_rank_correlation_is_spearmans():
     rng = np.random.default_rng(0)
     weights, errors = rng.random(10).round(1), rng.random(10)  # rounded: with ties
-    assert Weighed("scan", weights, errors).rank_correlation == pytest.approx(spearmanr(weights, errors).statistic)
-    assert Weighed("scan", np.arange(10.0), -np.arange(10.0)).rank_correlation == pytest.approx(-1)
+    assert SampleWeights("scan", weights, errors).rank_correlation == pytest.approx(
+        spearmanr(weights, errors).statistic
+    )
+    assert SampleWeights("scan", np.arange(10.0), -np.arange(10.0)).rank_correlation == pytest.approx(-1)
 
 
 @pytest.fixture(scope="module")
-def model(workshop):
-    return sampled(workshop.model(Run("knee", 4.0, "weighted-smug")).to(workshop.device))
+def model(experiment, make):
+    return with_iid_samples(make.model(Run("knee", 4.0, "weighted-smug"), experiment).to(experiment.device))
 
 
 @pytest.fixture(scope="module")
-def scan(workshop):
-    return workshop.test("knee", 4.0).scans[0].to(workshop.device)
+def scan(experiment):
+    return experiment.test("knee", 4.0).scans[0].to(experiment.device)
 
 
 def test_weights_and_errors_are_those_of_the_last_step(model, scan):
-    w = weighed(model, scan, SEEDS)
+    w = sample_weights(model, scan, SEEDS)
     assert w.weights.shape == w.errors.shape == (SAMPLES,)
     assert w.weights.sum() == pytest.approx(1) and (w.weights > 0).all()
     normalised = scan.normalised()
@@ -62,9 +65,9 @@ def test_weights_and_errors_are_those_of_the_last_step(model, scan):
     assert w.errors[worst] == pytest.approx(float(error), rel=1e-4)
 
 
-def test_a_reconstructor_without_weights_is_refused(workshop, scan):
+def test_a_reconstructor_without_weights_is_refused(experiment, make, scan):
     with pytest.raises(ValueError, match="expected a reconstructor that weights its samples"):
-        weighed(workshop.model(Run("knee", 4.0, "smug")).to(workshop.device), scan, SEEDS)
+        sample_weights(make.model(Run("knee", 4.0, "smug"), experiment).to(experiment.device), scan, SEEDS)
 
 
 def test_all_weights_one_is_smug_with_the_same_denoiser(model, scan):
@@ -78,16 +81,16 @@ def test_all_weights_one_is_smug_with_the_same_denoiser(model, scan):
 
 
 def test_a_pair_differs_in_its_weights_alone(model):
-    learned, equal = pair(pgd(0.02))
+    learned, equal = weight_pair(pgd(0.02))
     assert learned.perturb is equal.perturb
     assert learned.recipe != equal.recipe and learned.name != equal.name
     assert learned.change(model).reconstructor.smoothing == equal.change(model).reconstructor.smoothing
-    assert {c.name for c in pair(clean())} == {"clean, learned weights", "clean, equal weights"}
+    assert {c.name for c in weight_pair(clean())} == {"clean, learned weights", "clean, equal weights"}
 
 
-def test_the_exhibit(workshop, tmp_path, monkeypatch):
+def test_the_exhibit(experiment, tmp_path, monkeypatch, make):
     monkeypatch.setattr(figure_12, "SCANS", 2)
-    result = FIG12.write(workshop, tmp_path)
+    result = make.exhibit(FIG12, experiment, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         f"fig12.{kind}" for kind in ("png", "pdf", "csv", "json", "md")
     }
@@ -96,4 +99,4 @@ def test_the_exhibit(workshop, tmp_path, monkeypatch):
     for scan in {record["slice"] for record in result.records}:
         of_scan = [r["weight"] for r in result.records if r["kind"] == "sample" and r["slice"] == scan]
         assert sum(of_scan) == pytest.approx(1)
-    assert "effective" in result.text
+    assert "effective" in result.markdown

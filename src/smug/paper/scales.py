@@ -1,6 +1,6 @@
-"""At which scale the paper is reproduced: on phantoms in minutes, on two cores in a few hours, or as it was done."""
+"""The scales at which the paper is reproduced: phantoms in minutes, two cores in hours, or fastMRI on GPUs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -8,16 +8,20 @@ from typing import Literal
 from smug.data.prepared.set import PreparedSet, is_prepared
 from smug.data.simulate import Acquisition
 from smug.models.denoisers import NetworkConfig
-from smug.paper.fastmri import prepared, shortage
+from smug.paper.fastmri import prepare_fastmri, shortage
+from smug.paper.reporting import Report, silent
+from smug.system.words import counted
 from smug.training.config import Config, DataConfig, OptimizerConfig
 from smug.training.presets import PRESETS
+
+ANATOMIES = ("brain", "knee")
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A data set of the paper, ``brain`` or ``knee``, and the ``source`` that serves for it.
+    """A data set of the paper, ``brain`` or ``knee``, and the data used for it here.
 
-    ``source`` is what ``smug evaluate --data`` takes. ``note`` says what is not the paper's.
+    ``source`` is what ``smug evaluate --data`` takes. ``note`` says how it differs from the paper's data.
     """
 
     name: str
@@ -25,25 +29,27 @@ class Anatomy:
     note: str = ""
 
     @property
-    def kspace(self) -> str:
-        """Where its k-space comes from: "measured" or "simulated"."""
-        return PreparedSet.open(self.source).kspace if is_prepared(self.source) else "simulated"
+    def kspace(self) -> Literal["measured", "simulated"]:
+        """Whether its k-space is "measured" or "simulated"."""
+        measured = is_prepared(self.source) and PreparedSet.open(self.source).kspace == "measured"
+        return "measured" if measured else "simulated"
 
     @property
     def described(self) -> dict[str, str | None]:
-        """What tells it from others, wherever it lies: its name, and of a prepared set the hash."""
+        """What identifies it, wherever its files lie: its name, and the hash of a prepared set."""
         sha256 = PreparedSet.open(self.source).manifest.sha256 if is_prepared(self.source) else None
         return {"source": Path(self.source).name, "sha256": sha256}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Everything that the exhibits depend on but for their lists of cells.
+    """How large everything is: data, networks, training, and test.
 
-    ``config`` is that of all training; ``warm`` is the optimiser of the warm start, MoDL, that all methods share. It
-    starts from a run with one unrolling step and the optimiser ``start``, or from the shipped model of that name.
-    ``seeds`` are those of training. ``slices`` of each anatomy's test split are scored, ``together`` so many at a time,
-    with ``num_samples`` of ``noise`` where there is smoothing. ``stamp`` is drawn into every figure.
+    All training uses ``config``. All methods start from one MoDL, the warm start, trained with the optimiser ``warm``.
+    That one starts from a run with a single unrolling step and the optimiser ``start``, or, if this is a name, from the
+    shipped model of that name. ``seeds`` are the training seeds. ``slices`` of each test split are scored, in batches
+    of ``together``; smoothing at test averages ``num_samples`` samples of ``noise``. ``stamp`` is drawn across every
+    figure.
     """
 
     name: str
@@ -65,7 +71,7 @@ class Scale:
 
     @property
     def sampling(self) -> str:
-        """What stands below what smoothed models are scored in."""
+        """The sentence of captions about smoothing at test."""
         return f"Smoothing averages {counted(self.num_samples, f'{self.noise} sample')} at test."
 
     def acquisition(self, acceleration: float) -> Acquisition:
@@ -126,40 +132,35 @@ SCALES: Mapping[str, Scale] = {
 """``tiny`` is for continuous integration, ``small`` for two cores and a few hours, ``paper`` for GPUs and fastMRI."""
 
 
-def at(
-    scale: Scale, folder: Path, out: Path, *, workers: int = 0, told: Callable[[str], None] = lambda text: None
-) -> Scale:
-    """Return a scale whose anatomies are ``brain`` and ``knee`` in a folder; where one is missing, the other.
+def with_data(scale: Scale, folder: Path, out: Path, *, workers: int = 0, report: Report = silent) -> Scale:
+    """Return a scale whose anatomies are the folders ``brain`` and ``knee`` in ``folder``; either may be missing.
 
-    Each is a prepared set, or holds files of fastMRI: of these as many slices as the scale wants are prepared in the
-    folder ``out``, see :func:`smug.paper.fastmri.prepared`. ``told`` hears what stands in, and what there is too little
-    of. Raises FileNotFoundError where both are missing, and as that function does.
+    Where one is missing, the other is used for both. Each is a prepared set, or holds files of fastMRI: of these the
+    slices that the scale wants are prepared below ``out``, see :func:`smug.paper.fastmri.prepare_fastmri`. ``report``
+    receives a line about data that are missing or too few. Raises FileNotFoundError where both are missing, and as that
+    function does.
     """
-    names = ("brain", "knee")
-    there = [name for name in names if (folder / name).is_dir()]
-    if not there:
+    present = data_folders(folder)
+    counts = (scale.config.data.count, scale.config.data.validation, scale.slices)
+    anatomies = {}
+    for name in ANATOMIES:
+        used = name if name in present else present[0]
+        source = prepare_fastmri(folder / used, out / used, *counts, workers=workers, report=report)
+        stand_in = "" if used == name else f"{used} stands in for {name}, which is not there"
+        note = "; ".join(filter(None, (stand_in, shortage(source))))
+        anatomies[name] = Anatomy(name, str(source), note)
+        if note:
+            report(f"{name}: {note}")
+    # Measured slices differ in matrix and coils, so each is scored alone.
+    return replace(scale, brain=anatomies["brain"], knee=anatomies["knee"], together=1)
+
+
+def data_folders(folder: Path) -> list[str]:
+    """Return which of ``brain`` and ``knee`` are folders in ``folder``; raises FileNotFoundError for neither."""
+    present = [name for name in ANATOMIES if (folder / name).is_dir()]
+    if not present:
         raise FileNotFoundError(
             f"{folder}: expected the folders brain and knee in it, or one of them, "
             "with files of fastMRI or a set that smug prepare has made"
         )
-    counts = (scale.config.data.count, scale.config.data.validation, scale.slices)
-    placed = {}
-    for name in names:
-        used = name if name in there else there[0]
-        source = prepared(folder / used, out / used, *counts, workers=workers, told=told)
-        stand_in = "" if used == name else f"{used} stands in for {name}, which is not there"
-        note = "; ".join(filter(None, (stand_in, shortage(source))))
-        placed[name] = Anatomy(name, str(source), note)
-        if note:
-            told(f"{name}: {note}")
-    # slices as they were measured differ in matrix and coils: each is scored by itself
-    return replace(scale, brain=placed["brain"], knee=placed["knee"], together=1)
-
-
-def counted(number: int, of: str) -> str:
-    """Return a number of something.
-
-    >>> counted(1, "slice"), counted(2, "slice")
-    ('1 slice', '2 slices')
-    """
-    return f"{number} {of}{'' if number == 1 else 's'}"
+    return present

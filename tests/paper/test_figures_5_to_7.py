@@ -6,15 +6,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from smug.evaluation.row import Row
 from smug.paper import figures_5_to_7
-from smug.paper.cells import Found, Seen
 from smug.paper.figures_5_to_7 import FIG5, FIG6, FIG7, OURS, PAPERS, visual_figure
+from smug.paper.scores import Score, ScoredImage
 
 
 def seen(method, error, size=(32, 32)):
     target = torch.zeros(size, dtype=torch.complex64)
     target[4:-4, 8:-8] = 2
     row = Row(method, "PGD linf 0.02", "slice-7", 20 + error, 0.5, 0.1, 20.0, 0.1)
-    return Seen(Found("brain", 4.0, method, 0, row), target + error, target)
+    return ScoredImage(Score("brain", 4.0, method, 0, row), target + error, target)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_all_images_have_one_window_and_all_errors_one_scale(all_methods):
 def test_the_numbers_stand_in_the_panels(all_methods):
     texts = [text.get_text() for axes in visual_figure(all_methods).axes for text in axes.texts]
     assert [text for text in texts if "dB" in text] == [
-        f"{each.found.row.psnr:.2f} dB  {each.found.row.ssim:.3f}" for each in all_methods
+        f"{each.score.row.psnr:.2f} dB  {each.score.row.ssim:.3f}" for each in all_methods
     ]
 
 
@@ -58,14 +58,14 @@ def test_no_panel_covers_another_nor_leaves_the_figure(all_methods):
         assert not any(box.overlaps(other) for other in boxes[number + 1 :])
 
 
-def test_the_exhibit_is_of_one_slice_and_of_one_seed(workshop, tmp_path, monkeypatch):
+def test_the_exhibit_is_of_one_slice_and_of_one_seed(experiment, tmp_path, monkeypatch, make):
     monkeypatch.setattr(figures_5_to_7, "PAPERS", ("modl", "smug"))
     monkeypatch.setattr(figures_5_to_7, "OURS", ("zero-filled",))
-    result = FIG6.write(replace(workshop, scale=replace(workshop.scale, seeds=(0, 1))), tmp_path)
+    result = make.exhibit(FIG6, replace(experiment, scale=replace(experiment.scale, seeds=(0, 1))), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"fig6.{kind}" for kind in ("png", "pdf", "csv", "json")}
     assert [record["method"] for record in result.records] == ["modl", "smug", "zero-filled"]
     assert {record["seed"] for record in result.records} == {0}
-    assert {record["slice"] for record in result.records} == {*workshop.test("knee", 4.0, count=1).subjects}
+    assert {record["slice"] for record in result.records} == {*experiment.test("knee", 4.0, count=1).subjects}
     assert "slice in the middle of the test split" in result.notes[0]
 
 

@@ -1,0 +1,10 @@
+"""Who is told what a reproduction is doing."""
+
+from collections.abc import Callable
+
+Report = Callable[[str], None]
+"""Receives a line about what is being done."""
+
+
+def silent(line: str) -> None:
+    """Report to nobody."""
