@@ -137,7 +137,7 @@ def test_evaluate_any_function(tmp_path, capsys):
     argv = ("--model", f"{tmp_path}/mine.py:adjoint", "--model", "cg-sense", "--protocol", "demo", "--size", 32)
     report = tmp_path / "rows.json"
     assert run("evaluate", *argv, "--max-slices", 2, "--out", tmp_path / "out", "--json", report) == 0
-    assert "has the highest mean PSNR" in capsys.readouterr().out.splitlines()[-1]
+    assert "lost least under the worst attack found" in capsys.readouterr().out.splitlines()[-1]
     document = json.loads(report.read_text())
     assert len(document["rows"]) == 2 * 3 * 2
     assert document["kspace"] == "simulated"

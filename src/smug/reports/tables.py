@@ -79,7 +79,7 @@ def caption(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects 
     text = f"Magnitude-slice PSNR in dB, mean ± SD over {slices}{of_subjects(subjects)}; SSIM of magnitudes, mean."
     if any(math.isfinite(summary.psnr_head.mean) for summary in summaries):
         text += " Head: the same inside the head only, so that empty background does not count."
-    return f"{text} {DATA_CRIME}" if kspace == "simulated" else text
+    return f"{text} {DATA_CRIME if kspace == 'simulated' else 'From measured k-space.'}"
 
 
 def of_subjects(subjects: Subjects) -> str:
