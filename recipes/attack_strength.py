@@ -12,40 +12,45 @@ from functools import partial
 import torch
 
 import smug
-from smug.attacks import APGD, PGD, Attempt, Threat, attack, fast, noise_free, strongest
-from smug.attacks.start import at
-from smug.attacks.suite import transferred
-from smug.data.simulate import Acquisition
-from smug.evaluation.datasets import simulated_set
 
 
-def main() -> None:
+def shares(name: str, scan: smug.Scan, threat: smug.Threat, seed: torch.Tensor, steps: int = 100) -> str:
+    """Return the share of the damage of one scan, in squared error and in dB, as a sentence."""
+    attacks, f = smug.attacks, smug.load(name)
+    is_smoothed = attacks.noise_free(f) is not f
+    if is_smoothed:
+        f = f.replace(noise="antithetic", num_samples=2)
+    found = attacks.fast(f, scan, threat, generator=seed)
+    rule = attacks.APGD(steps)
+    attempts = [
+        attacks.Attempt("fast", lambda *_, generator=None: found),
+        attacks.Attempt("far", attacks.transferred(partial(attacks.attack, rule=rule))),
+        attacks.Attempt("on", attacks.transferred(partial(attacks.attack, rule=started(rule, found.delta)))),
+    ]
+    best = attacks.strongest(f, scan, threat, attempts, score_draws=8, generator=seed)
+    if is_smoothed:
+        before = best
+        own = partial(attacks.attack, rule=started(attacks.PGD(20, step_size=1.0), before.delta))
+        attempts = [attacks.Attempt("best", lambda *_, generator=None: before), attacks.Attempt("own", own)]
+        best = attacks.strongest(f, scan, threat, attempts, score_draws=8, generator=seed)
+    clean = best.clean_objective
+    share = float((found.objective - clean) / (best.objective - clean))
+    lost = [10 * float(torch.log10(result.objective / clean)) for result in (found, best)]
+    return f"{name} {scan.id[0]}: {share:.4f} of the damage; {lost[0]:.3f} dB of {lost[1]:.3f} dB"
+
+
+def started(rule: smug.attacks.Rule, delta: torch.Tensor) -> smug.attacks.Rule:
+    """Return a rule that starts from a perturbation."""
+    return replace(rule, start=smug.attacks.warm_start(delta))
+
+
+def main(slices: str = "5", size: str = "0.01", source: str = "siat") -> None:
     """Print for every slice the share of the reference's damage, in squared error and in dB."""
-    slices, size = int([*sys.argv, "5"][1]), float([*sys.argv[2:], "0.01"][0])
-    threat = Threat(size, "l2", "kspace-l2")
-    scans = simulated_set("siat", "val", 128, Acquisition(), count=slices).scans
+    threat = smug.Threat(float(size), "l2", "kspace-l2")
     for name in ("modl", "smug"):
-        f = smug.load(name)
-        if noise_free(f) is not f:
-            f = f.replace(noise="antithetic", num_samples=2)
-        for number, scan in enumerate(scans):
-            problem, seed = (scan, threat), torch.tensor([number])
-            found = fast(f, *problem, generator=seed)
-            hundred = APGD(100)
-            attempts = [
-                Attempt("fast", lambda *_, generator=None, found=found: found),
-                Attempt("hundred", transferred(partial(attack, rule=hundred))),
-                Attempt("on", transferred(partial(attack, rule=replace(hundred, start=at(found.delta))))),
-            ]
-            best = strongest(f, *problem, attempts, score_draws=8, generator=seed)
-            if noise_free(f) is not f:
-                own = partial(attack, rule=PGD(20, step_size=1.0, start=at(best.delta)))
-                known = Attempt("best", lambda *_, generator=None, best=best: best)
-                best = strongest(f, *problem, [known, Attempt("own", own)], score_draws=8, generator=seed)
-            clean = best.clean_objective
-            share = float((found.objective - clean) / (best.objective - clean))
-            lost = [10 * float(torch.log10(result.objective / clean)) for result in (found, best)]
-            print(f"{name} {scan.id[0]}: {share:.4f} of the damage; {lost[0]:.3f} dB of {lost[1]:.3f} dB", flush=True)
+        for number, scan in enumerate(smug.load_scans(source, "val", count=int(slices))):
+            print(shares(name, scan, threat, torch.tensor([number])), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -38,4 +38,5 @@ def main() -> None:
                     file[name] = values[rows]
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,24 +4,18 @@ Prints mean PSNR over six subjects, each reconstructed by models that have not s
 MoDL with 95 % intervals over subjects.
 """
 
-import json
 import sys
 from pathlib import Path
 
-from smug.evaluation.row import Row
-from smug.evaluation.summary import summarise
-from smug.reports.tables import markdown
+import smug
 
 
-def main() -> None:
-    """Read the folds' rows and print the tables."""
-    rows = [
-        Row.from_json(values)
-        for path in sorted(Path(sys.argv[1]).glob("[0-9].json"))
-        for values in json.loads(path.read_text())["rows"]
-    ]
-    subjects = {row.slice: row.subject for row in rows}
-    print(markdown(summarise(rows, "modl"), kspace="simulated", subjects=subjects))
+def main(runs: str) -> None:
+    """Read the folds' evaluations and print the tables."""
+    evaluation = smug.Evaluation.read(*sorted(Path(runs).glob("[0-9].json")))
+    print(evaluation.table().markdown())
+    print(evaluation.attacks().markdown())
 
 
-main()
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -109,4 +109,5 @@ def main() -> None:
     draw(table, runs / split / "tradeoff.png", split, slices)
 
 
-main()
+if __name__ == "__main__":
+    main()

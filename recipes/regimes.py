@@ -7,84 +7,105 @@ instability is a gain well above that of the same loop with the identity for a d
 that it goes on where it was stopped; SMUG_DATA names the folder of the image sets.
 """
 
+import subprocess
 import sys
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from smug import shifts
-from smug.attacks.presets import ONE_PERCENT, fast
-from smug.data.simulate import Acquisition
-from smug.evaluation.conditions import clean, with_setting, worst_case
-from smug.evaluation.summary import Summary, grid, summarise
-from smug.paper.cells import Block
-from smug.paper.exhibit import csv, flat
-from smug.paper.figures_8_to_13 import pgd
-from smug.paper.regime import SCALES, Scale
-from smug.paper.style import STYLES
-from smug.paper.table_text import pipes
-from smug.paper.workshop import Workshop
-from smug.system.files import write_text
+import smug
 
-CONDITIONS = (
-    clean(),
-    with_setting("steps", shifts.steps, 16, clean()),
-    pgd(0.02),
-    worst_case(ONE_PERCENT, "fast", partial(fast, score_draws=2)),
-)
+SOURCE, SIZE = "siat", 64
 METHODS = ("modl", "smug")
+TRAINING = ("--config", "small", "--set", f"data.size={SIZE}", "--set", f'data.sources=["{SOURCE}"]')
+WARM = 300
+"""Updates of the MoDL that both methods start from."""
+
+COLUMNS = ("clean", "steps 16", "PGD linf 0.02", "fast l2 0.01")
 
 
-def scale(*, noise: float = 0.01, sigma: float = 0.01, lam_l: float = 300.0, times: int = 1) -> Scale:
-    """Return the scale ``small`` at 64 x 64 with another regime; ``times`` as many updates of each method."""
-    base = SCALES["small"]
-    optimizer = replace(base.config.optimizer, updates=times * base.config.optimizer.updates)
-    config = replace(
-        base.config,
-        reconstruction_weight=lam_l,
-        smoothing=replace(base.config.smoothing, sigma=sigma),
-        data=replace(base.config.data, size=64, acquisition=Acquisition(noise=noise)),
-        optimizer=optimizer,
-    )
-    return replace(base, config=config)
+@dataclass(frozen=True)
+class Regime:
+    """Receiver noise in training and test, sigma, lam_l, and the updates of each method after the warm start."""
+
+    noise: float = 0.01
+    sigma: float = 0.01
+    lam_l: float = 300.0
+    updates: int = 100
 
 
 REGIMES = {
-    "as small": scale(),
-    "no receiver noise": scale(noise=0.0),
-    "sigma 0.05": scale(sigma=0.05),
-    "10 times the updates": scale(times=10),
-    "lam_l 30, 10 times the updates": scale(lam_l=30.0, times=10),
-    "no receiver noise, 10 times the updates": scale(noise=0.0, times=10),
+    "as small": Regime(),
+    "no receiver noise": Regime(noise=0.0),
+    "sigma 0.05": Regime(sigma=0.05),
+    "10 times the updates": Regime(updates=1000),
+    "lam_l 30, 10 times the updates": Regime(lam_l=30.0, updates=1000),
+    "no receiver noise, 10 times the updates": Regime(noise=0.0, updates=1000),
 }
 
 
-def told(summary: Summary) -> str:
+def train(folder: Path, regime: Regime) -> dict[str, smug.Described]:
+    """Train what is not trained yet in a folder; return the methods, averaging an antithetic pair where they smooth."""
+    start = folder.parent / "modl.safetensors"
+    if not start.exists():
+        smug.load("modl").save(start)
+    _run(folder / "warm", start, "modl", regime, WARM, 7e-4)
+    return {method: _run(folder / method, folder / "warm", method, regime, regime.updates, 3e-4) for method in METHODS}
+
+
+def _run(out: Path, init: Path, method: str, regime: Regime, updates: int, learning_rate: float) -> smug.Described:
+    values = {
+        "data.acquisition.noise": regime.noise,
+        "smoothing.sigma": regime.sigma,
+        "reconstruction_weight": regime.lam_l,
+        "optimizer.updates": updates,
+        "optimizer.validate_every": updates,
+        "optimizer.learning_rate": learning_rate,
+    }
+    chosen = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+    if not (out / "run.json").exists():
+        command = (sys.executable, "-m", "smug", "train", *TRAINING, "--method", method, "--init", str(init), *chosen)
+        subprocess.run([*command, "--resume", "--out", str(out)], check=True, stdout=2)  # noqa: S603  # standard error
+    f = smug.load(out)
+    return f.replace(noise="antithetic", num_samples=2) if "num_samples" in f.settings() else f
+
+
+def columns(models: dict[str, smug.Described], noise: float, slices: int, rows: Path) -> dict[tuple[str, str], str]:
+    """Score the models; return the text of every method and column."""
+    data = {"size": SIZE, "acquisition": smug.Acquisition(noise=noise), "max_slices": slices, "store": rows}
+    longer = {name: f.replace(steps=16) for name, f in models.items()}
+    scored = {"": [*smug.evaluate(models, SOURCE, "paper", **data).summaries]}
+    scored[""] += smug.evaluate(models, SOURCE, "fast", epsilons=[0.01], **data).summaries
+    scored["steps 16"] = smug.evaluate(longer, SOURCE, "clean", **data).summaries
+    return {(each.model, at or each.condition): text(each) for at, found in scored.items() for each in found}
+
+
+def text(summary: Any) -> str:
     """Return MoDL's mean PSNR, or the difference to it; of an attack also the gain and the identity loop's."""
-    if summary.model == summary.reference or summary.difference is None:
-        text = f"{summary.psnr.mean:.2f}"
+    difference = summary.difference
+    if summary.model == summary.reference or difference is None:
+        found = f"{summary.psnr.mean:.2f}"
     else:
-        text = f"{summary.difference.mean:+.2f} [{summary.difference.low:+.2f}, {summary.difference.high:+.2f}]"
-    return f"{text} ({summary.gain:.1f} / {summary.identity_gain:.1f})" if summary.attacks else text
+        interval = f" [{difference.low:+.2f}, {difference.high:+.2f}]" if difference.low == difference.low else ""
+        found = f"{difference.mean:+.2f}{interval}"
+    return f"{found} ({summary.gain:.1f} / {summary.identity_gain:.1f})" if summary.attacks else found
 
 
-def main() -> None:
+def main(out: str, slices: str = "10", *names: str) -> None:
     """Train, score and print, regime by regime."""
-    out, slices = Path(sys.argv[1]), int([*sys.argv, "10"][2])
     print(
         f"Mean PSNR in dB of {slices} slices of one subject; of SMUG minus MoDL's, paired by slice, with the 95 % "
-        "interval over slices; in brackets the gain, and that of the identity's loop under the same perturbation.\n"
+        "interval where there are subjects enough; in brackets the gain, and that of the identity's loop under the "
+        "same perturbation.\n"
     )
-    print(pipes(("regime", "", *(condition.name for condition in CONDITIONS)), ()))
-    for regime in sys.argv[3:] or REGIMES:
-        folder = out / regime.replace(" ", "-").replace(",", "")
-        chosen = replace(REGIMES[regime], slices=slices)
-        found = Workshop(chosen, folder).found([Block("brain", 4.0, METHODS, CONDITIONS)])
-        write_text(folder / "cells.csv", csv(flat(found)))
-        methods, conditions, cells = grid(summarise([each.row for each in found], METHODS[0]))
-        for method in methods:
-            line = (regime, STYLES[method].label, *(told(cells[method, condition]) for condition in conditions))
-            print(f"| {' | '.join(line)} |", flush=True)
+    print(f"| regime |  | {' | '.join(COLUMNS)} |\n| --- | --- |{' ---: |' * len(COLUMNS)}")
+    for name in names or REGIMES:
+        folder = Path(out) / name.replace(" ", "-").replace(",", "")
+        models = train(folder, REGIMES[name])
+        cells = columns(models, REGIMES[name].noise, int(slices), folder / "rows")
+        for method in models:
+            print(f"| {' | '.join((name, method, *(cells[method, column] for column in COLUMNS)))} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main(*sys.argv[1:])

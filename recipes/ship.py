@@ -9,96 +9,107 @@ clean PSNR by more than 0.01 dB, and training data whose licence does not allow 
 results go on where they were stopped; they are of 10 slices of openms by default, whose folder SMUG_DATA names.
 """
 
+import hashlib
+import json
 import shlex
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-
-import torch
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import smug
-from smug.comparison import evaluate
-from smug.data.simulate import Acquisition
-from smug.evaluation.datasets import PAIR, load_set, simulated_set, with_settings
-from smug.model_card import ModelCard, TrainingSet, sha256_of
-from smug.reports.card import card_json, cards
-from smug.system.documents import RESEARCH
-from smug.training.config_file import to_dict
-from smug.training.runs import load_weights, save_weights
-from smug.training.validation import validate
-from smug.zoo import SHIPPED, card, shipped
 
+SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
+WEIGHTS = Path(__file__).parents[1] / "src/smug/weights"
+USE = "For research use only: not for diagnosis, treatment or any other clinical decision."
 LICENCE = "MIT, that of the library"
 
 TRAINING_SETS = {
-    "phantom": TrainingSet("phantom", "procedural head phantoms, which the library draws", "MIT"),
-    "openms": TrainingSet(
-        "openms",
-        "T1w, T2w and FLAIR magnitude images of patients 01, 04 and 12 of the longitudinal multiple-sclerosis data set "
-        "of the Laboratory of Imaging Technologies, University of Ljubljana: Lesjak Z., Pernus F., Likar B., Spiclin "
-        "Z., Validation of White-Matter Lesion Change Detection Methods on a Novel Publicly Available MRI Image "
-        "Database, Neuroinformatics, 2016",
-        "CC BY",
-    ),
+    "phantom": {
+        "source": "phantom",
+        "about": "procedural head phantoms, which the library draws",
+        "licence": "MIT",
+    },
+    "openms": {
+        "source": "openms",
+        "about": "T1w, T2w and FLAIR magnitude images of patients 01, 04 and 12 of the longitudinal multiple-sclerosis "
+        "data set of the Laboratory of Imaging Technologies, University of Ljubljana: Lesjak Z., Pernus F., Likar B., "
+        "Spiclin Z., Validation of White-Matter Lesion Change Detection Methods on a Novel Publicly Available MRI "
+        "Image Database, Neuroinformatics, 2016",
+        "licence": "CC BY",
+    },
 }
 """What shipped models may be trained on."""
 
 
 def store(runs: Path) -> None:
     """Store trained runs as the shipped weights, in half precision."""
-    scans = simulated_set("phantom", "val", 128, Acquisition(), count=8).scans
     for name in (name for name in SHIPPED if (runs / name).is_dir()):
-        run = load_weights(runs / name)
-        new = shipped(name).with_suffix(".new")
-        notes = {key: run.metadata[key] for key in ("update", "validation_psnr", "range") if key in run.metadata}
-        save_weights(new, run.reconstructor, run.config, notes, half=True)
-        single, half = (validate(model.reconstructor, scans, torch.device("cpu")) for model in (run, load_weights(new)))
+        run, new = smug.load(runs / name), WEIGHTS / f"{name}.new.safetensors"
+        run.save(new, half=True)
+        models = {"single": run, "half": smug.load(new)}
+        found = smug.evaluate(models, "phantom", "clean", split="val", max_slices=8).summaries
+        single, half = (summary.psnr.mean for summary in found)
         print(f"{name}: {single:.4f} dB in single, {half:.4f} dB in half precision")
         if abs(single - half) > 0.01:
             new.unlink()
             raise SystemExit(f"{name}: half precision changes the PSNR by {abs(single - half):.4f} dB")
-        new.replace(shipped(name))
+        new.replace(WEIGHTS / f"{name}.safetensors")
 
 
-def write_cards() -> None:
-    """Write the cards of the weights that are there; results stay with weights that have not changed."""
+def write_cards(folder: Path = WEIGHTS) -> None:
+    """Write the cards of the weights that are there into a folder; results stay with weights that have not changed."""
     for name in SHIPPED:
-        new, path = card_of(name), shipped(name).with_suffix(".json")
-        if path.exists() and (before := ModelCard.read(path)).sha256 == new.sha256:
-            new = replace(new, result=before.result)
-        new.write(path)
+        new, path = card_of(name), WEIGHTS / f"{name}.json"
+        if path.exists() and (before := json.loads(path.read_text()))["sha256"] == new["sha256"]:
+            new["result"] = before["result"]
+        write(folder / f"{name}.json", new)
 
 
-def card_of(name: str) -> ModelCard:
+def card_of(name: str) -> dict[str, Any]:
     """Return the card of shipped weights, without results."""
-    model = load_weights(shipped(name))
+    file = WEIGHTS / f"{name}.safetensors"
+    model = smug.load(file)
     sources = tuple(dict.fromkeys(model.config.data.sources))
     if refused := [source for source in sources if source not in TRAINING_SETS]:
         raise SystemExit(f"{name}: was trained on {', '.join(refused)}, which shipped models may not be")
-    return ModelCard(
-        name=name,
-        sha256=sha256_of(shipped(name)),
-        licence=LICENCE,
-        use=RESEARCH,
-        version=smug.__version__,
-        recipe="recipes/train.sh",
-        training_data=tuple(TRAINING_SETS[source] for source in sources),
-        training_range=asdict(model.training_range()),
-        configuration=to_dict(model.config),
-        seeds=(model.config.seed,),
-    )
+    return {
+        "schema": "smug-model-1",
+        "name": name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "licence": LICENCE,
+        "use": USE,
+        "version": smug.__version__,
+        "recipe": "recipes/train.sh",
+        "training_data": [TRAINING_SETS[source] for source in sources],
+        "training_range": asdict(model.training_range()),
+        "configuration": {"schema": "smug-config-2", **asdict(model.config)},
+        "seeds": [model.config.seed],
+        "result": None,
+    }
+
+
+def write(path: Path, card: dict[str, Any]) -> None:
+    """Write a card."""
+    path.write_text(json.dumps(card, indent=1) + "\n")
 
 
 def write_results(kept: Path, source: str = "openms", slices: int = 10) -> None:
-    """Score all models, and put what came out into their cards."""
-    models = with_settings({name: smug.load(name) for name in SHIPPED}, PAIR)
-    test = load_set(source, "test", 128, Acquisition(), count=slices)
-    test = replace(test, description={**test.description, "set": PAIR})
+    """Score all models with an antithetic pair, and put what came out into their cards."""
+    models = {name: smug.load(name) for name in SHIPPED}
+    models = {
+        name: f.replace(num_samples=2, noise="antithetic") if "num_samples" in f.settings() else f
+        for name, f in models.items()
+    }
     command = shlex.join(["python", "recipes/ship.py", *sys.argv[1:]])
-    compared = evaluate(models, test, "fast", command=command, store=kept)
-    weights = {name: card(name).sha256 for name in SHIPPED}
-    for found in cards(compared.document, weights):
-        replace(card(found.model), result=card_json(found)).write(shipped(found.model).with_suffix(".json"))
+    evaluation = smug.evaluate(models, source, "fast", max_slices=slices, command=command, store=kept)
+    with TemporaryDirectory() as folder:
+        evaluation.report(folder)
+        for name in SHIPPED:
+            path = WEIGHTS / f"{name}.json"
+            card, result = json.loads(path.read_text()), json.loads((Path(folder) / f"cards/{name}.json").read_text())
+            write(path, {**card, "result": {**result, "weights": card["sha256"]}})
 
 
 def main() -> None:

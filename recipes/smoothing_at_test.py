@@ -34,4 +34,5 @@ def _dot(cells: int) -> None:
     print("." * cells, end="", flush=True, file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

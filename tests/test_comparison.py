@@ -1,5 +1,7 @@
 """smug.evaluate and smug.certify: what is compared, on what, and what comes out."""
 
+import json
+
 import pytest
 import torch
 
@@ -33,6 +35,51 @@ def test_the_table_is_what_is_printed(result):
     assert "cg" in str(result.table()) and "zero" in str(result)
     assert str(result) == str(result.table()) and "<table" in result._repr_html_()
     assert result.table("Mine").title == "Mine" and result.conclusion()
+
+
+def test_an_evaluation_is_read_back(result, tmp_path):
+    path, other = tmp_path / "all.json", tmp_path / "other.json"
+    path.write_text(json.dumps(result.document))
+    read = smug.Evaluation.read(path)
+    assert str(read) == str(result) and read.conclusion() == result.conclusion()
+    read.report(tmp_path / "again")
+    assert not (tmp_path / "again" / "figure.png").exists()
+    assert result.report(tmp_path / "first") is None
+    for name in ("table.md", "cards/cg.json"):
+        assert (tmp_path / "again" / name).read_text() == (tmp_path / "first" / name).read_text()
+    halves = [path, other]
+    for half, name in zip(halves, ("slice-000", "slice-001"), strict=True):
+        rows = [row for row in result.document["rows"] if row["slice"] == name]
+        half.write_text(json.dumps({**result.document, "rows": rows}))
+    joined = smug.Evaluation.read(*halves)
+    assert str(joined) == str(result) and joined.document["summaries"] == result.document["summaries"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": "other"}, "schema smug-evaluation-1"),
+        ({"rows": []}, "no rows"),
+        ({"rows": [{"nobody": 1}]}, "not the document of an evaluation"),
+        ({"rows": None}, "not the document of an evaluation"),
+        ({"conditions": 3}, "not the document of an evaluation"),
+        ({}, "some twice"),
+        ({"kspace": "measured"}, "twice|both"),
+    ],
+)
+def test_what_is_no_evaluation_is_not_read(result, tmp_path, changes, message):
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    one.write_text(json.dumps(result.document))
+    two.write_text(json.dumps({**result.document, **changes}))
+    with pytest.raises(ValueError, match=message):
+        smug.Evaluation.read(*((one, two) if changes.keys() <= {"kspace"} else (two,)))
+
+
+def test_scans_by_the_name_of_their_source_are_those_that_are_scored():
+    scans = smug.load_scans("phantom", size=32, acquisition=ACQUISITION, count=2)
+    by_name = smug.evaluate("zero-filled", "phantom", "clean", size=32, acquisition=ACQUISITION, max_slices=2)
+    by_scans = smug.evaluate("zero-filled", scans, "clean")
+    assert [row.psnr for row in by_name.rows] == [row.psnr for row in by_scans.rows]
 
 
 def test_a_folder_gets_everything_and_an_html_file_the_report(result, tmp_path):

@@ -21,16 +21,6 @@ CELL = re.compile(
 OPTION = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)*)", re.DOTALL | re.MULTILINE)
 """What a cell may begin with: options of the cell, not code."""
 
-NOT_YET = {
-    "recipes/attack_strength.py",
-    "recipes/leave_one_out_table.py",
-    "recipes/regimes.py",
-    "recipes/sampler_distances.py",
-    "recipes/samplers.py",
-    "recipes/ship.py",
-}
-"""Pages that still use more. Take them out as they are mended; none is added."""
-
 
 def cells(page: Path) -> Iterator[str]:
     """The Python code of a page, without options of cells and what only notebooks understand."""
@@ -75,9 +65,7 @@ def faults(code: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_cells_use_public_names_only(page, request):
-    if page.relative_to(ROOT).as_posix() in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason="still uses more"))
+def test_cells_use_public_names_only(page):
     assert not [fault for code in cells(page) for fault in faults(code)]
 
 

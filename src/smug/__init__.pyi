@@ -8,7 +8,6 @@ from . import shifts as shifts
 from . import training as training
 from .certification import CertificationResult as CertificationResult
 from .certification import certify as certify
-from .comparison import Evaluation as Evaluation
 from .comparison import evaluate as evaluate
 from .data.images.sets import load_images as load_images
 from .data.kspace.read import read as read
@@ -18,6 +17,7 @@ from .data.scan import Scan as Scan
 from .data.simulate import Acquisition as Acquisition
 from .data.simulate import simulate as simulate
 from .evaluation.certificates import Certification as Certification
+from .evaluation.datasets import load_scans as load_scans
 from .evaluation.datasets import tuned as tuned
 from .models.adapters import as_complex as as_complex
 from .models.classical import CGSense as CGSense
@@ -45,6 +45,7 @@ from .physics.scale import measurement_scale as measurement_scale
 from .physics.sense import Sense as Sense
 from .reconstruction import reconstruct as reconstruct
 from .reconstructor import Described as Described
+from .reports.evaluation import Evaluation as Evaluation
 from .threat import Threat as Threat
 from .version import __version__ as __version__
 from .zoo import load as load

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -14,17 +14,14 @@ from smug.evaluation.chosen import Data, Models, Slices, choose
 from smug.evaluation.gains import GainRow
 from smug.evaluation.summary import Kspace
 from smug.reports import certificate_views
-from smug.reports.verdict import comparison_title
+from smug.reports.shown import Shown
 from smug.system.arguments import check_integer, check_kind
 from smug.system.files import together
 from smug.system.table import Table
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 
 @dataclass(frozen=True, eq=False)
-class CertificationResult:
+class CertificationResult(Shown):
     """What was certified and attacked, with the document that says how; ``print`` shows the table."""
 
     certificates: Certificates
@@ -44,26 +41,9 @@ class CertificationResult:
         """All of it as plain values for a JSON file."""
         return self.certificates.document
 
-    @property
-    def title(self) -> str:
-        """Which models were certified, and on what."""
-        return comparison_title(self.document)
-
     def table(self, title: str = "") -> Table:
         """Return a line per model, sigma_k and attacked eps; ``print`` and notebooks show it."""
         return certificate_views.table(self.certificates, title or self.title)
-
-    def __str__(self) -> str:
-        """Return the table as plain text."""
-        return str(self.table())
-
-    def __rich__(self) -> "RenderableType":
-        """Return what ``rich.print`` shows in a terminal."""
-        return self.table().__rich__()
-
-    def _repr_html_(self) -> str:
-        """Show the table in a notebook."""
-        return self.table().html()
 
     def report(self, folder: str | Path, *, title: str = "") -> None:
         """Write ``certificates.md`` and the figure ``certificates.png`` to a folder."""

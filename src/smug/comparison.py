@@ -2,10 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,123 +12,25 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
 from smug.evaluation.chosen import Data, Models, Slices, choose
-from smug.evaluation.datasets import settings_of
+from smug.evaluation.datasets import TestSet, settings_of
 from smug.evaluation.evaluate import evaluate as scored
 from smug.evaluation.own_attack import OwnAttack, tried, with_attacks
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.protocols import protocol as named_protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
-from smug.evaluation.summary import Kspace, Summary, summarise, to_json
-from smug.evaluation.verdict import UNATTACKED, verdict
+from smug.evaluation.summary import Kspace, to_json
 from smug.reconstructor import Reconstructor, moved
-from smug.reports.card import cards, write_card
-from smug.reports.tables import attack_table, markdown, table
-from smug.reports.verdict import comparison_title, conclusion
+from smug.reports.evaluation import Evaluation
 from smug.system.arguments import check_integer, check_kind
 from smug.system.distributed import ALONE, Group
 from smug.system.documents import plainly
-from smug.system.files import together, write_text
-from smug.system.table import Table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 BASELINE = "modl"
 """The model that the others are compared with, as in the paper; where it is not there, the first."""
 
 PICTURED_SLICES = 6
 """How many slices keep their images for the report."""
-
-PICTURED_CONDITIONS = 5
-"""Of how many conditions the figure shows all."""
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """The rows of a comparison, the images of its first slices, and the document that says how it was made.
-
-    ``rows`` has a :class:`smug.evaluation.row.Row` per model, condition and slice; ``print`` shows the table.
-    """
-
-    rows: Sequence[Row]
-    outcomes: Sequence[Outcome]
-    subjects: Mapping[str, str]
-    document: Mapping[str, Any]
-
-    @cached_property
-    def summaries(self) -> list[Summary]:
-        """The summary of every model and condition."""
-        return summarise(self.rows, self.document["reference"])
-
-    @property
-    def title(self) -> str:
-        """Which models were compared, and on what."""
-        return comparison_title(self.document)
-
-    def table(self, title: str = "") -> Table:
-        """Return the means over slices of every model and condition; ``print`` and notebooks show it."""
-        kspace: Kspace = self.document["kspace"]
-        return table(self.summaries, kspace=kspace, subjects=self.subjects, title=title or self.title)
-
-    def attacks(self) -> Table:
-        """Return what is known of the attacks: which was strongest, flags, optimism; without rows if there are none."""
-        return attack_table(self.summaries)
-
-    def conclusion(self) -> str:
-        """Return a sentence that says what was found: who loses least under attack, where there was one."""
-        if any(row.attack for row in self.rows):
-            return verdict(self.rows)
-        return f"{conclusion(self.document)} {UNATTACKED}"
-
-    def __str__(self) -> str:
-        """Return the table as plain text."""
-        return str(self.table())
-
-    def __rich__(self) -> "RenderableType":
-        """Return what ``rich.print`` shows in a terminal."""
-        return self.table().__rich__()
-
-    def _repr_html_(self) -> str:
-        """Show the table in a notebook."""
-        return self.table().html()
-
-    def report(self, path: str | Path, *, title: str = "", notes: Sequence[str] = ()) -> None:
-        """Write the report to an ``.html`` file, or to a folder: report.html, figure.png, table.md, a card per model.
-
-        ``notes`` are paragraphs of yours.
-        """
-        path, title = Path(path), title or self.title
-        if path.suffix.lower() == ".html":
-            self._write_html(path, title, notes)
-        else:
-            with together():
-                self._write(path, title, notes)
-
-    def _write_html(self, path: Path, title: str, notes: Sequence[str]) -> None:
-        from smug.reports.report import write_report
-
-        write_report(path, dict(self.document), self.outcomes, title=title, notes=notes)
-
-    def _write(self, folder: Path, title: str, notes: Sequence[str]) -> None:
-        from smug.reports.figure import comparison_figure
-        from smug.system.figures import write_figure
-
-        write_figure(folder / "figure.png", comparison_figure(self._pictured(), title=title))
-        text = markdown(self.summaries, kspace=self.document["kspace"], subjects=self.subjects)
-        write_text(folder / "table.md", text)
-        self._write_html(folder / "report.html", title, notes)
-        for card in cards(self.document):
-            write_card(folder / "cards" / f"{card.model.replace('/', '-')}.json", card)
-
-    def _pictured(self) -> list[Outcome]:
-        """The outcomes of the first slice; of many conditions those of the first and of the hardest."""
-        first = [outcome for outcome in self.outcomes if outcome.row.slice == self.outcomes[0].row.slice]
-        conditions = list(dict.fromkeys(outcome.row.condition for outcome in first))
-        if len(conditions) > PICTURED_CONDITIONS:
-            hardest = min(self.summaries, key=lambda summary: summary.psnr.mean).condition
-            conditions = [conditions[0], hardest]
-        return [outcome for outcome in first if outcome.row.condition in conditions]
 
 
 def evaluate(
@@ -178,38 +79,18 @@ def evaluate(
     protocol = with_attacks(protocol, attacks or {})
     store = RowStore(Path(store)) if isinstance(store, str | Path) else store
     moved_models = {name: moved(f, device) for name, f in models.items()}
-    blind = tried(moved_models, protocol, test.scans[0].to(device))
-    for sentence in blind.values():
+    first = test.scans[0].to(device)
+    without_gradient = tried(moved_models, protocol, first)
+    for sentence in without_gradient.values():
         warn(sentence)
-    rows: list[list[Row]] = []
-    pictures: list[Tensor] = []  # of a slice: its reconstructions, then its target (cell + 1, y, x)
-    for scan in test.scans[group.rows]:
-        kept: list[Outcome] = []
-        rows.append(
-            scored(
-                moved_models,
-                protocol.conditions,
-                [scan.to(device)],
-                seed=seed,
-                draws=protocol.draws,
-                subjects=test.subjects,
-                store=store,
-                keep=kept.append if len(pictures) < len(range(PICTURED_SLICES)[group.rows]) else None,
-                advance=advance,
-            )
-        )
-        if kept:
-            pictures.append(torch.stack([*(outcome.image for outcome in kept), *(outcome.target for outcome in kept)]))
-    rows = [
-        [Row.from_json(row) for row in cells] for cells in group.gathered([[row.to_json() for row in r] for r in rows])
-    ]
-    diagnoses = _diagnoses(moved_models, protocol, test.scans[0].to(device), group)
-    rows = [[_warned(row, diagnoses, blind) for row in cells] for cells in rows]
-    outcomes = [
-        Outcome(row, image, target)
-        for cells, images in zip(rows, group.gathered_tensors(pictures), strict=False)
-        for row, image, target in zip(cells, images[: len(cells)], images[len(cells) :], strict=True)
-    ]
+
+    def score(scan: Scan, keep: Callable[[Outcome], None] | None) -> list[Row]:
+        options: dict[str, Any] = {"seed": seed, "draws": protocol.draws, "subjects": test.subjects, "store": store}
+        return scored(moved_models, protocol.conditions, [scan.to(device)], keep=keep, advance=advance, **options)
+
+    rows, images = _scored(score, test, group)
+    diagnoses = _diagnoses(moved_models, protocol, first, group)
+    rows = [[_warned(row, diagnoses, without_gradient) for row in cells] for cells in rows]
     every = [row for cells in rows for row in cells]
     document = to_json(
         every,
@@ -221,7 +102,35 @@ def evaluate(
         command=command,
         reference=BASELINE if BASELINE in models else None,
     )
-    return Evaluation(every, outcomes, test.subjects, {**document, "diagnoses": diagnoses})
+    return Evaluation(every, _outcomes(rows, images), test.subjects, {**document, "diagnoses": diagnoses})
+
+
+def _scored(
+    score: Callable[[Scan, Callable[[Outcome], None] | None], list[Row]], test: TestSet, group: Group
+) -> tuple[list[list[Row]], list[Tensor]]:
+    """Return the rows of every slice, and of the first slices their images: the reconstructions, then the targets.
+
+    Every rank scores its share. Images are complex ``(2 cell, y, x)``, in the order of the rows.
+    """
+    rows: list[list[Row]] = []
+    images: list[Tensor] = []
+    pictured = len(range(PICTURED_SLICES)[group.rows])
+    for scan in test.scans[group.rows]:
+        kept: list[Outcome] = []
+        rows.append(score(scan, kept.append if len(images) < pictured else None))
+        if kept:
+            images.append(torch.stack([*(outcome.image for outcome in kept), *(outcome.target for outcome in kept)]))
+    gathered = group.gathered([[row.to_json() for row in cells] for cells in rows])
+    return [[Row.from_json(row) for row in cells] for cells in gathered], group.gathered_tensors(images)
+
+
+def _outcomes(rows: Sequence[Sequence[Row]], images: Sequence[Tensor]) -> list[Outcome]:
+    """Return the rows of the first slices with their images, which :func:`_scored` has stacked."""
+    return [
+        Outcome(row, image, target)
+        for cells, stack in zip(rows, images, strict=False)
+        for row, image, target in zip(cells, stack[: len(cells)], stack[len(cells) :], strict=True)
+    ]
 
 
 Diagnoses = Mapping[str, Mapping[str, Any]]
@@ -233,13 +142,14 @@ def _diagnoses(models: Mapping[str, Reconstructor], protocol: Protocol, scan: Sc
     if protocol.diagnose is None:
         return {}
     shares = [protocol.diagnose(f, scan) for f in list(models.values())[group.rows]]
-    told = [plainly({"flags": [flag.name for flag in d.flags], "evidence": d.evidence}) for d in shares]
-    return dict(zip(models, group.gathered(told), strict=True))
+    plain = [plainly({"flags": [flag.name for flag in d.flags], "evidence": d.evidence}) for d in shares]
+    return dict(zip(models, group.gathered(plain), strict=True))
 
 
-def _warned(row: Row, diagnoses: Diagnoses, blind: Collection[str]) -> Row:
-    """Return an attacked row with the flags of its model too; ``blind`` are the models without a gradient."""
+def _warned(row: Row, diagnoses: Diagnoses, without_gradient: Collection[str]) -> Row:
+    """Return an attacked row with the flags of its model too."""
     if not row.attack:
         return row
-    found = [*row.flags, *(diagnoses[row.model]["flags"] if diagnoses else ())]
-    return replace(row, flags=tuple(dict.fromkeys([*found, *(["zero-gradient"] if row.model in blind else [])])))
+    diagnosed = diagnoses[row.model]["flags"] if diagnoses else ()
+    blind = ["zero-gradient"] if row.model in without_gradient else []
+    return replace(row, flags=tuple(dict.fromkeys([*row.flags, *diagnosed, *blind])))

@@ -79,4 +79,4 @@ def test_starts_in_turn_opposite_and_known(slices):
     assert torch.equal(minus, -plus)
     assert not torch.equal(first, second)
     assert torch.equal(again, starts.image(problem, 4))
-    assert torch.equal(starts.at(second)(problem, 0), second)
+    assert torch.equal(starts.warm_start(second)(problem, 0), second)

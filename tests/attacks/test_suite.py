@@ -8,7 +8,7 @@ import torch
 
 from smug.attacks import PGD, Attempt, SuiteResult, Threat, attack, pgd, strongest, to_clean, transferred
 from smug.attacks.problem import SCORE, SELECTION
-from smug.attacks.start import at
+from smug.attacks.start import warm_start
 from smug.attacks.suite import SUITE
 from smug.models.noise import complex_normal, derive
 from smug.reconstructor import Configured
@@ -24,7 +24,7 @@ def noisy(y, A, generator):
 
 def known(delta):
     """An attack that answers with a perturbation as it is."""
-    return partial(attack, rule=PGD(1, step_size=1e-12, start=at(delta), keep="last"))
+    return partial(attack, rule=PGD(1, step_size=1e-12, start=warm_start(delta), keep="last"))
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest
 from matplotlib.image import imread
 
 from smug.evaluation.protocols import PROTOCOLS
-from smug.evaluation.summary import to_json
+from smug.evaluation.summary import summarise, to_json
+from smug.evaluation.verdict import UNATTACKED, contest, verdict
+from smug.reports.description import comparison_title, rows_of, seen
 from smug.reports.report import write_report
-from smug.reports.verdict import comparison_title, conclusion, seen
 from smug.reports.viewer import png
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -26,6 +27,10 @@ def document(outcomes, **changes):
     data = {"source": "phantom", "split": "test", "sha256": "0" * 16, "kspace": "simulated"}
     fixed = {"configuration": {"steps": 8}, "seeds": [0], "data": data, "command": "smug evaluate --model a"}
     return to_json([outcome.row for outcome in outcomes], PROTOCOLS["demo"].conditions, **(fixed | changes))
+
+
+def conclusion(document):
+    return verdict(rows_of(document), document["reference"])
 
 
 class Page(HTMLParser):
@@ -153,7 +158,7 @@ def test_statistics_are_told(page, outcomes):
     made = [replace(o, row=replace(o.row, subject=o.row.slice)) for o in outcomes(slices=people)]
     assert "over subjects (5 here): paired cluster bootstrap" in page(made)[0].text
     assert "over slices, of unknown subjects" in page(outcomes(slices=people))[0].text
-    assert "95 % interval over 5 subjects" in conclusion(document(made))
+    assert re.search(r"95 % interval [\d.]+ to [\d.]+ over 5 subjects", conclusion(document(made)))
 
 
 def test_few_subjects_have_no_interval_in_text_and_figures(page, outcomes):
@@ -304,7 +309,7 @@ def test_sentences(outcomes):
         f"{mean[modl, hard] - mean[cg, hard]:.2f} dB above cg (n = 2: no interval), "
         f"and higher on 2 of 2 slices; from clean to there, "
         f"modl loses {mean[modl, 'clean'] - mean[modl, hard]:.2f} dB "
-        f"and cg loses {mean[cg, 'clean'] - mean[cg, hard]:.2f} dB."
+        f"and cg loses {mean[cg, 'clean'] - mean[cg, hard]:.2f} dB. {UNATTACKED}"
     )
 
 
@@ -319,14 +324,22 @@ def test_the_hardest_is_an_attack_where_there_is_one(outcomes):
         replace(o, row=replace(o.row, attack="apgd" if o.row.condition == "b" else ""))
         for o in outcomes(conditions=("clean", "b", "harder shift"))
     ]
-    assert conclusion(document(made)).startswith("Under b, the attack with the lowest PSNR, modl has")
+    assert contest(summarise([o.row for o in made]))[:2] == ("b", "modl")
+
+
+def test_report_and_terminal_say_the_same(page, outcomes):
+    made = [replace(o, row=replace(o.row, attack="apgd" * (o.row.condition == "PGD 0.05"))) for o in outcomes()]
+    text = " ".join(page(made)[0].text.split())
+    assert verdict([o.row for o in made]) in text and "lost least" in text
 
 
 def test_conclusion_of_one_model_one_condition_and_infinity(outcomes):
     made = outcomes(models=("cg",))
     assert conclusion(document(made)).startswith("Under PGD 0.05 the mean PSNR of cg is")
     one = document(outcomes(models=("cg",), conditions=("clean",)))
-    assert conclusion(one) == f"Under clean the mean PSNR of cg is {one['summaries'][0]['psnr']['mean']:.2f} dB."
+    assert conclusion(one).startswith(
+        f"Under clean the mean PSNR of cg is {one['summaries'][0]['psnr']['mean']:.2f} dB. No attack"
+    )
     perfect = [replace(o, row=replace(o.row, psnr=math.inf)) for o in made]
     assert "Not every PSNR is finite" in conclusion(document(perfect))
 

@@ -7,6 +7,7 @@ from smug.attacks.pgd import PAPER, PGD, paper, pgd
 from smug.attacks.presets import PRESETS, fast, standard, standard_attempts
 from smug.attacks.problem import Problem
 from smug.attacks.square import Square
+from smug.attacks.start import warm_start
 from smug.attacks.suite import Attempt, Cost, SuiteResult, cost, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free, with_seed
 from smug.threat import Threat, relative_l2
@@ -39,5 +40,6 @@ __all__ = [
     "to_clean",
     "to_target",
     "transferred",
+    "warm_start",
     "with_seed",
 ]

@@ -12,7 +12,7 @@ from smug.attacks.driver import attack
 from smug.attacks.objective import to_clean
 from smug.attacks.pgd import PGD, paper
 from smug.attacks.square import Square
-from smug.attacks.start import at, image, in_turn, opposite, singular
+from smug.attacks.start import image, in_turn, opposite, singular, warm_start
 from smug.attacks.suite import Attempt, Run, SuiteResult, strongest, transferred
 from smug.attacks.surrogate import is_random, noise_free
 from smug.data.scan import Scan
@@ -62,7 +62,7 @@ def fast(
     found = attack(quiet, scan, threat, rule=FAST, generator=derive(seeds, 0))
     attempts = [Attempt("noise-free", lambda *problem, generator=None: found)]
     if quiet is not f:
-        attempts.append(Attempt("noisy", partial(attack, rule=replace(CHECK, start=at(found.delta)))))
+        attempts.append(Attempt("noisy", partial(attack, rule=replace(CHECK, start=warm_start(found.delta)))))
     selection_draws, score_draws = (2, score_draws) if is_random(f, scan) else (1, 1)
     result = strongest(
         f, scan, threat, attempts, selection_draws=selection_draws, score_draws=score_draws, generator=seeds
@@ -114,7 +114,7 @@ def standard_attempts(draws: int = 1, warm: Tensor | None = None) -> tuple[Attem
     )
     if warm is None:
         return attempts
-    return (*attempts, Attempt("apgd warm", partial(attack, rule=replace(apgd, start=at(warm)))))
+    return (*attempts, Attempt("apgd warm", partial(attack, rule=replace(apgd, start=warm_start(warm)))))
 
 
 def _flagged(result: SuiteResult, flag: str, suspects: Sequence[str]) -> SuiteResult:

@@ -47,8 +47,8 @@ def image(problem: Problem, restart: int) -> Tensor:
     return torch.view_as_complex(parts(y) * per_slice(scale, parts(y)).to(parts(y).dtype))
 
 
-def at(delta: Tensor) -> Start:
-    """Start from a perturbation that is known, complex ``(batch, coil, y, x)``: a warm start."""
+def warm_start(delta: Tensor) -> Start:
+    """Return the start from a perturbation that is known, complex ``(batch, coil, y, x)``."""
     return lambda problem, restart: delta
 
 

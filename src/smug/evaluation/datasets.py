@@ -55,6 +55,25 @@ def load_set(
     return simulated_set(source, split, size, acquisition, count=count, root=root)
 
 
+@check_arguments
+def load_scans(
+    source: str | Path,
+    split: str = "test",
+    size: int = 128,
+    acquisition: Acquisition = Acquisition(),
+    *,
+    count: int | None = None,
+    root: Path | None = None,
+) -> Sequence[Scan]:
+    """Return the scans that :func:`smug.evaluate` scores of a source, one slice each, at most ``count``.
+
+    ``source`` is the folder of a prepared set, the name of an image set or a file of images; ``root`` is the folder of
+    the image sets, by default the environment's SMUG_DATA. A prepared set has its own matrix, coils and noise. Raises
+    FileNotFoundError and ValueError for sets that are not whole, and for splits without slices.
+    """
+    return load_set(str(source), split, size, acquisition, count=count, root=root).scans
+
+
 def prepared_set(folder: str | Path, split: str, acquisition: Acquisition, *, count: int | None = None) -> TestSet:
     """Return the scans of a set that ``smug prepare`` has made, read when needed.
 

@@ -66,7 +66,7 @@ def gain_row(f: Reconstructor, scan: Scan, eps: float, name: str, seeds: Tensor)
 
     y, A = scan.y, scan.A
     local = local_gain(F, y, A, iterations=ITERATIONS, probes=PROBES, generator=derive(seeds, LOCAL))
-    rule = PGD(STEPS, start=starts.at(eps * local.vector))
+    rule = PGD(STEPS, start=starts.warm_start(eps * local.vector))
     threat = l2_threat(scan, eps)
     found = attack(F, scan, threat, rule=rule, objective=to_clean, generator=derive(seeds, START))
     moved = math.sqrt(float(found.objective) * scan.truth[0].numel())

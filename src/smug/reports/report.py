@@ -11,11 +11,12 @@ from smug.diagnosis.flags import FLAGS
 from smug.evaluation.row import Outcome
 from smug.evaluation.statistics import SeedSpread, over_seeds
 from smug.evaluation.summary import DATA_CRIME, Summary, grid, summarise
+from smug.evaluation.verdict import contest, verdict
 from smug.reports.card import card_json, cards
 from smug.reports.curves import curve_figure, families
+from smug.reports.description import comparison_title, rows_of, seen
 from smug.reports.pareto import pareto_figure
 from smug.reports.tables import attack_table, differences, seed_table, table
-from smug.reports.verdict import comparison_title, conclusion, contest, rows_of, seen
 from smug.reports.viewer import viewer
 from smug.system.documents import RESEARCH
 from smug.system.figures import figure_bytes
@@ -80,7 +81,7 @@ def _content(
         "crime": DATA_CRIME if document["kspace"] == "simulated" else "",
         "seen": seen(document),
         "attacked": any(summary.attacks for summary in summaries),
-        "conclusion": conclusion(document),
+        "conclusion": verdict(rows, document["reference"]),
         "warnings": _warnings(summaries),
         "tables": [(name, about, made.html()) for name, about, made in _tables(summaries, over_seeds(rows, methods))],
         "results": results.html(),

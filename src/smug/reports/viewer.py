@@ -23,7 +23,7 @@ PICTURES = 300
 def viewer(outcomes: Sequence[Outcome], contest: tuple[str, str, str | None]) -> dict[str, Any]:
     """Return everything that the viewer shows; its methods are the target and the models.
 
-    It starts with the condition of a :func:`smug.reports.verdict.contest` and its two models.
+    It starts with the condition of a :func:`smug.evaluation.verdict.contest` and its two models.
     """
     from matplotlib import colormaps
 

@@ -62,6 +62,16 @@ class Model(Wrapper):
         except ValueError as error:
             raise ValueError(f"{self.name}: its training range: {error}") from None
 
+    def save(self, path: str | Path, *, half: bool = False) -> None:
+        """Write the weights with their configuration and notes to a ``.safetensors`` file, whole or not at all.
+
+        ``half`` stores them in half precision. :func:`smug.load` reads them. Raises ValueError for another suffix.
+        """
+        if Path(path).suffix != ".safetensors":
+            raise ValueError(f"{path}: expected a name that ends in .safetensors")
+        notes = {key: value for key, value in self.metadata.items() if key not in ("schema", "config")}
+        save_weights(Path(path), self.reconstructor, self.config, notes, half=half)
+
 
 def save_weights(
     path: Path, f: NetworkReconstructor, config: Config, notes: Mapping[str, str] | None = None, *, half: bool = False

@@ -1,0 +1,100 @@
+"""The scripts behind the results, on the smallest inputs that they take."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import smug
+from recipes import attack_strength, leave_one_out_table, regimes, samplers, ship
+from smug.system.documents import plainly
+from smug.training.config_file import to_dict
+
+SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "recipes").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_what_a_script_imports_is_there(name):
+    importlib.import_module(f"recipes.{name}")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Regimes of phantoms of 32 x 32, with an update of each method."""
+    monkeypatch.setattr(regimes, "SOURCE", "phantom")
+    monkeypatch.setattr(regimes, "SIZE", 32)
+    monkeypatch.setattr(regimes, "WARM", 1)
+    monkeypatch.setattr(regimes, "REGIMES", {"quick": regimes.Regime(noise=0.0, sigma=0.05, updates=1)})
+    values = ("data.size=32", "data.count=2", "data.validation=1")
+    monkeypatch.setattr(regimes, "TRAINING", ("--config", "small", *(p for v in values for p in ("--set", v))))
+
+
+def test_regimes_are_trained_once(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(regimes, "METHODS", ("smug",))
+    regime = regimes.REGIMES["quick"]
+    models = regimes.train(tmp_path / "quick", regime)
+    assert models["smug"].settings()["noise"] == "antithetic"
+    config = models["smug"].config
+    assert config.data.acquisition.noise == 0 and config.smoothing.sigma == 0.05 and config.method == "smug"
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    regimes.train(tmp_path / "quick", regime)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
+
+
+def test_regimes_are_scored(small, tmp_path, capsys, monkeypatch):
+    denoisers = {"modl": lambda x: 0.9 * x, "smug": lambda x: 0.8 * x}
+    models = {name: smug.MoDL(denoiser, steps=2) for name, denoiser in denoisers.items()}
+    monkeypatch.setattr(regimes, "train", lambda folder, regime: models)
+    regimes.main(str(tmp_path), "1")
+    lines = capsys.readouterr().out.splitlines()
+    number, gains = r"[+]?-?\d+\.\d\d", r" \(\d+\.\d / \d+\.\d\)"
+    for line, name in zip(lines[-2:], models, strict=True):
+        cells = (number, number, number + gains, number + gains)
+        assert re.fullmatch(rf"\| quick \| {name} \| {' [|] '.join(cells)} \|", line)
+
+
+def test_antithetic_samples_are_nearer_to_the_expectation():
+    f = smug.load("smug").reconstructor.replace(steps=2)
+    scans = [scan.normalised() for scan in smug.load_scans("phantom", size=32, count=1)]
+    reference = smug.Smoothing(0.05, 64, noise="antithetic", seed=1)
+    samples = (smug.Smoothing(0.05, 2, noise="iid"), smug.Smoothing(0.05, 2, noise="antithetic"))
+    iid, antithetic = (samplers.distances(f, scans, sampler, reference) for sampler in samples)
+    assert antithetic[0] < 0.5 * iid[0] and antithetic[1] < 0.5 * iid[1]
+    assert samplers.distances(f, scans, reference, reference) == (0.0, 0.0)
+
+
+def test_the_share_of_an_attack():
+    (scan,) = smug.load_scans("phantom", "val", 32, count=1)
+    threat = smug.Threat(0.01, "l2", "kspace-l2")
+    said = attack_strength.shares("smug", scan, threat, torch.tensor([0]), steps=2)
+    assert 0.9 < float(re.search(r": ([\d.]+) of the damage", said)[1]) <= 1
+
+
+def test_folds_are_put_together(tmp_path, capsys):
+    for number in (1, 2):
+        scans = smug.load_scans("phantom", size=32, count=2)[number - 1]
+        folds = smug.evaluate({"modl": smug.ZeroFilled(), "cg": smug.CGSense()}, scans, "demo")
+        (tmp_path / f"{number}.json").write_text(json.dumps(folds.document))
+    leave_one_out_table.main(str(tmp_path))
+    assert "2 slices of 2 subjects" in capsys.readouterr().out
+
+
+def test_the_cards_of_shipped_weights_are_what_the_recipe_writes(tmp_path):
+    ship.write_cards(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        written, shipped = (json.loads(each.read_text()) for each in (path, ship.WEIGHTS / path.name))
+        assert {**written, "version": 0} == {**shipped, "version": 0}
+        assert written["configuration"] == plainly(to_dict(smug.load(path.stem).config))
+
+
+def test_runs_are_shipped_in_half_precision(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ship, "WEIGHTS", tmp_path / "weights")
+    (tmp_path / "runs" / "modl").mkdir(parents=True)
+    smug.load("modl").save(tmp_path / "runs" / "modl" / "model.safetensors")
+    ship.store(tmp_path / "runs")
+    assert "in half precision" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "weights").iterdir()] == ["modl.safetensors"]
+    assert ship.card_of("modl")["training_data"] == [ship.TRAINING_SETS["phantom"], ship.TRAINING_SETS["openms"]]
