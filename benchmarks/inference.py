@@ -149,7 +149,7 @@ def monte_carlo_errors(ways: list[_Way], size: int, samples: int, seed: int, dev
     """Return the error of every way by its name: see :class:`InferenceTiming`."""
     model = load_weights(shipped("smug"))
     f, config = model.reconstructor, model.config
-    acquisition = config.data.acquisition
+    acquisition = config.data.acquisition.draw(seed)
     setting = _setting(f.networks()["denoiser"], size, acquisition, config.steps, seed, device, config.smoothing.sigma)
     reference = _reconstruction(setting, _Way(2 * math.ceil(samples / 2), "antithetic"))(seed)
 

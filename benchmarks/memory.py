@@ -108,7 +108,7 @@ def take_step(config: Config, device: torch.device) -> int:
 def _scan(config: Config, size: int) -> Scan:
     rows = range(config.optimizer.batch)
     images = torch.stack([head_phantom(row, size) for row in rows])
-    return simulate(images, config.data.acquisition, rows, [f"phantom-{row}" for row in rows]).normalised()
+    return simulate(images, config.data.acquisition.draw(0), rows, [f"phantom-{row}" for row in rows]).normalised()
 
 
 def _allocated_by(step: Callable[[], object], device: torch.device) -> int:

@@ -5,13 +5,14 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from smug.data.simulate import Acquisition
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.range_checks import CHECKS, ScanFacts, outside
 from smug.training.config import DataConfig
 from smug.training_range import TrainingRange
 
 WEIGHTS = DataConfig(size=128, zooms=(1, 2), acquisition=Acquisition()).range
+SPAN = {"accelerations": (2.0, 6.0), "acceleration_spans": ((2.0, 6.0),)}
 SCAN = ScanFacts((128, 128), 4, random_lines(128, seed=0))
 
 
@@ -28,6 +29,8 @@ def test_all_that_an_acquisition_fixes_is_in_the_range():
         "mask": "masks",
         "noise": "noise",
         "phase": "phases",
+        "maps": "maps",
+        "background": "backgrounds",
     }
     assert set(names) == {field.name for field in fields(Acquisition)}
     for name, of_range in names.items():
@@ -37,7 +40,7 @@ def test_all_that_an_acquisition_fixes_is_in_the_range():
 @pytest.mark.parametrize(
     ("field", "trained", "scan", "words"),
     [
-        ("sources", {}, {"measured": True}, "anatomy: got measured k-space"),
+        ("sources", {"maps": ("espirit",)}, {"measured": True}, "anatomy: got measured k-space"),
         ("matrices", {}, {"matrix": (64, 64)}, "matrix size: got 64 x 64"),
         ("zoomed", {"zoomed": (128,)}, {"matrix": (256, 256)}, "matrix size: got 256 x 256"),
         ("coils", {}, {"coils": 8}, "number of coils: got 8"),
@@ -46,9 +49,14 @@ def test_all_that_an_acquisition_fixes_is_in_the_range():
         ("center_fractions", {}, {"mask": random_lines(128, 4, 0.02, seed=0)}, "calibration lines: got 6 of 128"),
         ("center_fractions", {}, {"mask": random_lines(128, 4, 0.2, seed=0)}, "calibration lines: got 26 of 128"),
         ("noise", {}, {"noise": 0.05}, "noise: got 0.05 of the image's maximum"),
-        ("phases", {"phases": (0.0,)}, {"measured": True, "matrix": (128, 128)}, "phase: got measured k-space"),
+        ("phases", {"phases": (0.0,), "maps": ("espirit",)}, {"measured": True}, "phase: got measured k-space"),
         ("phases", {}, {"phase": 3.0}, "phase: got 3 rad"),
         ("profile_widths", {}, {"profile_width": 0.3}, "width of the coil profiles: got 0.3"),
+        ("maps", {}, {"maps": "espirit"}, "coil maps: got espirit"),
+        ("maps", {"sources": ("openms",)}, {"measured": True}, "coil maps: got measured k-space, whose maps are est"),
+        ("backgrounds", {}, {"background": 0.01}, "noise of the image: got 0.01 of its maximum"),
+        ("acceleration_spans", SPAN, {"acceleration": 6.7}, "acceleration: got 6.70, outside the training range of"),
+        ("acceleration_spans", SPAN, {"acceleration": 1.7}, "acceleration: got 1.70, outside the training range of"),
     ],
 )
 def test_one_sentence_for_each_value_outside(field, trained, scan, words):
@@ -66,6 +74,7 @@ def test_one_sentence_for_each_value_outside(field, trained, scan, words):
         {"noise": 0.015, "phase": 1.0, "profile_width": 1.2},
         {"noise": 0.001, "phase": 0.0, "profile_width": 1.0},
         {"acceleration": 4.3},
+        {"maps": "exact", "background": 0.0},
         {"mask": torch.nn.functional.pad(random_lines(112, seed=0), (8, 8)), "encoded_lines": 112},
         {"mask": torch.cat([random_lines(128, seed=seed) for seed in range(9)])},
         {"mask": random_lines(128, seed=0)[:, None].expand(1, 128, 128)},
@@ -95,6 +104,47 @@ def test_no_draw_of_what_was_trained_is_outside(kind):
         for seed in range(150):
             mask = acquisition.sample(width, width, seed)
             assert outside(trained, ScanFacts((width, width), 4, mask, acceleration=rate)) == [], seed
+
+
+RANGE = AcquisitionRange(
+    coils=(1, 6),
+    profile_width=(0.3, 1.6),
+    acceleration=(2.0, 6.0),
+    center_fraction=(0.04, 0.1),
+    mask=("random", "equispaced", "variable-density"),
+    noise=(0.001, 0.05),
+    phase=(0.0, 1.0),
+    maps=("exact", "espirit"),
+    background=(0.0, 0.01),
+)
+
+
+def test_no_draw_of_a_range_is_outside_and_what_no_draw_has_is():
+    trained = DataConfig(size=128, acquisition=RANGE).range
+    for seed in range(200):
+        a = RANGE.draw(seed)
+        own = {
+            name: getattr(a, name) for name in ("acceleration", "noise", "phase", "profile_width", "maps", "background")
+        }
+        scan = ScanFacts((128, 128), a.coils, a.sample(128, 128, seed), **own)
+        assert outside(trained, scan) == [], a
+    assert outside(trained, replace(scan, coils=7)) == [
+        "number of coils: got 7, outside the training range of the weights (1 to 6)."
+    ]
+    assert outside(trained, replace(scan, acceleration=8.0)) == [
+        "acceleration: got 8.00, outside the training range of the weights (2.00 to 6.00)."
+    ]
+    [sentence] = outside(trained, replace(scan, noise=0.11))
+    assert sentence.startswith("noise: got 0.11 of the image's maximum, outside")
+
+
+def test_measured_scans_are_no_warning_for_weights_that_saw_estimated_maps():
+    trained = replace(DataConfig(size=128, acquisition=RANGE).range, sources=("openms",))
+    scan = ScanFacts((128, 128), 4, random_lines(128, 3.0, seed=0), measured=True)
+    assert outside(trained, scan) == []
+    [sentence] = outside(replace(trained, maps=("exact",)), scan)
+    assert sentence.startswith("coil maps: got measured k-space, whose maps are estimated")
+    assert outside(replace(trained, maps=("exact",)), replace(scan, coils=1)) == []
 
 
 def test_points_have_a_calibration_square():

@@ -215,9 +215,11 @@ def test_no_warning_inside_the_training_range(scan, model):
 
 def test_warnings_of_a_measured_volume(volume, model):
     assert volume_warnings(CGSense(), volume) == []
-    [anatomy] = volume_warnings(model, volume)
+    anatomy, maps = volume_warnings(model, volume)
     assert anatomy == "anatomy: got measured k-space, outside the training range of the weights (drawn phantoms only)."
-    heads = replace(model.config, data=replace(model.config.data, sources=("heads",)))
+    assert maps.startswith("coil maps: got measured k-space, whose maps are estimated")
+    estimated = replace(model.config.data.acquisition, maps="espirit")
+    heads = replace(model.config, data=replace(model.config.data, sources=("heads",), acquisition=estimated))
     model = replace(model, config=heads)
     assert volume_warnings(model, volume) == []
     scale = float(volume_scale(volume))

@@ -59,6 +59,8 @@ def test_of_images():
         center_fractions=(0.2,),
         phases=(1.0,),
         profile_widths=(1.2,),
+        maps=("exact",),
+        backgrounds=(0.0,),
     )
     assert IMAGES.range == load_training_data(IMAGES).range == expected
 
@@ -73,6 +75,7 @@ def test_of_prepared_slices_it_is_their_own_and_of_the_train_split(measured):
         masks=("random",),
         center_fractions=(0.2,),
         phases=(pi,),
+        maps=("calibration",),
     )
 
 
@@ -89,6 +92,8 @@ def test_of_several_kinds_of_data_it_is_what_any_of_them_has(measured, simulated
         center_fractions=(0.2,),
         phases=(1.0, pi),
         profile_widths=(1.2,),
+        maps=("calibration", "exact"),
+        backgrounds=(0.0,),
     )
     assert TrainingRange.from_json(found.to_json()) == found
 
@@ -157,12 +162,12 @@ def test_warnings_of_a_model_of_zoomed_images(stored):
 
 
 def test_files_from_before_are_completed_by_their_configuration(stored, measured):
-    later = ("center_fractions", "phases", "profile_widths")
+    later = ("center_fractions", "phases", "profile_widths", "maps", "backgrounds", "acceleration_spans")
 
     def before(found):
         return json.dumps({name: value for name, value in asdict(found).items() if name not in later})
 
     assert stored(range=before(IMAGES.range)).training_range() == IMAGES.range
     found = load_training_data(replace(IMAGES, sources=(measured,))).range
-    expected = replace(found, phases=())
+    expected = replace(found, phases=(), maps=())
     assert stored(range=before(found)).training_range() == expected

@@ -9,6 +9,7 @@ from . import training as training
 from .certification import CertificationResult as CertificationResult
 from .certification import certify as certify
 from .comparison import evaluate as evaluate
+from .data.acquisition import AcquisitionRange as AcquisitionRange
 from .data.images.sets import load_images as load_images
 from .data.kspace.read import read as read
 from .data.kspace.volume import Volume as Volume

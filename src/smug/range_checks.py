@@ -36,8 +36,8 @@ class ScanFacts:
 
     ``mask`` is bool ``(batch, x)`` or ``(batch, y, x)``, of which the ``encoded_lines`` around DC belong to the scan;
     what lies beyond is zero padding. ``acceleration`` is the true one, by default that of the mask. ``noise`` per part,
-    ``phase`` and ``profile_width`` are as in :class:`smug.data.simulate.Acquisition`. ``measured`` k-space comes from a
-    scanner, not from images.
+    ``phase``, ``profile_width``, ``maps`` and ``background`` are as in :class:`smug.data.acquisition.Acquisition`.
+    ``measured`` k-space comes from a scanner, not from images.
     """
 
     matrix: tuple[int, int]
@@ -49,6 +49,8 @@ class ScanFacts:
     phase: float | None = None
     profile_width: float | None = None
     measured: bool = False
+    maps: str | None = None
+    background: float | None = None
 
     def encoded(self) -> Tensor:
         """Return the distinct masks without zero padding."""
@@ -94,15 +96,23 @@ def _matrix(trained: TrainingRange, scan: ScanFacts) -> str | None:
 
 
 def _coils(trained: TrainingRange, scan: ScanFacts) -> str | None:
-    return None if scan.coils in trained.coils else _sentence("number of coils", scan.coils, trained.coils)
+    if scan.coils in trained.coils:
+        return None
+    first, last = min(trained.coils, default=0), max(trained.coils, default=0)
+    all_between = len(set(trained.coils)) == last - first + 1 > 2
+    return _sentence("number of coils", scan.coils, f"{first} to {last}" if all_between else trained.coils)
 
 
 def _acceleration(trained: TrainingRange, scan: ScanFacts) -> str | None:
     masks = scan.encoded()
     rate = masks.numel() / max(int(masks.sum()), 1) if scan.acceleration is None else scan.acceleration
-    if any(abs(rate / each - 1) <= RATE_TOLERANCE for each in trained.accelerations):
+    ends = [*trained.acceleration_spans, *((each, each) for each in trained.accelerations)]
+    if any((1 - RATE_TOLERANCE) * low <= rate <= (1 + RATE_TOLERANCE) * high for low, high in ends):
         return None
-    return _sentence("acceleration", f"{rate:.2f}", [f"{each:.2f}" for each in trained.accelerations])
+    spans = [f"{low:.2f} to {high:.2f}" for low, high in trained.acceleration_spans]
+    inside = {end for span in trained.acceleration_spans for end in span}
+    single = [f"{each:.2f}" for each in trained.accelerations if each not in inside]
+    return _sentence("acceleration", f"{rate:.2f}", [*spans, *single])
 
 
 WORDS: Mapping[str, str] = {
@@ -195,16 +205,38 @@ def _profiles(trained: TrainingRange, scan: ScanFacts) -> str | None:
     return _sentence("width of the coil profiles", f"{scan.profile_width:g}", trained.profile_widths)
 
 
+def _maps(trained: TrainingRange, scan: ScanFacts) -> str | None:
+    """Compare what kind of maps are handed out: those of measured k-space are estimated, but for a single coil."""
+    if not trained.maps:
+        return None
+    if scan.measured:
+        exact = set(trained.maps) == {"exact"} and scan.coils > 1
+        return _sentence("coil maps", "measured k-space, whose maps are estimated", trained.maps) if exact else None
+    return None if scan.maps in (None, *trained.maps) else _sentence("coil maps", scan.maps, trained.maps)
+
+
+def _background(trained: TrainingRange, scan: ScanFacts) -> str | None:
+    """Compare the noise of the images themselves; of measured images it is part of what was measured."""
+    if scan.background is None or not trained.backgrounds:
+        return None
+    if scan.background <= max(LEAST_NOISE, NOISE_TOLERANCE * max(trained.backgrounds)):
+        return None
+    return _sentence("noise of the image", f"{scan.background:.3g} of its maximum", trained.backgrounds)
+
+
 CHECKS: Mapping[str, Callable[[TrainingRange, ScanFacts], str | None]] = {
     "sources": _sources,
     "matrices": _matrix,
     "zoomed": _matrix,
     "coils": _coils,
     "accelerations": _acceleration,
+    "acceleration_spans": _acceleration,
     "masks": _mask,
     "center_fractions": _center,
     "noise": _noise,
     "phases": _phase,
     "profile_widths": _profiles,
+    "maps": _maps,
+    "backgrounds": _background,
 }
 """The check of every field: a sentence where a scan is outside, None where it is inside or not known."""

@@ -161,14 +161,15 @@ def range_warnings(
     """Return one sentence for each value of a scan that is outside the training range of the model's weights.
 
     ``shape`` is that of its k-space, ``(..., coil, y, x)``. ``acceleration`` is the true one, by default that of the
-    mask within the ``encoded_lines``. Of ``simulated`` k-space noise, phase and coil profiles are compared too. A model
-    without weights has no range. See :func:`volume_warnings` for measured volumes.
+    mask within the ``encoded_lines``. Of ``simulated`` k-space noise, phase, coil profiles and maps are
+    compared too. A model without weights has no range. See :func:`volume_warnings` for measured volumes.
     """
     coils, height, width = shape[-3:]
     facts = ScanFacts((height, width), coils, mask, encoded_lines, acceleration)
     if simulated is not None:
         a = simulated
         facts = replace(facts, noise=a.noise, phase=a.phase, profile_width=a.profile_width)
+        facts = replace(facts, maps=a.maps, background=a.background)
     trained = described(model).training_range()
     return [] if trained is None else outside(trained, facts)
 

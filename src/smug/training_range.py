@@ -14,9 +14,11 @@ class TrainingRange:
 
     ``matrices`` ``(y, x)`` and ``coils`` are those of k-space. ``zoomed`` are the sides of the square images from which
     the matrices were cropped: pixels were as fine as theirs. ``accelerations``, ``center_fractions`` (of line masks)
-    and ``masks``, as in :class:`smug.data.simulate.Acquisition`, are those that were asked for. ``noise``, ``phases``
-    and ``profile_widths`` are those that were simulated; measured k-space has its own noise and profiles, which add
-    none, and any phase, which adds pi. A field without values is not known, and nothing is outside it.
+    and ``masks``, as in :class:`smug.data.acquisition.Acquisition`, are those that were asked for;
+    ``acceleration_spans`` are pairs (lowest, highest) of which all between were asked for. ``noise``, ``phases``,
+    ``profile_widths`` and ``backgrounds`` are those that were simulated; measured k-space has its own noise and
+    profiles, which add none, and any phase, which adds pi. ``maps`` are "exact" where simulated ones were handed out,
+    or how they were estimated. A field without values is not known, and nothing is outside it.
     """
 
     sources: tuple[str, ...]
@@ -29,6 +31,9 @@ class TrainingRange:
     center_fractions: tuple[float, ...] = ()
     phases: tuple[float, ...] = ()
     profile_widths: tuple[float, ...] = ()
+    acceleration_spans: tuple[tuple[float, float], ...] = ()
+    maps: tuple[str, ...] = ()
+    backgrounds: tuple[float, ...] = ()
 
     def __or__(self, other: Self) -> Self:
         """Return the range of what occurred in either."""
@@ -66,7 +71,7 @@ class TrainingRange:
         """
         try:
             values = json.loads(text)
-            numbers = {name: tuple(map(float, values.get(name, ()))) for name in LATER}
+            numbers = {name: tuple(map(float, values.get(name, ()))) for name in LATER if name != "maps"}
             return cls(
                 sources=tuple(map(str, values["sources"])),
                 matrices=tuple((int(height), int(width)) for height, width in values["matrices"]),
@@ -75,11 +80,13 @@ class TrainingRange:
                 masks=tuple(map(str, values["masks"])),
                 noise=tuple(map(float, values["noise"])),
                 zoomed=tuple(map(int, values["zoomed"])),
+                maps=tuple(map(str, values.get("maps", ()))),
+                acceleration_spans=tuple((float(a), float(b)) for a, b in values.get("acceleration_spans", ())),
                 **numbers,
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(f"expected the JSON of a training range, got {text[:60]!r}: {error}") from None
 
 
-LATER = ("center_fractions", "phases", "profile_widths")
+LATER = ("center_fractions", "phases", "profile_widths", "maps", "backgrounds")
 """Fields that files from before version 0.2 do not have."""

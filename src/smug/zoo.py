@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.model_card import ModelCard
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.reconstructor import Reconstructor
@@ -93,11 +94,17 @@ def _entry(card: ModelCard) -> Entry:
     config = from_dict(card.configuration)
     acquisition, size = config.data.acquisition, config.data.size
     about = (
-        f"{size}x{size}, {acquisition.coils} coils, {acquisition.acceleration:g}x {acquisition.mask} lines, "
-        f"noise {acquisition.noise:g}, {config.steps} unrolling steps"
+        f"{size}x{size}, {_span(acquisition, 'coils')} coils, {_span(acquisition, 'acceleration')}x "
+        f"{', '.join(dict.fromkeys(acquisition.values('mask')))} lines, noise {_span(acquisition, 'noise')}, "
+        f"{config.steps} unrolling steps"
     )
     trained_on = ", ".join(f"{data.source} ({data.licence})" for data in card.training_data)
     return Entry(card.name, about, trained_on, card.sha256)
+
+
+def _span(acquisition: Acquisition | AcquisitionRange, name: str) -> str:
+    """Return a number of an acquisition, or the lowest and highest of a range: "4", "2-6"."""
+    return "-".join(f"{value:g}" for value in dict.fromkeys(acquisition.values(name)))
 
 
 def _regularised(name: str) -> Reconstructor:

@@ -1,14 +1,16 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.data.images.sets import Images
 from smug.data.scan import Scan
-from smug.data.simulate import Acquisition
 from smug.training import batches
 from smug.training.batches import load_training_data
 from smug.training.config import DataConfig
+from smug.training.prefetch import prefetched
 
 CONFIG = DataConfig(size=32, count=6, validation=3)
 
@@ -40,6 +42,76 @@ def test_a_row_is_the_same_whatever_rows_are_asked_for(size, mask):
             mine = data.batch(update, 5, 0, slice(rank, None, 3))
             assert mine.id == whole.id[rank::3]
             assert torch.equal(mine.y, whole.y[rank::3]) and torch.equal(mine.truth, whole.truth[rank::3])
+
+
+RANGE = AcquisitionRange(
+    coils=(1, 5),
+    acceleration=(2.0, 3.0),
+    center_fraction=(0.15, 0.2),
+    mask=("random", "equispaced", "variable-density", "poisson"),
+    noise=(0.001, 0.05),
+    phase=(0.0, 1.0),
+    maps=("exact", "espirit"),
+    background=(0.0, 0.01),
+)
+RANGES = DataConfig(
+    size=48, count=6, validation=6, zooms=(1, 2), matrices=((48, 48), (40, 48)), pixels=(0.8, 1.25), acquisition=RANGE
+)
+
+
+def test_a_batch_of_ranges_is_a_function_of_seed_and_update_whatever_rows_and_workers():
+    data = load_training_data(RANGES)
+    wholes = {update: data.batch(update, 3, seed=4) for update in range(1, 13)}
+    again = load_training_data(RANGES)
+    for workers in (0, 2):
+        made = prefetched(again, range(1, 13), 3, 4, workers=workers)
+        assert all(equal(scan, wholes[update]) for update, scan in enumerate(made, 1))
+    for update, whole in wholes.items():
+        assert all(equal(data.batch(update, 3, 4, slice(i, i + 1)), whole[i]) for i in range(3))
+        assert equal(data.batch(update, 2, seed=4), whole[:2])  # nor does it depend on the size of the batch
+
+
+def test_batches_of_ranges_have_one_shape_each_and_all_in_turn():
+    data = load_training_data(RANGES)
+    scans = [data.batch(update, 3, seed=0) for update in range(60)]
+    assert {scan.y.shape[-2:] for scan in scans} == {(48, 48), (40, 48)}
+    assert {scan.y.shape[1] for scan in scans} == {1, 2, 3, 4, 5}
+    assert {scan.A.mask.ndim for scan in scans} == {2, 3}
+    lines = torch.stack([scan.A.mask.sum(-1).float() for scan in scans if scan.A.mask.ndim == 2])
+    assert (lines.amax(1) > lines.amin(1)).any()  # each slice has a rate of its own
+    assert lines.min() >= 48 / 3 - 2 and lines.max() <= 48 / 2 + 3
+
+
+def test_validation_has_the_same_ranges_by_name():
+    one, other = (load_training_data(RANGES).validation for _ in range(2))
+    assert all(equal(a, b) for a, b in zip(one, other, strict=True))
+    assert {scan.y.shape[-2:] for scan in one} == {(48, 48), (40, 48)}
+    assert len({scan.y.shape[1] for scan in one}) > 1
+
+
+def test_a_fixed_acquisition_makes_the_batches_that_it_always_made():
+    data = load_training_data(replace(CONFIG, zooms=(1, 2)))
+    rng = np.random.default_rng([5, 7])
+    for name in data.names(7, 4, seed=5):
+        source = data.sources[rng.integers(2)]
+        row = int(rng.integers(len(source)))
+        if source.images.shape[-1] > 32:
+            rng.integers(8, 25, 2)
+        assert source.names[row] == name
+        rng.integers(8), rng.integers(2**62)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"acceleration": (2.0, 8.0)}, "a matrix of 48 x 48: got center_fraction=0.15, that is 7 centre lines of 48"),
+        ({"center_fraction": (0.04, 0.2)}, "espirit maps: expected at least 4 central lines"),
+    ],
+)
+def test_what_some_draw_of_a_range_cannot_be_is_told_before_training(changes, words):
+    lines = replace(RANGE, mask="random", **changes)
+    with pytest.raises(ValueError, match=words):
+        load_training_data(replace(RANGES, acquisition=lines))
 
 
 def test_only_the_rows_that_are_asked_for_are_simulated(monkeypatch):

@@ -1,11 +1,16 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from smug.data.acquisition import Acquisition, AcquisitionRange
+from smug.training.batches import load_training_data
 from smug.training.config import Config
 from smug.training.config_file import differences, digest, from_dict, load_config, merge, to_dict
 from smug.training.presets import PRESETS
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def test_presets_load_by_name_and_survive_json():
@@ -28,6 +33,39 @@ def test_toml_replaces_values_of_its_preset(tmp_path):
     assert config.steps == PRESETS["tiny"].steps
 
 
+def test_lists_of_an_acquisition_are_ranges(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'preset = "tiny"\nlearn_lam = true\n[data]\nmatrices = [[64, 64], [48, 64]]\npixels = [0.8, 1.25]\n'
+        "[data.acquisition]\nnoise = [0.001, 0.05]\ncoils = [1, 16]\nphase = [0, 1]\nacceleration = 3\n"
+        'mask = ["random", "equispaced"]\n'
+    )
+    config = load_config(str(path))
+    expected = AcquisitionRange(
+        noise=(0.001, 0.05), coils=(1, 16), phase=(0.0, 1.0), acceleration=3.0, mask=("random", "equispaced")
+    )
+    assert config.data.acquisition == expected and config.learn_lam
+    assert config.data.shapes == ((64, 64), (48, 64))
+    again = from_dict(json.loads(json.dumps(to_dict(config))))
+    assert again == config and digest(again) == digest(config)
+    assert differences(config, load_config(str(path), ["data.acquisition.noise=0.01"])) == ["data.acquisition.noise"]
+
+
+def test_a_range_whose_values_are_all_fixed_is_an_acquisition():
+    ranged = merge(Config(), {"data": {"acquisition": {"noise": [0.001, 0.05]}}})
+    fixed = merge(ranged, {"data": {"acquisition": {"noise": 0.02, "coils": 8}}})
+    assert fixed.data.acquisition == Acquisition(noise=0.02, coils=8)
+
+
+def test_the_recipe_for_measured_scans_is_within_what_masks_and_maps_can_be():
+    config = load_config(str(RECIPES / "measured.toml"))
+    a = config.data.acquisition
+    assert a.noise == (0.001, 0.05) and a.coils == (1, 16) and a.acceleration == (2.0, 6.0)
+    assert config.lam == 0.1 and config.learn_lam
+    tiny = replace(config.data, sources=("phantom",), count=1, validation=1, zooms=(1,))
+    assert load_training_data(tiny).range == tiny.range
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -48,6 +86,17 @@ def test_toml_replaces_values_of_its_preset(tmp_path):
         ("data = { zooms = [0] }", r"data\.zooms"),
         ("data = { size = 0 }", r"data\.size: expected at least 1"),
         ("data = { acquisition = { mask = 'spiral' } }", r"acquisition\.mask: expected one of random"),
+        ("data = { acquisition = { noise = [0.1, 0.01] } }", r"acquisition\.noise: expected a lowest and a highest"),
+        ("data = { acquisition = { noise = [] } }", r"acquisition\.noise: expected at least one value"),
+        ("data = { acquisition = { noise = ['low', 'high'] } }", r"acquisition\.noise: expected float, got 'low'"),
+        (
+            "data = { acquisition = { noize = [0.1, 0.2] } }",
+            "'data.acquisition.noize'; did you mean 'noise'",
+        ),
+        ("data = { acquisition = { mask = ['random', 'spiral'] } }", r"acquisition\.mask: expected one of random"),
+        ("data = { matrices = [[64, 0]] }", r"data\.matrices: expected sides of at least 1"),
+        ("data = { matrices = [64] }", r"data\.matrices: expected several values"),
+        ("data = { pixels = [2.0, 1.0] }", r"data\.pixels: expected the smallest and the largest"),
         ("data = { acquisition = { noise = -1 } }", r"acquisition\.noise: expected"),
         ("optimizer = { schedule = 'cosine' }", r"optimizer\.schedule: expected"),
         ("optimizer = { clip_norm = -1 }", r"optimizer\.clip_norm: expected"),

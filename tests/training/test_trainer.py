@@ -109,6 +109,63 @@ def test_a_resumed_run_ends_with_the_same_bits(method, changes, data, tmp_path):
     assert same == entries and weights_hash(again.networks()) == weights_hash(whole.networks())
 
 
+RANGES = {
+    "data": {
+        "matrices": [[32, 32], [24, 32]],
+        "pixels": [0.8, 1.25],
+        "acquisition": {
+            "coils": [1, 3],
+            "acceleration": [2, 3],
+            "center_fraction": [0.15, 0.2],
+            "mask": ["random", "equispaced", "variable-density"],
+            "noise": [0.001, 0.05],
+            "maps": ["exact", "espirit"],
+        },
+    },
+    "lam": 0.1,
+    "learn_lam": True,
+}
+
+
+@pytest.mark.parametrize("method", ["modl", "weighted-smug", "rs-e2e", "adversarial"])
+def test_runs_on_ranges_learn_lam_resume_to_the_same_bits_and_start_others(method, tmp_path):
+    config = configured(method, **RANGES, optimizer={"learning_rate": 0.01}, compute={"accumulate": 2})
+    data = load_training_data(config.data)
+    whole, log = trained(config, data, tmp_path / "whole")
+    assert float(whole.lam) != pytest.approx(0.1, rel=1e-3)
+
+    def cut(entry):
+        if entry.update == 2:
+            raise CutError
+
+    with pytest.raises(CutError):
+        trained(config, data, tmp_path / "cut", report=cut)
+    resumed, entries = trained(config, data, tmp_path / "cut", resume=True)
+    assert weights_hash(resumed.networks()) == weights_hash(whole.networks())
+    assert [entry.terms for entry in entries] == [entry.terms for entry in log]
+
+    model = runs.load_weights(tmp_path / "whole")
+    assert model.config == config and float(model.reconstructor.lam) == float(whole.lam)
+    assert model.training_range() == config.data.range == data.range
+    assert model.training_range().coils == (1, 2, 3)
+    scan = data.validation[0].normalised()
+    assert torch.equal(model.reconstructor(scan.y, scan.A), whole(scan.y, scan.A))
+
+    other = build(merge(config, {"method": "smug"}))
+    runs.initialise(other, tmp_path / "whole")
+    assert float(other.lam) == float(whole.lam)
+
+
+def test_pretraining_has_no_lam_to_learn(data, tmp_path):
+    config = configured("pretrain", lam=0.1, learn_lam=True)
+    f, _ = trained(config, data, tmp_path)
+    trained(config, data, tmp_path, resume=True)
+    assert "lam" not in f.networks()
+    other = build(configured("modl", lam=0.2, learn_lam=True))
+    runs.initialise(other, tmp_path)
+    assert float(other.lam) == pytest.approx(0.2)
+
+
 def test_two_runs_in_a_folder_are_one_too_many(data, tmp_path):
     def meanwhile(_: object) -> None:
         with pytest.raises(ValueError, match="another process is training there"):

@@ -4,61 +4,20 @@ Such k-space comes from finite images with maps that are known exactly. Results 
 crime"), which every table that is made from it states.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import get_args
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from smug.data.acquisition import Acquisition as Acquisition
+from smug.data.acquisition import AcquisitionRange
 from smug.data.scan import Scan
-from smug.models.noise import complex_normal_where, derive
+from smug.models.noise import complex_normal, complex_normal_where, derive
+from smug.physics.maps import espirit_maps
 from smug.physics.maps.simulated import simulated_maps
-from smug.physics.mask_kind import MaskKind
-from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
 from smug.physics.sense import Sense
-from smug.system.arguments import check_arguments, check_fields, check_integer
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """How a scan is simulated.
-
-    ``noise`` is the receiver noise per real and imaginary part of k-space, where the image's maximum is 1;
-    ``profile_width`` is that of :func:`smug.physics.maps.simulated_maps`; ``phase`` is the size in radians of a
-    smooth random phase on the image.
-    """
-
-    coils: int = 4
-    profile_width: float = 1.2
-    acceleration: float = 4.0
-    center_fraction: float = 0.08
-    mask: MaskKind = "random"
-    noise: float = 0.01
-    phase: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the values; the masks and maps check theirs."""
-        check_fields(self, "acquisition.")
-        check_integer("acquisition.coils", self.coils, 1)
-        if self.mask not in get_args(MaskKind):
-            raise ValueError(f"acquisition.mask: expected one of {', '.join(get_args(MaskKind))}, got {self.mask!r}")
-        for name in ("noise", "phase"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"acquisition.{name}: expected a finite number >= 0, got {getattr(self, name)}")
-
-    def sample(self, height: int, width: int, seed: int) -> Tensor:
-        """Return a mask, ``bool (1, x)``, or ``(1, y, x)`` for "poisson"."""
-        match self.mask:
-            case "random":
-                return random_lines(width, self.acceleration, self.center_fraction, seed=seed)
-            case "equispaced":
-                return equispaced_lines(width, self.acceleration, self.center_fraction, seed=seed)
-            case "variable-density":
-                return variable_density_lines(width, self.acceleration, self.center_fraction, seed=seed)
-            case "poisson":
-                return poisson_disc(height, width, self.acceleration, seed=seed)
+from smug.system.arguments import check_arguments
 
 
 @check_arguments
@@ -71,8 +30,10 @@ def simulate(
     """Measure complex images ``(batch, y, x)``: each with its own coil maps, mask, phase and receiver noise.
 
     Everything random about a slice is a function of its seed alone: 0, 1, ... unless ``seeds`` are given. ``names`` are
-    "slice-000", "slice-001", ... by default. The target is the noise-free image. Raises ValueError for images of
-    another shape, and unless there is one seed and one name per image.
+    "slice-000", "slice-001", ... by default. The target is the image without receiver noise, combined by the maps that
+    are handed out: with estimated ones it is ``sum_c conj(s_c) x_c`` of the coil images x_c, as for a measured scan,
+    and zero where these maps are. Raises ValueError for images of another shape, unless there is one seed and one name
+    per image, and for fewer lines in the centre than maps can be estimated from.
 
     >>> import smug
     >>> simulate(smug.head_phantom(seed=1, size=32)[None]).y.shape
@@ -95,19 +56,35 @@ def simulate(
     masks = torch.cat([a.sample(height, width, named_seed("mask", seed)) for seed in seeds]).to(images.device)
     phase = torch.stack([smooth_phase(height, width, seed) for seed in seeds]).to(images.device)
     target = images * torch.polar(torch.ones_like(phase), a.phase * phase)
+    addresses = torch.tensor(list(seeds), dtype=torch.int64)
+    if a.background > 0:
+        noise = complex_normal(derive(addresses, 1), (height, width), images.dtype, images.device)
+        target = target + a.background * noise
     A = Sense(mask=masks, maps=maps)
     y = A(target)
     if a.noise > 0:
-        address = derive(torch.tensor(list(seeds), dtype=torch.int64), 0)
+        address = derive(addresses, 0)
         for measured, sampled, seed in zip(y, A.sampled.expand_as(y), address, strict=True):
             measured[sampled] += a.noise * complex_normal_where(seed, sampled, images.dtype)
-    return Scan(y, A, target, tuple(names))
+    scan = Scan(y, A, target, tuple(names))
+    return scan if a.maps == "exact" else _with_estimated_maps(scan)
 
 
-def named_scans(images: Tensor, names: Sequence[str], acquisition: Acquisition) -> tuple[Scan, ...]:
-    """Return one scan per slice, whose mask, maps, phase and noise depend on the slice's name only."""
-    rows = zip(images, names, strict=True)
-    return tuple(simulate(image[None], acquisition, [named_seed(name)], [name]) for image, name in rows)
+def _with_estimated_maps(scan: Scan) -> Scan:
+    """Return the scan with the maps of its own lines instead of the exact ones; a single coil has sensitivity 1."""
+    y, A = scan.y, scan.A
+    maps = torch.ones_like(A.maps) if y.shape[1] == 1 else espirit_maps(y, A.mask)
+    target = (maps.conj() * A.maps).sum(1) * scan.truth
+    return Scan(y, Sense(mask=A.mask, maps=maps), target, scan.id)
+
+
+def named_scans(
+    images: Iterable[Tensor], names: Sequence[str], acquisition: Acquisition | AcquisitionRange
+) -> tuple[Scan, ...]:
+    """Return one scan per slice ``(y, x)``, whose acquisition, and all that is random, depend on its name only."""
+    seeds = map(named_seed, names)
+    rows = zip(images, names, seeds, strict=True)
+    return tuple(simulate(image[None], acquisition.draw(seed), [seed], [name]) for image, name, seed in rows)
 
 
 def smooth_phase(height: int, width: int, seed: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from smug.models.learned_lam import Lam, LearnedLam, current
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
@@ -26,7 +27,7 @@ class Step:
 
 @check_arguments
 def unroll(
-    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor
+    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: Lam
 ) -> Iterator[Step]:
     """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
 
@@ -34,7 +35,7 @@ def unroll(
     also the first x. Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the
     reconstruction.
     """
-    x = aliased
+    x, lam = aliased, current(lam)
     for n in range(steps):
         z = denoise(x, n)
         solution = solve(A, aliased + lam * z.value, lam)
@@ -69,7 +70,7 @@ class NetworkReconstructor(Configured):
 
     denoiser: ImageMap
     steps: int
-    lam: float | Tensor
+    lam: Lam
 
     def settings(self) -> Mapping[str, Any]:
         """Return the networks and settings, those of the smoothing by their own names too."""
@@ -91,9 +92,13 @@ class NetworkReconstructor(Configured):
         return replace(self, **changed)  # type: ignore[type-var]
 
     def networks(self) -> nn.ModuleDict:
-        """Return the networks by field name, to train, move and store them."""
+        """Return the networks by field name, and lam where it is learned, to train, move and store them."""
         parts = sorted(field_values(self).items())
         return nn.ModuleDict({name: part for name, part in parts if isinstance(part, nn.Module)})
+
+    def image_networks(self) -> dict[str, nn.Module]:
+        """Return those of the networks that take images."""
+        return {name: part for name, part in self.networks().items() if not isinstance(part, LearnedLam)}
 
     @property
     def denoiser_calls(self) -> int:
@@ -125,7 +130,7 @@ class MoDL(Unrolled):
 
     denoiser: ImageMap
     steps: int = 8
-    lam: float | Tensor = 1.0
+    lam: Lam = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -146,7 +151,7 @@ class SMUG(Unrolled):
     denoiser: ImageMap
     smoothing: Smoothing = Smoothing()
     steps: int = 8
-    lam: float | Tensor = 1.0
+    lam: Lam = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -172,7 +177,7 @@ class WeightedSMUG(Unrolled):
     encoder: ImageMap
     smoothing: Smoothing = Smoothing()
     steps: int = 8
-    lam: float | Tensor = 1.0
+    lam: Lam = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -194,7 +199,7 @@ class RSE2E(NetworkReconstructor):
     denoiser: ImageMap
     smoothing: Smoothing = Smoothing()
     steps: int = 8
-    lam: float | Tensor = 1.0
+    lam: Lam = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -209,14 +214,14 @@ class RSE2E(NetworkReconstructor):
         return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
 
 
-def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: float | Tensor) -> ImageMap:
+def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: Lam) -> ImageMap:
     """Return MoDL as a map of ``A^H y`` with any leading axes."""
     D = batched(denoiser)
     return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))
 
 
-def _check(steps: int, lam: float | Tensor) -> None:
+def _check(steps: int, lam: Lam) -> None:
     check_integer("steps", steps, 1)
-    value = torch.as_tensor(lam).detach()
+    value = torch.as_tensor(current(lam)).detach()
     if value.ndim or value.is_complex() or value.dtype == torch.bool or not 0 < float(value) < float("inf"):
         raise ValueError(f"lam: expected one positive number, got {lam}")

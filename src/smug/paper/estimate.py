@@ -175,7 +175,7 @@ class _Seconds:
         config = experiment.scale.config
         one = replace(config, method="modl", steps=1)
         f = RECONSTRUCTORS[classical]() if classical else normalised(build(one).to(experiment.device))
-        scan = _scan(config.data.size, config.data.acquisition).to(experiment.device)
+        scan = _scan(config.data.size, config.data.acquisition.draw(0)).to(experiment.device)
 
         def plain() -> None:
             with torch.no_grad():

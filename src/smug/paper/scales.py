@@ -77,7 +77,7 @@ class Scale:
     def acquisition(self, acceleration: float) -> Acquisition:
         """Return how scans are undersampled: 8 % ACS at 4x, 4 % at 8x, as in the paper."""
         fraction = 0.08 if acceleration <= 5 else 0.04
-        return replace(self.config.data.acquisition, acceleration=acceleration, center_fraction=fraction)
+        return replace(self.config.data.acquisition.draw(0), acceleration=acceleration, center_fraction=fraction)
 
 
 _SMALL = replace(

@@ -9,11 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.data.images.sets import Images, load_images
 from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan, padded, stacked
-from smug.data.simulate import Acquisition, named_scans, simulate
+from smug.data.simulate import named_scans, named_seed, simulate
+from smug.physics.maps.calibration import MIN_CALIBRATION
+from smug.physics.masks import calibration_region
 from smug.training.config import DataConfig
+from smug.training.framing import Frame, turned
 from smug.training.prepared_slices import BatchSlice, PreparedSlices
 from smug.training_range import TrainingRange
 
@@ -31,7 +35,8 @@ class TrainingData:
         """Return the normalised scan of an update, or of these rows of it: a function of (seed, update) alone.
 
         Of images each slice comes from a source and zoom drawn at random, is cropped, flipped and transposed at random,
-        and gets a mask, coil maps, phase and noise of its own. Prepared slices are taken as they are: a batch of them
+        and gets an acquisition, a mask, coil maps, phase and noise of its own. The slices of a batch have one matrix,
+        as many coils, and masks all of lines or all of points. Prepared slices are taken as they are: a batch of them
         comes from one set and has one matrix, each with a mask of its own, and with coils that saw nothing where others
         of the batch have more.
 
@@ -70,15 +75,29 @@ class TrainingData:
             place = int(rng.integers(len(self.sources) + len(self.prepared)))
             if place >= len(self.sources):
                 return self.prepared[place - len(self.sources)].chosen(self.config.acquisition, size, rng)
-        return [self._image_slice(rng) for _ in range(size)]
+        return self._image_slices(size, rng, np.random.default_rng([seed, update, 1]))
 
-    def _image_slice(self, rng: np.random.Generator) -> BatchSlice:
-        source, acquisition = self.sources[rng.integers(len(self.sources))], self.config.acquisition
+    def _image_slices(self, size: int, rng: np.random.Generator, common: np.random.Generator) -> list[BatchSlice]:
+        """Choose slices by ``rng``; what they have in common, and their pixels, by ``common``."""
+        config = self.config
+        matrix = config.shapes[common.integers(len(config.shapes))]
+        acquisition = config.acquisition.alike(config.acquisition.draw(int(common.integers(2**62))))
+        return [self._image_slice(matrix, _pixel(config, common), acquisition, rng) for _ in range(size)]
+
+    def _image_slice(
+        self,
+        matrix: tuple[int, int],
+        pixel: float,
+        acquisition: Acquisition | AcquisitionRange,
+        rng: np.random.Generator,
+    ) -> BatchSlice:
+        source = self.sources[rng.integers(len(self.sources))]
         row = int(rng.integers(len(source)))
-        image = _cropped(source.images[row], self.config.size, rng)
+        image = source.images[row]
+        frame = Frame.drawn(image, matrix, pixel, rng)
         symmetry, seed = int(rng.integers(8)), int(rng.integers(2**62))
-        name = source.names[row]
-        return BatchSlice(name, acquisition.coils, partial(_simulated, image, symmetry, acquisition, seed, name))
+        own, name = acquisition.draw(seed), source.names[row]
+        return BatchSlice(name, own.coils, partial(_simulated, image, frame, symmetry, own, seed, name))
 
 
 def load_training_data(config: DataConfig, root: Path | None = None) -> TrainingData:
@@ -86,8 +105,11 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
 
     Images stay in the memory of every process (see :attr:`TrainingData.nbytes`). Slices of prepared sets are read when
     a batch needs them, so that images which do not fit can be trained on after ``smug prepare --simulate``. Images
-    without signal are left out. Raises ValueError for a source without slices to train on, or to validate with.
+    without signal are left out. Validation scans have matrices, pixels and acquisitions of the same ranges, which
+    depend on their names alone. Raises ValueError for a source without slices to train on, or to validate with, and for
+    acquisitions that no mask can have.
     """
+    _check_acquisitions(config)
     sets = {source: PreparedSlices.of(PreparedSet.open(source)) for source in config.sources if is_prepared(source)}
     images = tuple(
         _with_signal(
@@ -107,8 +129,29 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
             validation.extend(undersampled_slices(data, data.slices("val", share), config.acquisition))
         else:
             held = _with_signal(load_images(source, "val", config.size, count=share, root=root), source)
-            validation.extend(named_scans(held.images, held.names, config.acquisition))
+            framed = (_named_frame(config, *row) for row in zip(held.images, held.names, strict=True))
+            validation.extend(named_scans(framed, held.names, config.acquisition))
     return TrainingData(images, prepared, tuple(validation), config)
+
+
+def _named_frame(config: DataConfig, image: Tensor, name: str) -> Tensor:
+    """Return the image as it is validated: in a matrix and with pixels that its name chooses."""
+    rng = np.random.default_rng([named_seed(name), 3])
+    matrix = config.shapes[rng.integers(len(config.shapes))]
+    return Frame.drawn(image, matrix, _pixel(config, rng), rng).of(image)
+
+
+def _check_acquisitions(config: DataConfig) -> None:
+    """Raise ValueError now for what a batch would only meet later: too few lines for the centre, or for maps."""
+    for matrix in config.shapes:
+        for hardest in config.acquisition.extremes():
+            try:
+                mask = hardest.sample(*matrix, seed=0)
+                lines = len(range(matrix[1])[calibration_region(mask)[1]])
+                if hardest.maps == "espirit" and lines < min(MIN_CALIBRATION, matrix[1]):
+                    raise ValueError(f"espirit maps: expected at least {MIN_CALIBRATION} central lines, got {lines}")
+            except ValueError as error:
+                raise ValueError(f"data.acquisition: a matrix of {matrix[0]} x {matrix[1]}: {error}") from None
 
 
 def _count(source: str, zoom: int, config: DataConfig) -> int | None:
@@ -127,26 +170,14 @@ def _with_signal(images: Images, source: str) -> Images:
     return Images(images.images[kept], names, subjects)
 
 
-def _simulated(image: Tensor, symmetry: int, acquisition: Acquisition, seed: int, name: str) -> Scan:
+def _pixel(config: DataConfig, rng: np.random.Generator) -> float:
+    """Return a pixel size of the configured range, uniform in its logarithm."""
+    smallest, largest = config.pixels
+    return float(smallest * (largest / smallest) ** rng.uniform())
+
+
+def _simulated(image: Tensor, frame: Frame, symmetry: int, acquisition: Acquisition, seed: int, name: str) -> Scan:
     try:
-        return simulate(torch.stack([_turned(image, symmetry)]), acquisition, [seed], [name]).normalised()
+        return simulate(torch.stack([turned(frame.of(image), symmetry)]), acquisition, [seed], [name]).normalised()
     except ValueError as error:
         raise ValueError(f"slice {name}: {error}") from error
-
-
-def _cropped(image: Tensor, size: int, rng: np.random.Generator) -> Tensor:
-    """Crop ``size`` x ``size`` with a corner in the middle half of the range, so that there is always anatomy."""
-    margin = image.shape[-1] - size
-    if margin == 0:
-        return image
-    top, left = rng.integers(margin // 4, margin - margin // 4 + 1, 2)
-    return image[top : top + size, left : left + size]
-
-
-def _turned(image: Tensor, symmetry: int) -> Tensor:
-    """Apply one of the eight symmetries of the square."""
-    if symmetry & 1:
-        image = image.flip(-1)
-    if symmetry & 2:
-        image = image.flip(-2)
-    return image.mT if symmetry & 4 else image

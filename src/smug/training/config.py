@@ -1,10 +1,10 @@
 """The configuration of a training run: one tree of frozen dataclasses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from smug.data.simulate import Acquisition
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.models.denoisers import NetworkConfig
 from smug.models.smoothing import Smoothing
 from smug.system.arguments import check_fields
@@ -30,8 +30,10 @@ class DataConfig:
 
     A source is the name of an image set, a file of images, or a folder that ``smug prepare`` has made, whose slices are
     used as they are: they have their own matrix, coils and noise, and only the masks are those of ``acquisition``.
-    With a zoom z, images are also loaded at z times ``size`` and cropped at random about their middle, so that the
-    network sees anatomy at several pixel sizes.
+    Each slice draws its own acquisition of a range. With a zoom z, images are also loaded at z times ``size`` and
+    cropped at random about their middle, so that the network sees anatomy at several pixel sizes. Each batch has one of
+    the ``matrices`` (y, x), by default ``size`` x ``size``; pixels are between the lowest and highest of ``pixels``
+    times as large as those of the loaded images.
     """
 
     sources: tuple[str, ...] = ("phantom",)
@@ -39,7 +41,9 @@ class DataConfig:
     zooms: tuple[int, ...] = (1,)
     count: int = 1000
     validation: int = 16
-    acquisition: Acquisition = Acquisition()
+    acquisition: Acquisition | AcquisitionRange = Acquisition()
+    matrices: tuple[tuple[int, int], ...] = ()
+    pixels: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -51,28 +55,61 @@ class DataConfig:
                 raise ValueError(f"data.{name}: expected at least 1, got {getattr(self, name)}")
         if min(self.zooms) < 1:
             raise ValueError(f"data.zooms: expected whole numbers of at least 1, got {self.zooms}")
+        if any(min(matrix) < 1 for matrix in self.matrices):
+            raise ValueError(f"data.matrices: expected sides of at least 1, got {self.matrices}")
+        if not 0.25 <= self.pixels[0] <= self.pixels[1] <= 4:
+            raise ValueError(
+                f"data.pixels: expected the smallest and the largest pixel size, from 0.25 to 4, got {self.pixels}"
+            )
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The matrices ``(y, x)`` that batches of images have."""
+        return self.matrices or ((self.size, self.size),)
 
     @property
     def range(self) -> TrainingRange:
         """What a network sees that is trained on these data, where all sources are images."""
-        acquisition = self.acquisition
-        return TrainingRange(
+        sides = {round(zoom * self.size / pixel) for zoom in self.zooms for pixel in self.pixels}
+        return replace(
+            masks_range(self.acquisition),
             sources=tuple(dict.fromkeys(Path(source).name for source in self.sources)),
-            matrices=((self.size, self.size),),
-            coils=(acquisition.coils,),
-            accelerations=(acquisition.acceleration,),
-            masks=(acquisition.mask,),
-            noise=(acquisition.noise,),
-            zoomed=tuple(sorted({zoom * self.size for zoom in self.zooms})),
-            center_fractions=center_fractions(acquisition),
-            phases=(acquisition.phase,),
-            profile_widths=(acquisition.profile_width,),
+            matrices=tuple(sorted(set(self.shapes))),
+            coils=_whole(self.acquisition.values("coils")),
+            noise=_seen(self.acquisition, "noise"),
+            zoomed=tuple(sorted(sides)),
+            phases=_seen(self.acquisition, "phase"),
+            profile_widths=_seen(self.acquisition, "profile_width"),
+            maps=_seen(self.acquisition, "maps"),
+            backgrounds=_seen(self.acquisition, "background"),
         )
 
 
-def center_fractions(acquisition: Acquisition) -> tuple[float, ...]:
-    """Return the fraction of calibration lines, as one value; none for masks of points, which have a square."""
-    return () if acquisition.mask == "poisson" else (acquisition.center_fraction,)
+def masks_range(acquisition: Acquisition | AcquisitionRange) -> TrainingRange:
+    """Return the training range as far as the masks make it: nothing else is known in it.
+
+    Masks of points have no fraction of calibration lines: they have a square.
+    """
+    rates, masks = _seen(acquisition, "acceleration"), _seen(acquisition, "mask")
+    return TrainingRange(
+        sources=(),
+        matrices=(),
+        coils=(),
+        accelerations=rates,
+        acceleration_spans=((rates[0], rates[-1]),) if len(rates) > 1 else (),
+        masks=masks,
+        center_fractions=_seen(acquisition, "center_fraction") if set(masks) - {"poisson"} else (),
+    )
+
+
+def _seen(acquisition: Acquisition | AcquisitionRange, name: str) -> tuple[Any, ...]:
+    """Return the kinds of a field of an acquisition, or its lowest and highest number."""
+    return tuple(sorted(set(acquisition.values(name))))
+
+
+def _whole(ends: tuple[int, ...]) -> tuple[int, ...]:
+    """Return all whole numbers from the lowest to the highest."""
+    return tuple(range(ends[0], ends[-1] + 1))
 
 
 @dataclass(frozen=True)
@@ -163,13 +200,15 @@ class ComputeConfig:
 class Config:
     """All settings of a run: what its result depends on, except the weights it starts from.
 
-    ``steps`` and ``lam`` are those of the unrolling; ``reconstruction_weight`` is lam_l of equations (8) and (12);
-    ``training_samples`` are drawn per step while training (0: no noise), ``smoothing.num_samples`` afterwards.
+    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins.
+    ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
+    (0: no noise), ``smoothing.num_samples`` afterwards.
     """
 
     method: Method = "modl"
     steps: int = 5
     lam: float = 1.0
+    learn_lam: bool = False
     smoothing: Smoothing = Smoothing()
     training_samples: int = 10
     reconstruction_weight: float = 1.0

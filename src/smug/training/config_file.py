@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.system.arguments import check_arguments
 from smug.training.config import Config
 from smug.training.presets import PRESETS
@@ -26,8 +27,9 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
     """Return a preset or the configuration of a file, with ``KEY=VALUE`` overrides such as ``optimizer.updates=300``.
 
     A TOML file replaces values of the preset that its ``preset`` names, by default "small"; a ``config.json`` of a run
-    folder is complete. Raises ValueError for keys that do not exist, with the nearest one that does, and
-    FileNotFoundError.
+    folder is complete. A list for a value of ``data.acquisition`` is a range: see
+    :class:`smug.data.acquisition.AcquisitionRange`. Raises ValueError for keys that do not exist, with the
+    nearest one that does, and FileNotFoundError.
     """
     config = PRESETS[name] if name in PRESETS else _read(Path(name))
     changes: dict[str, Any] = {}
@@ -112,6 +114,17 @@ def _table(value: Any) -> Mapping[str, Any]:
     return value
 
 
+def _acquisition(old: Acquisition | AcquisitionRange, changes: Mapping[str, Any], where: str) -> Any:
+    """Return the acquisition with some values replaced: a range where any value is a list, of the ends or kinds."""
+    values = {field.name: getattr(old, field.name) for field in fields(old)}
+    for key, new in changes.items():
+        several = isinstance(new, list | tuple)
+        each = [getattr(merge(Acquisition(), {key: value}, where), key) for value in (new if several else [new])]
+        values[key] = tuple(each) if several else each[0]
+    fixed = not any(isinstance(value, tuple) for value in values.values())
+    return Acquisition(**values) if fixed else AcquisitionRange(**values)
+
+
 def _from_preset(table: dict[str, Any]) -> Config:
     preset = table.pop("preset", "small")
     if not isinstance(preset, str) or preset not in PRESETS:
@@ -148,9 +161,11 @@ def _converted(old: Any, new: Any, where: str) -> Any:
     if is_dataclass(old):
         if not isinstance(new, Mapping):
             raise ValueError(f"configuration: {where}: expected a table, got {new!r}")
+        if isinstance(old, Acquisition | AcquisitionRange):
+            return _acquisition(old, new, f"{where}.")
         return merge(old, new, f"{where}.")
     if isinstance(old, tuple) and isinstance(new, list | tuple):
-        return tuple(new)
+        return tuple(tuple(value) if isinstance(value, list) else value for value in new)
     if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
         return float(new)
     if old is None and not isinstance(new, int | float):  # what may be left open are numbers

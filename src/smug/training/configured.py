@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from smug.models.denoisers import build_denoiser
+from smug.models.learned_lam import Lam, LearnedLam
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.weight_encoder import WeightEncoder
 from smug.system.arguments import check_arguments
@@ -23,20 +24,25 @@ def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstru
         return RECONSTRUCTORS[config.method](config, denoiser or build_denoiser(config.network))
 
 
+def _lam(config: Config) -> Lam:
+    learns = config.learn_lam and config.method != "pretrain"  # which has no data consistency
+    return LearnedLam(config.lam) if learns else config.lam
+
+
 def _modl(config: Config, denoiser: nn.Module) -> MoDL:
-    return MoDL(denoiser, config.steps, config.lam)
+    return MoDL(denoiser, config.steps, _lam(config))
 
 
 def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
-    return RSE2E(denoiser, config.smoothing, config.steps, config.lam)
+    return RSE2E(denoiser, config.smoothing, config.steps, _lam(config))
 
 
 def _smug(config: Config, denoiser: nn.Module) -> SMUG:
-    return SMUG(denoiser, config.smoothing, config.steps, config.lam)
+    return SMUG(denoiser, config.smoothing, config.steps, _lam(config))
 
 
 def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
-    return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, config.lam)
+    return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, _lam(config))
 
 
 RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstructor]] = {

@@ -144,7 +144,7 @@ def _addressed(seed: int, number: int, group: Group, device: torch.device) -> It
 
 def _computed(f: NetworkReconstructor, compute: ComputeConfig) -> NetworkReconstructor:
     """Return the reconstructor with the same networks, run as ``compute`` says."""
-    return f.replace(**{name: _wrapped(network, compute) for name, network in f.networks().items()})
+    return f.replace(**{name: _wrapped(network, compute) for name, network in f.image_networks().items()})
 
 
 def _wrapped(network: ImageMap, compute: ComputeConfig) -> ImageMap:

@@ -79,8 +79,8 @@ def estimate(
     ahead. Raises ValueError for a network that must be given.
     """
     rows = rows or config.optimizer.batch // config.compute.accumulate
-    coils = coils or config.data.acquisition.coils
-    matrix = matrix or (config.data.size, config.data.size)
+    coils = coils or max(config.data.acquisition.values("coils"))
+    matrix = matrix or max(config.data.shapes, key=math.prod)
     if denoiser is None:
         with torch.device("meta"):
             denoiser = build_denoiser(config.network)
@@ -144,7 +144,7 @@ def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[in
     )
     dtype = torch.bfloat16 if compute.precision == "bf16" else None
     try:
-        needs = [_network_memory(network, (n.chunk * rows, *matrix), dtype) for network in networks.values()]
+        needs = [_network_memory(network, (n.chunk * rows, *matrix), dtype) for network in f.image_networks().values()]
     except Exception as error:  # whatever somebody's network raises
         reason = str(error).partition("\n")[0]
         return replace(counted, reason=f"the denoiser does not run on torch's meta device: {reason}")

@@ -9,12 +9,13 @@ from typing import Self
 from torch import Tensor
 from torch.nn.functional import pad
 
+from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.data.prepared.file import read_slice
 from smug.data.prepared.folder import VOLUMES
 from smug.data.prepared.manifest import AGAIN, MANIFEST, Entry, Manifest
 from smug.data.prepared.splits import SPLITS
 from smug.data.scan import Scan
-from smug.data.simulate import Acquisition, named_seed
+from smug.data.simulate import named_seed
 from smug.data.slices import Slices
 from smug.physics.sense import Sense
 
@@ -111,7 +112,9 @@ class PreparedSet:
         return replace(full, y=A.sampled * full.y, A=A)
 
 
-def undersampled_slices(data: PreparedSet, slices: Sequence[PreparedSlice], acquisition: Acquisition) -> Slices[Scan]:
+def undersampled_slices(
+    data: PreparedSet, slices: Sequence[PreparedSlice], acquisition: Acquisition | AcquisitionRange
+) -> Slices[Scan]:
     """Return scans of slices of a set, read when needed, whose masks depend on the slices' names only.
 
     Kind, acceleration and center_fraction of the masks are those of the ``acquisition``. The scans are divided by the
@@ -120,10 +123,13 @@ def undersampled_slices(data: PreparedSet, slices: Sequence[PreparedSlice], acqu
     return Slices(len(slices), partial(_undersampled, data, slices, acquisition))
 
 
-def _undersampled(data: PreparedSet, slices: Sequence[PreparedSlice], acquisition: Acquisition, index: int) -> Scan:
+def _undersampled(
+    data: PreparedSet, slices: Sequence[PreparedSlice], acquisition: Acquisition | AcquisitionRange, index: int
+) -> Scan:
     which = slices[index]
     # the mask that :func:`smug.data.simulate.simulate` gives a slice of this name
-    mask = which.mask(acquisition, named_seed("mask", named_seed(which.name)))
+    seed = named_seed(which.name)
+    mask = which.mask(acquisition.draw(seed), named_seed("mask", seed))
     scan = data.scan(which, mask)
     return replace(scan, y=scan.y / which.volume.scale, target=scan.truth / which.volume.scale)
 
