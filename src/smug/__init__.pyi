@@ -9,13 +9,13 @@ from . import training as training
 from .certification import CertificationResult as CertificationResult
 from .certification import certify as certify
 from .comparison import evaluate as evaluate
+from .data.acquisition import Acquisition as Acquisition
 from .data.acquisition import AcquisitionRange as AcquisitionRange
 from .data.images.sets import load_images as load_images
 from .data.kspace.read import read as read
 from .data.kspace.volume import Volume as Volume
 from .data.phantom import head_phantom as head_phantom
 from .data.scan import Scan as Scan
-from .data.simulate import Acquisition as Acquisition
 from .data.simulate import simulate as simulate
 from .evaluation.certificates import Certification as Certification
 from .evaluation.datasets import load_scans as load_scans
