@@ -1,7 +1,9 @@
 """What must hold of everything of a kind, each in one line of a test."""
 
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,14 +16,20 @@ from smug.physics.consistency import solve
 from smug.reconstructor import Reconstructor
 
 
-def assert_refused(call: Callable[[], object], *words: str, error: type[Exception] = ValueError) -> str:
-    """The call raises an error for people: one line, which holds these words, such as what was got and expected."""
+def assert_refused(call: Callable[[], object], message: str = "", error: type[Exception] = ValueError) -> str:
+    """The call raises an error for people: one line that holds the message, in which ``...`` stands for anything."""
     with pytest.raises(error) as caught:
         call()
     told = str(caught.value)
     assert len(told.splitlines()) == 1, told
-    assert all(word in told for word in words), told
+    assert re.search(".*".join(map(re.escape, message.split("..."))), told), f"expected {message!r}, got {told!r}"
     return told
+
+
+def assert_file_refused(read: Callable[[Path], object], path: Path, message: str = "") -> None:
+    """A reader refuses a file: the error begins with the file's path, for there may be many."""
+    told = assert_refused(lambda: read(path), message)
+    assert told.startswith(f"{path}: "), told
 
 
 def assert_adjoint(A: Callable[[Tensor], Tensor], AH: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> None:

@@ -16,6 +16,8 @@ from smug.evaluation.store import RowStore
 from smug.evaluation.verdict import verdict
 from smug.models.classical import CGSense
 
+from ..properties import assert_refused
+
 THREAT = Threat(0.05, "l2", "kspace-l2")
 
 
@@ -42,8 +44,7 @@ def test_every_threat_of_the_protocol_is_met():
     assert names == ["a l2 0.01", "a l2 0.02"]
     names = [c.name for c in with_attacks(PROTOCOLS["paper"], {"a": along_y}).conditions if not c.recipe]
     assert names == ["a linf 0.02", "a linf 0.05"]
-    with pytest.raises(ValueError, match="attack a: this protocol has no attack"):
-        with_attacks(PROTOCOLS["clean"], {"a": along_y})
+    assert_refused(lambda: with_attacks(PROTOCOLS["clean"], {"a": along_y}), "attack a: this protocol has no attack")
     assert with_attacks(PROTOCOLS["clean"], {}).conditions == PROTOCOLS["clean"].conditions
 
 
@@ -77,8 +78,7 @@ def test_what_the_threat_does_not_allow_is_refused_before_anything_is_scored(kin
 
 def test_what_is_no_attack_is_refused():
     for bad in (lambda f, scan: 1, 3, PGD):
-        with pytest.raises(ValueError, match=r"attack bad: .*expected"):
-            own_attack("bad", bad, THREAT)
+        assert_refused(lambda: own_attack("bad", bad, THREAT), "attack bad: ...expected")
 
 
 def test_an_attack_that_works_in_place_harms_nobody(data):
@@ -105,10 +105,8 @@ def test_attacks_of_files(tmp_path):
     (tmp_path / "b.py").write_text(text)
     names = (f"{tmp_path}/a.py:rule", f"{tmp_path}/b.py:rule", f"{tmp_path}/a.py:f")
     assert list(load_attacks(names)) == [*names[:2], "f"]
-    with pytest.raises(ValueError, match="--attack: expected each once"):
-        load_attacks(names[:1] * 2)
-    with pytest.raises(ValueError, match="attack PGD: is a class"):
-        load_attacks((f"{tmp_path}/a.py:PGD",))
+    assert_refused(lambda: load_attacks(names[:1] * 2), "--attack: expected each once")
+    assert_refused(lambda: load_attacks((f"{tmp_path}/a.py:PGD",)), "attack PGD: is a class")
 
 
 def test_a_model_without_gradient_wins_no_praise(data):

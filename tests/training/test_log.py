@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from smug.training.log import LONGEST, LogEntry, RunLog, mean_terms, read_log
 
+from ..properties import assert_refused
+
 TERMS = ("reconstruction", "stability")
 ENTRY = LogEntry(
     update=1,
@@ -160,10 +162,8 @@ def test_a_huge_file_is_refused_at_once(tmp_path):
         path.write_bytes(start)
         with path.open("ab") as file:
             file.truncate(2**40)  # a terabyte of nothing
-        with pytest.raises(ValueError, match="damaged"):
-            read_log(path)
-        with pytest.raises(ValueError, match="damaged"):
-            RunLog.open(path, TERMS)
+        assert_refused(lambda: read_log(path), "damaged")
+        assert_refused(lambda: RunLog.open(path, TERMS), "damaged")
 
 
 def test_other_terms(tmp_path):
@@ -177,14 +177,12 @@ def test_other_terms(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "a,b", "a\nb", "loss", "seconds", "größe"])
 def test_names_that_would_break_the_table(tmp_path, name):
-    with pytest.raises(ValueError, match="log: expected loss terms named by words"):
-        RunLog.open(tmp_path / "log.csv", [name])
+    assert_refused(lambda: RunLog.open(tmp_path / "log.csv", [name]), "log: expected loss terms named by words")
     assert not list(tmp_path.iterdir())
 
 
 def test_no_terms_and_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"log\.csv"):
-        read_log(tmp_path / "log.csv")
+    assert_refused(lambda: read_log(tmp_path / "log.csv"), "log.csv", error=FileNotFoundError)
     log_of(tmp_path / "log.csv", [replace(ENTRY, terms={})], terms=())
     assert read_log(tmp_path / "log.csv")[0].loss == 0
 

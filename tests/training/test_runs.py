@@ -11,6 +11,8 @@ from smug.training.config_file import to_dict
 from smug.training.configured import build
 from smug.training.presets import PRESETS
 
+from ..properties import assert_refused
+
 CONFIG = PRESETS["tiny"]
 
 
@@ -48,8 +50,7 @@ def test_anybodys_network_is_filled(stored):
     network = UNet(CONFIG.network.channels, CONFIG.network.depth)
     model = runs.load_weights(path, network)
     assert model.reconstructor.denoiser is network
-    with pytest.raises(ValueError, match="the weights do not fit the network"):
-        runs.load_weights(path, UNet(channels=16, levels=2))
+    assert_refused(lambda: runs.load_weights(path, UNet(channels=16, levels=2)), "the weights do not fit the network")
 
 
 class Evil:
@@ -74,10 +75,8 @@ def test_what_is_no_weights_file_is_refused(tmp_path, stored):
         with pytest.raises(ValueError, match=message):
             runs.load_weights(tmp_path / f"{name}.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "bad.safetensors", {"schema": runs.SCHEMA, "config": "{"})
-    with pytest.raises(ValueError, match="configuration"):
-        runs.load_weights(tmp_path / "bad.safetensors")
-    with pytest.raises(FileNotFoundError, match="no such file"):
-        runs.load_weights(tmp_path / "absent")
+    assert_refused(lambda: runs.load_weights(tmp_path / "bad.safetensors"), "configuration")
+    assert_refused(lambda: runs.load_weights(tmp_path / "absent"), "no such file", error=FileNotFoundError)
 
 
 @pytest.mark.parametrize("channels", [2**20, 2**62], ids=["terabytes", "overflow"])
@@ -97,7 +96,6 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch, stored):
     monkeypatch.setattr(
         "pathlib.Path.write_bytes", lambda *_: (_ for _ in ()).throw(OSError("No space left on device"))
     )
-    with pytest.raises(OSError, match="No space left"):
-        runs.save_weights(path, f, CONFIG)
+    assert_refused(lambda: runs.save_weights(path, f, CONFIG), "No space left", error=OSError)
     assert path.read_bytes() == kept
     assert [p.name for p in path.parent.iterdir()] == [runs.WEIGHTS]

@@ -21,6 +21,8 @@ from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import acceleration
 from smug.reconstruction import reconstruct
 
+from ...properties import assert_file_refused, assert_refused
+
 HEIGHT, WIDTH, COILS = 20, 24, 3
 
 
@@ -212,15 +214,13 @@ def test_it_can_be_read_by_another_process(tmp_path):
         ((3, 4, 5, 1), "3 x 4 x 5, a non-Cartesian trajectory"),
         ((1, 8, 1, 2, 1, 1, 1, 1, 1, 1, 5), "1 x 8 x 1, a single line"),
         ((8, 1, 1, 2), "8 x 1 x 1, a single line"),
-        ((4, 4, 1, 1, 2), r"got 2 maps \(dimension 4\)"),
-        ((4, 4, 1, 1, 1, 1, 3), r"got 3 coefficients \(dimension 6\)"),
-        ((4, 4, *[1] * 13, 2), r"got 2 batch \(dimension 15\)"),
+        ((4, 4, 1, 1, 2), "got 2 maps (dimension 4)"),
+        ((4, 4, 1, 1, 1, 1, 3), "got 3 coefficients (dimension 6)"),
+        ((4, 4, *[1] * 13, 2), "got 2 batch (dimension 15)"),
     ],
 )
 def test_what_is_not_supported_is_named(tmp_path, shape, message):
-    path = write(tmp_path / "k", np.ones(shape))
-    with pytest.raises(ValueError, match=message):
-        read_cfl(path)
+    assert_file_refused(read_cfl, write(tmp_path / "k", np.ones(shape)).with_suffix(".hdr"), message)
 
 
 def with_header(text: str | bytes) -> Callable[[Path], None]:
@@ -250,7 +250,7 @@ HUGE = " ".join(["1000000000"] * 16)
         (with_value(complex(np.nan, 0)), "expected finite"),
         (with_value(complex(0, -np.inf)), "expected finite"),
         (lambda path: path.write_bytes(bytes(path.stat().st_size)), "got only zeros"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "expected 11520 bytes, as .* says, got 11519"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "expected 11520 bytes, as...says, got 11519"),
         (lambda path: path.write_bytes(path.read_bytes() + b"x"), "got 11521: the file is not complete, or another's"),
         (lambda path: path.write_bytes(b""), "got 0"),
         (with_dimensions("20 24 1 -3"), "positive whole numbers, got '20 24 1 -3'"),
@@ -261,7 +261,7 @@ HUGE = " ".join(["1000000000"] * 16)
         (with_dimensions(""), "positive whole numbers, got ''"),
         (with_dimensions(" ".join(["1"] * 17)), "up to 16"),
         (with_dimensions("9" * 5000), "positive whole numbers"),
-        (with_dimensions(HUGE), "three-dimensional|maps|too"),
+        (with_dimensions(HUGE), "maps (dimension 4)"),
         (with_dimensions("1000000000 1000000000 1 3"), "at most 1 GiB"),
         (with_dimensions("20 24 1 3 1 1 1 1 1 1 1 1 1 1000000000"), "expected 11520000000000 bytes"),
         (with_header(""), "expected '# Dimensions'"),
@@ -273,9 +273,7 @@ HUGE = " ".join(["1000000000"] * 16)
 def test_damaged_files_end_in_one_clear_error(tmp_path, damage, message):
     path = write(tmp_path / "k", smooth_kspace().numpy().transpose(1, 2, 0)[:, :, None])
     damage(path)
-    with pytest.raises(ValueError, match=message) as error:
-        read(path)
-    assert str(error.value).startswith(str(tmp_path)) and "\n" not in str(error.value)
+    assert assert_refused(lambda: read(path), message).startswith(str(tmp_path))
 
 
 def test_more_slices_than_can_be_kept(tmp_path):
@@ -284,19 +282,16 @@ def test_more_slices_than_can_be_kept(tmp_path):
     path.with_suffix(".hdr").write_text(f"# Dimensions\n2 2 1 1 1 1 1 1 1 1 1 1 1 {count}\n")
     with path.open("wb") as file:
         file.truncate(32 * count)
-    with pytest.raises(ValueError, match="too many"):
-        read_cfl(path)
+    assert_refused(lambda: read_cfl(path), "too many")
 
 
 @pytest.mark.parametrize("missing", [".cfl", ".hdr"])
 def test_both_files_are_needed(tmp_path, missing):
     path = write(tmp_path / "k", np.ones((4, 4)))
     path.with_suffix(missing).unlink()
-    with pytest.raises(FileNotFoundError, match=f"k{missing}: no such file"):
-        read_cfl(path)
+    assert_refused(lambda: read_cfl(path), f"k{missing}: no such file", error=FileNotFoundError)
 
 
 def test_folders_are_no_files(tmp_path):
     (tmp_path / "k.hdr").mkdir()
-    with pytest.raises(ValueError, match=r"k\.hdr: cannot be read"):
-        read_cfl(tmp_path / "k.cfl")
+    assert_refused(lambda: read_cfl(tmp_path / "k.cfl"), "k.hdr: cannot be read")

@@ -15,6 +15,8 @@ from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.maps.simulated import simulated_maps
 from smug.reconstruction import reconstruct
 
+from ...properties import assert_file_refused, assert_refused
+
 SIZE, COILS, SLICES = 64, 4, 2
 
 
@@ -66,10 +68,10 @@ def test_a_good_file_has_nothing_to_say(kspace, coil_images, save):
 
 
 SHIFTS = [
-    pytest.param(lambda k: np.roll(k, 8, -2), r"y \(readout\) at 40, where the centre of 64 is 32", id="readout"),
-    pytest.param(lambda k: np.roll(k, -6, -1), r"x \(phase encoding\) at 26", id="phase"),
+    pytest.param(lambda k: np.roll(k, 8, -2), "y (readout) at 40, where the centre of 64 is 32", id="readout"),
+    pytest.param(lambda k: np.roll(k, -6, -1), "x (phase encoding) at 26", id="phase"),
     pytest.param(lambda k: np.fft.ifftshift(k, axes=(-2, -1)), "as without fftshift", id="corner"),
-    pytest.param(lambda k: np.fft.ifftshift(k, axes=-2), r"y \(readout\) at 0", id="corner of the readout"),
+    pytest.param(lambda k: np.fft.ifftshift(k, axes=-2), "y (readout) at 0", id="corner of the readout"),
     pytest.param(lambda k: np.fft.fft2(image_of(k), norm="ortho"), "as without fftshift", id="plain FFT"),
 ]
 
@@ -81,10 +83,7 @@ def image_of(kspace: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("change", "message"), SHIFTS)
 def test_a_peak_off_the_centre_is_refused_or_moved(kspace, coil_images, save, change, message):
     path = save(change(kspace).astype(np.complex64))
-    with pytest.raises(ValueError, match=message) as refused:
-        read(path)
-    assert "--centre peak" in str(refused.value) and "--centre as-stored" in str(refused.value)
-    assert str(refused.value).startswith(f"{path}: ")
+    assert_file_refused(read, path, f"{message}...--centre peak...--centre as-stored")
     assert error(path, coil_images, centre="peak") < 0.02
     (warning,) = read(path, centre="peak").warnings
     assert "moved to the centre" in warning
@@ -97,8 +96,7 @@ def test_the_same_in_files_of_bart(kspace, coil_images, save_cfl, change, messag
     array = np.zeros((SIZE, SIZE, 1, COILS, *[1] * 9, SLICES), np.complex64)
     array[:, :, 0, :, *[0] * 9] = change(kspace).transpose(2, 3, 1, 0)
     path = save_cfl(array)
-    with pytest.raises(ValueError, match=message):
-        read(path)
+    assert_file_refused(read, path, message)
     assert error(path, coil_images, centre="peak") < 0.02
 
 
@@ -120,8 +118,7 @@ def test_radial_data_of_bart_are_not_cartesian(save_cfl):
     rng = np.random.default_rng(0)
     spokes = rng.normal(size=(1, 64, 90, 4, 2)) @ [1, 1j]
     path = save_cfl(spokes * np.exp(-np.abs(np.arange(64) - 32) / 4)[:, None, None])
-    with pytest.raises(ValueError, match=r"non-Cartesian .* not supported.*\[readout, phase, 1, coils\] in BART"):
-        read(path)
+    assert_refused(lambda: read(path), "non-Cartesian ... not supported...[readout, phase, 1, coils] in BART")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +126,7 @@ def test_radial_data_of_bart_are_not_cartesian(save_cfl):
 )
 def test_other_orders_of_axes_are_told(kspace, save, axes):
     many = np.concatenate([kspace, 1j * kspace], axis=1)  # eight coils
-    with pytest.raises(ValueError, match=r"expected axes \(slices, coils, y, x\), got"):
-        read(save(many.transpose(axes)))
+    assert_refused(lambda: read(save(many.transpose(axes))), "expected axes (slices, coils, y, x), got")
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2, 3), None], ids=["coils, slices", "coils of one slice"])
@@ -138,8 +134,7 @@ def test_references_tell_how_many_slices_there_are(kspace, coil_images, save, or
     slices = SLICES if order else 1
     wrong = kspace.transpose(order) if order else kspace[0]
     path = save(wrong, reconstruction_rss=np.linalg.norm(coil_images[:slices], axis=1).astype(np.float32))
-    with pytest.raises(ValueError, match=r"expected \(slices, coils, y, x\), got"):
-        read(path)
+    assert_refused(lambda: read(path), "expected (slices, coils, y, x), got")
 
 
 def test_a_mask_of_rows(kspace, save):
@@ -207,13 +202,12 @@ def test_files_of_matlab(kspace, tmp_path, slices, width):
         (lambda k: record(k, ("a", "b")), "expected complex values, got records of a, b"),
         (lambda k: record(k, ("real", "imag"), "i4"), "got records of real, imag"),
         (lambda k: np.abs(k), "expected complex values, got float32"),
-        (lambda k: np.stack([k.real, k.imag], 2), r"last axis of 2: \(slices, coils, y, x, 2\)"),
-        (lambda k: k[0, 0], r"expected \(slices, coils, y, x\)"),
+        (lambda k: np.stack([k.real, k.imag], 2), "last axis of 2: (slices, coils, y, x, 2)"),
+        (lambda k: k[0, 0], "expected (slices, coils, y, x)"),
     ],
 )
 def test_other_numbers_are_told(kspace, save, make, message):
-    with pytest.raises(ValueError, match=message):
-        read(save(make(kspace)))
+    assert_file_refused(read, save(make(kspace)), message)
 
 
 # Headers
@@ -290,11 +284,11 @@ def test_receiver_channels_tell_slices_from_coils(kspace, save):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("meas.dat", bytes(4096), r"raw data of Siemens: siemens_to_ismrmrd -f meas.dat -o meas.h5"),
+        ("meas.dat", bytes(4096), "raw data of Siemens: siemens_to_ismrmrd -f meas.dat -o meas.h5"),
         ("P12345.7", b"\x01" * 100, "ge_to_ismrmrd"),
         ("scan.raw", b"\x01" * 100, "philips_to_ismrmrd"),
-        ("old.mat", b"MATLAB 5.0 MAT-file, Platform" + bytes(200), r"save\('old.mat', 'kspace', '-v7.3'\)"),
-        ("k.npy", b"\x93NUMPY\x01\x00" + bytes(100), r"h5py.File\('k.h5', 'w'\)\['kspace'\]"),
+        ("old.mat", b"MATLAB 5.0 MAT-file, Platform" + bytes(200), "save('old.mat', 'kspace', '-v7.3')"),
+        ("k.npy", b"\x93NUMPY\x01\x00" + bytes(100), "h5py.File('k.h5', 'w')['kspace']"),
         ("k.h5", b"\x93NUMPY\x01\x00" + bytes(100), "a NumPy array"),
         ("x.dcm", bytes(128) + b"DICM" + bytes(100), "images of DICOM, not k-space"),
         ("noname", bytes(128) + b"DICM" + bytes(100), "images of DICOM, not k-space"),
@@ -309,9 +303,7 @@ def test_receiver_channels_tell_slices_from_coils(kspace, save):
 def test_other_formats_are_named_with_their_conversion(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=message) as refused:
-        read(path)
-    assert str(refused.value).startswith(f"{path}: ") and "\n" not in str(refused.value)
+    assert_file_refused(read, path, message)
 
 
 def test_a_suffix_does_not_matter_where_the_content_is_hdf5(kspace, save):

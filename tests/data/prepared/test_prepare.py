@@ -24,6 +24,8 @@ from smug.data.prepared.prepare import prepare
 from smug.data.simulate import Acquisition
 from smug.physics.masks import random_lines
 
+from ...properties import assert_refused
+
 FAST = Settings(maps="calibration")
 
 SHAPES = {"a": (3, 4, (40, 48)), "b": (2, 4, (40, 48)), "one_coil": (2, 1, (32, 32)), "one_slice": (1, 2, (33, 46))}
@@ -145,8 +147,7 @@ def test_volumes_stay_when_their_sources_are_gone(source, tmp_path):
     (source / "a.h5").unlink()
     again = prepare(source, out, FAST)
     assert again.made == 0 and again.manifest.sha256 == first.manifest.sha256
-    with pytest.raises(ValueError, match="prepared with other settings"):
-        prepare(source, out, Settings(maps="espirit"))
+    assert_refused(lambda: prepare(source, out, Settings(maps="espirit")), "prepared with other settings")
 
 
 def test_a_damaged_volume_is_made_again(source, tmp_path):
@@ -229,8 +230,7 @@ def test_a_disk_that_is_full_suddenly_ends_the_run(source, tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (350_000, before[1]))
     try:
-        with pytest.raises(OSError, match=r"could not write .*a\.h5: File too large"):
-            prepare(source, out, FAST)
+        assert_refused(lambda: prepare(source, out, FAST), "could not write ...a.h5: File too large", error=OSError)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not out.exists()
@@ -311,8 +311,7 @@ def test_simulated_sets_say_so_everywhere(tmp_path):
 
 @pytest.mark.parametrize("place", [".", "inside", "../source"])
 def test_the_set_is_not_made_in_its_source(source, place):
-    with pytest.raises(ValueError, match="is the source folder, or in it"):
-        prepare(source, source / place, FAST)
+    assert_refused(lambda: prepare(source, source / place, FAST), "is the source folder, or in it")
 
 
 def test_folders_that_hold_something_else_are_refused(source, tmp_path):
@@ -324,19 +323,16 @@ def test_folders_that_hold_something_else_are_refused(source, tmp_path):
             prepare(source, out, FAST)
         (out / name).unlink()
     prepare(source, out, FAST)
-    with pytest.raises(ValueError, match="is a prepared set already"):
-        prepare(out, tmp_path / "second", FAST)
+    assert_refused(lambda: prepare(out, tmp_path / "second", FAST), "is a prepared set already")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="got a file"):
-        prepare(source, tmp_path / "file", FAST)
+    assert_refused(lambda: prepare(source, tmp_path / "file", FAST), "got a file")
 
 
 def test_folders_without_volumes_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected a folder of volumes"):
         prepare(tmp_path / "nowhere", tmp_path / "out", FAST)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="expected files of k-space"):
-        prepare(tmp_path / "empty", tmp_path / "out", FAST)
+    assert_refused(lambda: prepare(tmp_path / "empty", tmp_path / "out", FAST), "expected files of k-space")
     assert not (tmp_path / "out").exists()
 
 
@@ -344,8 +340,7 @@ def test_two_at_a_time_are_one_too_many(source, tmp_path):
     out = tmp_path / "out"
 
     def meanwhile(_: int) -> None:
-        with pytest.raises(ValueError, match="another smug prepare is at work"):
-            prepare(source, out, FAST)
+        assert_refused(lambda: prepare(source, out, FAST), "another smug prepare is at work")
 
     assert prepare(source, out, FAST, advance=meanwhile).made == 4
     assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "volumes"]

@@ -15,6 +15,8 @@ from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.simulate import Acquisition, named_seed
 from smug.physics.masks import random_lines
 
+from ...properties import assert_refused
+
 ACQUISITION = Acquisition(acceleration=2.0, center_fraction=0.2)
 
 
@@ -93,16 +95,14 @@ def test_a_split_without_slices_is_named_with_the_others(folder):
     with pytest.raises(ValueError, match=r"the test split, got none \(volumes: train 2, val 1, test 0\).*smug prepare"):
         data.slices("test")
     assert data.slices("all") == (*data.slices("train"), *data.slices("val"))
-    with pytest.raises(ValueError, match="expected one of train, val, test, all"):
-        data.slices("every")
+    assert_refused(lambda: data.slices("every"), "expected one of train, val, test, all")
 
 
 def test_a_prepared_folder_is_told_from_others(folder, tmp_path):
     assert is_prepared(folder) and not is_prepared(tmp_path) and not is_prepared("phantom")
     (folder / "manifest.json").unlink()
     assert is_prepared(folder)  # though not a whole one
-    with pytest.raises(FileNotFoundError, match="smug prepare makes it again"):
-        PreparedSet.open(folder)
+    assert_refused(lambda: PreparedSet.open(folder), "smug prepare makes it again", error=FileNotFoundError)
 
 
 def test_missing_and_damaged_volumes_are_named(folder):
@@ -111,16 +111,13 @@ def test_missing_and_damaged_volumes_are_named(folder):
     path = folder / "volumes" / "c.h5"
     whole = path.read_bytes()
     path.write_bytes(whole[:-5000])
-    with pytest.raises(ValueError, match=r"c\.h5: the HDF5 file is damaged"):
-        data.scan(which)
+    assert_refused(lambda: data.scan(which), "c.h5: the HDF5 file is damaged")
     path.write_bytes((folder / "volumes" / "a.h5").read_bytes())
-    with pytest.raises(ValueError, match="not the volume that the manifest names; smug prepare makes it again"):
-        data.scan(which)
+    assert_refused(lambda: data.scan(which), "not the volume that the manifest names; smug prepare makes it again")
     path.write_bytes(whole)
     with h5py.File(path, "r+") as file:
         file["maps"].resize(1, axis=0)
-    with pytest.raises(ValueError, match="expected slice 1 of 'maps'"):
-        data.scan(data.slices("val")[1])
+    assert_refused(lambda: data.scan(data.slices("val")[1]), "expected slice 1 of 'maps'")
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"1 volumes are missing, such as c\.h5; smug prepare makes it again"):
         PreparedSet.open(folder)
@@ -143,15 +140,13 @@ def test_a_manifest_that_was_changed_is_refused(folder, change):
     document = json.loads((folder / "manifest.json").read_text())
     change(document)
     (folder / "manifest.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match="smug prepare makes it again"):
-        Manifest.read(folder)
+    assert_refused(lambda: Manifest.read(folder), "smug prepare makes it again")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000])
 def test_a_manifest_that_is_none_is_refused(folder, text):
     (folder / "manifest.json").write_text(text)
-    with pytest.raises(ValueError, match=r"manifest\.json: not the manifest"):
-        Manifest.read(folder)
+    assert_refused(lambda: Manifest.read(folder), "manifest.json: not the manifest")
 
 
 def test_the_hash_of_a_set_is_that_of_its_contents_and_splits(folder, tmp_path):

@@ -13,6 +13,7 @@ from smug.data.kspace.ismrmrd import read_ismrmrd
 from smug.data.kspace.read import read
 from smug.physics.fourier import fft2c
 
+from ....properties import assert_file_refused
 from .conftest import COILS, HEIGHT, WIDTH, Header, acquisition, images_of, lines, oversampled, random_images, smooth
 
 
@@ -127,8 +128,7 @@ def test_a_wrong_centre_is_refused_or_the_peak_moved(tmp_path, save):
     right = read(save(rows, Header(limits=(0, 13, 4)), name="right"))
     assert right.warnings == ()
     path = save(rows, Header(limits=(0, 13, 10)), name="wrong")
-    with pytest.raises(ValueError, match=r"peaks along x \(phase encoding\) at 4, where the centre of 20 is 10"):
-        read(path)
+    assert_file_refused(read, path, "peaks along x (phase encoding) at 4, where the centre of 20 is 10")
     moved = read(path, centre="peak")
     assert torch.equal(moved.mask, right.mask) and moved.encoded_lines == right.encoded_lines
     torch.testing.assert_close(moved.kspace[0], right.kspace[0])
@@ -136,8 +136,7 @@ def test_a_wrong_centre_is_refused_or_the_peak_moved(tmp_path, save):
 
 def test_a_wrong_centre_of_the_readout_is_refused(save):
     rows = lines(oversampled(smooth())[0].roll(16, 1))
-    with pytest.raises(ValueError, match=r"peaks along y \(readout\) at 20, where the centre of 24 is 12"):
-        read(save(rows))
+    assert_file_refused(read, save(rows), "peaks along y (readout) at 20, where the centre of 24 is 12")
 
 
 # Slices that share a counter
@@ -223,11 +222,8 @@ MOVED: list[Callable[[torch.Tensor], list[Any]]] = [
 @pytest.mark.parametrize("rows", MOVED, ids=["halves", "interleaved"])
 def test_what_is_not_certain_is_refused_and_may_be_decided(save, rows):
     path = save(rows(oversampled(random_images(COILS, HEIGHT, WIDTH))))
-    with pytest.raises(
-        ValueError, match=r"slice 0 lie at 2 places, 30.0 mm apart.*--slices by-position.*--slices by-counter"
-    ) as error:
-        read_ismrmrd(path)
-    assert str(error.value).startswith(str(path))
+    message = "slice 0 lie at 2 places, 30.0 mm apart...--slices by-position...--slices by-counter"
+    assert_file_refused(read_ismrmrd, path, message)
     assert len(read_ismrmrd(path, slices="by-counter")) == 1
     assert len(read_ismrmrd(path, slices="by-position")) == 2
 
@@ -245,16 +241,14 @@ def test_a_slice_that_moves_during_the_scan_is_told(save):
 def test_each_line_at_a_place_of_its_own_is_refused(save):
     kspace = oversampled(random_images(COILS, HEIGHT, WIDTH))
     rows = [acquisition(kspace[:, :, x], kspace_encode_step_1=x, position=(0.0, 0.0, 20.0 * x)) for x in range(WIDTH)]
-    with pytest.raises(ValueError, match="lie at 20 places"):
-        read_ismrmrd(save(rows))
+    assert_file_refused(read_ismrmrd, save(rows), "lie at 20 places")
 
 
 def test_line_counters_that_are_not_set_are_told(save):
     rows = lines(oversampled(random_images(COILS, HEIGHT, WIDTH)))
     for one in rows:
         one.idx.kspace_encode_step_1 = 0
-    with pytest.raises(ValueError, match="20 readouts per slice, all of line 0: their counter is not set"):
-        read_ismrmrd(save(rows))
+    assert_file_refused(read_ismrmrd, save(rows), "20 readouts per slice, all of line 0: their counter is not set")
 
 
 # Trajectories
@@ -277,16 +271,15 @@ RAMP = np.linspace(-0.5, 0.5, 2 * HEIGHT)
 def test_spokes_are_refused_whatever_the_header_says(save, trajectory):
     rows = lines(oversampled(random_images(COILS, HEIGHT, WIDTH)))
     spokes = with_trajectory(rows, lambda i: np.stack([RAMP * np.cos(i), RAMP * np.sin(i)], 1))
-    with pytest.raises(ValueError, match="trajectory of the samples is not Cartesian"):
-        read_ismrmrd(save(spokes, Header(trajectory=trajectory)))
+    path = save(spokes, Header(trajectory=trajectory))
+    assert_file_refused(read_ismrmrd, path, "trajectory of the samples is not Cartesian")
 
 
 def test_two_directions_are_refused(save):
     rows = lines(oversampled(random_images(COILS, HEIGHT, WIDTH)))
     zero = 0 * RAMP
     blades = with_trajectory(rows, lambda i: np.stack([RAMP, zero] if i % 2 else [zero, RAMP], 1))
-    with pytest.raises(ValueError, match="is not Cartesian"):
-        read_ismrmrd(save(blades))
+    assert_file_refused(read_ismrmrd, save(blades), "is not Cartesian")
 
 
 def test_a_cartesian_trajectory_is_no_obstacle(save):

@@ -15,21 +15,13 @@ from smug.data.kspace.fastmri import read_fastmri
 from smug.data.kspace.ismrmrd import is_ismrmrd, read_ismrmrd
 from smug.data.kspace.read import read
 
+from ....properties import assert_file_refused, assert_refused
 from .conftest import COILS, HEADER, HEIGHT, WIDTH, Header, acquisition, lines, noise_scan, oversampled, random_images
 
 
-def with_counters(**counters: int) -> Callable[[list[Any]], None]:
+def with_field(name: str, value: int) -> Callable[[list[Any]], None]:
     def change(rows: list[Any]) -> None:
-        for name, value in counters.items():
-            setattr(rows[3].idx, name, value)
-
-    return change
-
-
-def with_fields(**fields: int) -> Callable[[list[Any]], None]:
-    def change(rows: list[Any]) -> None:
-        for name, value in fields.items():
-            setattr(rows[3], name, value)
+        setattr(rows[3] if hasattr(rows[3], name) else rows[3].idx, name, value)
 
     return change
 
@@ -51,35 +43,31 @@ def replaced(channels: int, samples: int) -> Callable[[list[Any]], None]:
         (None, Header(trajectory="radial"), "trajectory 'radial' is not supported: expected 'cartesian'"),
         (None, Header(trajectory="epi"), "trajectory 'epi' is not supported"),
         (None, Header(trajectory="other"), "trajectory 'other' is not supported"),
-        (with_flag(ismrmrd.ACQ_IS_REVERSE), HEADER, "EPI .* is not supported"),
+        (with_flag(ismrmrd.ACQ_IS_REVERSE), HEADER, "EPI...is not supported"),
         (with_flag(ismrmrd.ACQ_COMPRESSION1), HEADER, "compressed samples are not supported"),
-        (with_counters(kspace_encode_step_2=1), HEADER, "three-dimensional encoding is not supported"),
+        (with_field("kspace_encode_step_2", 1), HEADER, "three-dimensional encoding is not supported"),
         (None, Header(matrix=(2 * HEIGHT, WIDTH, 8)), "three-dimensional encoding is not supported"),
-        (with_fields(encoding_space_ref=1), HEADER, r"several encoding spaces \[0, 1\] are not supported"),
-        (replaced(COILS + 1, 2 * HEIGHT), HEADER, r"active_channels: expected the same .* got \[3, 4\]"),
-        (replaced(COILS, HEIGHT), HEADER, r"number_of_samples: expected the same .* got \[24, 48\]"),
-        (with_fields(center_sample=20), HEADER, "center_sample: expected the same"),
-        (with_counters(kspace_encode_step_1=WIDTH), HEADER, "acquisition 3: got line 20 .* outside .* matrix of 20"),
-        (None, Header(limits=(0, WIDTH - 1, 5)), "acquisition 15: got line 15 with the centre .* at line 5"),
-        (None, Header(matrix=(2 * HEIGHT - 2, WIDTH, 1)), "48 samples .* do not fit the encoded matrix of 46"),
-        (None, Header(matrix=(60000, 60000, 1)), "slices of 3 x 60000 x 60000 .* at most 1 GiB"),
+        (with_field("encoding_space_ref", 1), HEADER, "several encoding spaces [0, 1] are not supported"),
+        (replaced(COILS + 1, 2 * HEIGHT), HEADER, "active_channels: expected the same...got [3, 4]"),
+        (replaced(COILS, HEIGHT), HEADER, "number_of_samples: expected the same...got [24, 48]"),
+        (with_field("center_sample", 20), HEADER, "center_sample: expected the same"),
+        (with_field("kspace_encode_step_1", WIDTH), HEADER, "acquisition 3: got line 20...outside...matrix of 20"),
+        (None, Header(limits=(0, WIDTH - 1, 5)), "acquisition 15: got line 15 with the centre...at line 5"),
+        (None, Header(matrix=(2 * HEIGHT - 2, WIDTH, 1)), "48 samples...do not fit the encoded matrix of 46"),
+        (None, Header(matrix=(60000, 60000, 1)), "slices of 3 x 60000 x 60000...at most 1 GiB"),
     ],
 )
 def test_what_is_not_supported_is_named(save, change, header, message):
     rows = lines(oversampled(random_images(COILS, HEIGHT, WIDTH)))
     if change is not None:
         change(rows)
-    path = save(rows, header)
-    with pytest.raises(ValueError, match=message) as error:
-        read_ismrmrd(path)
-    assert str(error.value).startswith(str(path))
+    assert_file_refused(read_ismrmrd, save(rows, header), message)
 
 
 def test_a_frame_that_lacks_a_slice_is_named(save):
     kspace = oversampled(random_images(COILS, HEIGHT, WIDTH))
     rows = lines(kspace, slice=0) + lines(kspace, slice=1) + lines(kspace, slice=0, repetition=2)
-    with pytest.raises(ValueError, match="no lines of contrast 0, phase 0, repetition 2, set 0, slice 1"):
-        read_ismrmrd(save(rows))
+    assert_file_refused(read_ismrmrd, save(rows), "no lines of contrast 0, phase 0, repetition 2, set 0, slice 1")
 
 
 def edited(change: Callable[[h5py.Group], None]) -> Callable[[Path], None]:
@@ -172,9 +160,9 @@ ENTITIES = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><ismrmrdHeader
     [
         (set_data(3, lambda v: np.where(np.arange(v.size) == 7, np.nan, v)), "acquisition 3: expected finite values"),
         (set_data(3, lambda v: np.where(np.arange(v.size) == 7, np.inf, v)), "acquisition 3: expected finite values"),
-        (set_data(2, lambda v: v[:-1]), "acquisition 2: expected 2 x 3 channels x 48 samples.* got 287 numbers"),
-        (set_data(2, lambda v: v[:0]), "acquisition 2: .* got 0 numbers"),
-        (set_data(2, lambda v: np.tile(v, 100)), "acquisition 2: .* got 28800 numbers"),
+        (set_data(2, lambda v: v[:-1]), "acquisition 2: expected 2 x 3 channels x 48 samples... got 287 numbers"),
+        (set_data(2, lambda v: v[:0]), "acquisition 2:...got 0 numbers"),
+        (set_data(2, lambda v: np.tile(v, 100)), "acquisition 2:...got 28800 numbers"),
         (set_head(1, "number_of_samples", 0), "acquisition 1: expected 2 x 3 channels x 0 samples"),
         (set_head(1, "active_channels", 65535), "acquisition 1: expected 2 x 65535 channels"),
         (set_head(1, "flags", 2**64 - 1), "compressed"),
@@ -183,8 +171,8 @@ ENTITIES = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><ismrmrdHeader
         (without("data"), "dataset/data: expected the acquisitions of the scanner, got no such data set"),
         (set_xml(ENTITIES), "too long or has a document type"),
         (set_xml("<ismrmrdHeader>"), "not an ISMRMRD header, or a damaged one"),
-        (set_xml(Header().xml().replace("<x>48</x>", "<x>-48</x>")), "encodedSpace/matrixSize/x.* got '-48'"),
-        (set_xml(Header().xml().replace("<y>20</y>", "<y>many</y>")), "encodedSpace/matrixSize/y.* got 'many'"),
+        (set_xml(Header().xml().replace("<x>48</x>", "<x>-48</x>")), "encodedSpace/matrixSize/x... got '-48'"),
+        (set_xml(Header().xml().replace("<y>20</y>", "<y>many</y>")), "encodedSpace/matrixSize/y... got 'many'"),
         (replaced_by("xml", data=np.arange(3)), "expected one text"),
         (replaced_by("data", data=np.arange(3)), "expected a table of records"),
         (
@@ -206,33 +194,27 @@ ENTITIES = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><ismrmrdHeader
 def test_damaged_files_end_in_one_clear_error(save, damage, message):
     path = save(lines(oversampled(random_images(COILS, HEIGHT, WIDTH))))
     damage(path)
-    with pytest.raises(ValueError, match=message) as error:
-        read_ismrmrd(path)
-    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+    assert_file_refused(read_ismrmrd, path, message)
 
 
 def test_noise_alone_is_no_image(save):
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="got only noise, calibration"):
-        read_ismrmrd(save([noise_scan(np.eye(COILS), rng)]))
+    assert_file_refused(read_ismrmrd, save([noise_scan(np.eye(COILS), rng)]), "got only noise, calibration")
 
 
 def test_zeros_alone_are_no_image(save):
-    with pytest.raises(ValueError, match="got only zeros"):
-        read_ismrmrd(save(lines(np.zeros((COILS, 2 * HEIGHT, WIDTH)))))
+    assert_file_refused(read_ismrmrd, save(lines(np.zeros((COILS, 2 * HEIGHT, WIDTH)))), "got only zeros")
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such file"):
-        read_ismrmrd(tmp_path / "absent.h5")
+    assert_refused(lambda: read_ismrmrd(tmp_path / "absent.h5"), "no such file", error=FileNotFoundError)
 
 
 def test_a_file_that_changes_is_noticed(save):
     path = save(lines(oversampled(random_images(COILS, HEIGHT, WIDTH))))
     v = read_ismrmrd(path)
     set_data(2, lambda values: values[:-1])(path)
-    with pytest.raises(ValueError, match="acquisition 2"):
-        v.kspace[0]
+    assert_refused(lambda: v.kspace[0], "acquisition 2")
 
 
 def test_fastmri_files_are_others(tmp_path):
