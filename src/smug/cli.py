@@ -29,7 +29,7 @@ TRACEBACK = "SMUG_TRACEBACK"
 
 
 class Terminated(KeyboardInterrupt):
-    """The system asked the program to end, which is an interrupt like that of the keyboard."""
+    """SIGTERM was received; handled like an interrupt from the keyboard."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def execute(options: type[Command], words: Sequence[str], program: str) -> int:
 
 
 def answered(run: Callable[[], None]) -> int:
-    """Run, and turn errors into one line and an exit status: see :func:`main`."""
+    """Run a function and turn its errors into one line and an exit status: see :func:`main`."""
     try:
         with _terminable():
             run()
@@ -107,7 +107,7 @@ def _overview() -> int:
 
 
 def _parsed(options: type[Command], words: Sequence[str], program: str) -> Command | None:
-    """The options, or None after what is wrong with them has been told."""
+    """Return the options; where they are wrong print why and return None."""
     import tyro
 
     told = io.StringIO()
@@ -122,7 +122,7 @@ def _parsed(options: type[Command], words: Sequence[str], program: str) -> Comma
 
 
 def _first_of_box(text: str) -> str:
-    """What is wrong, of a box that tyro draws under a title, and what was meant perhaps."""
+    """Return the error message from a box that tyro draws, and its suggestion if there is one."""
     parts: list[list[str]] = [[]]
     for line in (line.strip("│╭╮╰╯ ") for line in text.splitlines()):
         if line and not line.strip("─-"):

@@ -1,4 +1,4 @@
-"""Image metrics whose convention has a name: an image may differ by 5 dB between two of them.
+"""Image metrics, each with a named convention: one image's PSNR may differ by 5 dB between two conventions.
 
 - ``"volume"``: as in fastMRI. Magnitudes; one peak and one error for the whole batch, the slices of a volume.
 - ``"slice"``: magnitudes; peak and error of each slice.

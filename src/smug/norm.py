@@ -40,7 +40,7 @@ class Linf:
         return parts(delta).abs().flatten(1).amax(1)
 
     def project(self, delta: Tensor, radius: Tensor) -> Tensor:
-        """Clip the parts."""
+        """Clip real and imaginary parts to the radius."""
         bound = per_slice(radius, parts(delta))
         return torch.view_as_complex(parts(delta).clamp(-bound, bound))
 

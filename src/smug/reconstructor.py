@@ -1,4 +1,4 @@
-"""What can be attacked, scored and used: any callable from measurements to images, and what it can be asked."""
+"""What a reconstructor is: any callable from measurements to images, and the properties it may declare."""
 
 import inspect
 import math
@@ -25,7 +25,7 @@ F = TypeVar("F")
 
 @runtime_checkable
 class Described(Protocol):
-    """A reconstructor that can be asked more than for images. The answers given here are those of a plain function.
+    """A reconstructor with settings and properties. The defaults here are those of a plain function.
 
     The reconstructors of this library inherit them and know some of them better; a class of yours may do the same. Ask
     any reconstructor by ``described(f)``.
@@ -83,7 +83,7 @@ class Configured(Described):
 
 
 class Wrapper(Described):
-    """A frozen dataclass around another ``reconstructor``, whose answers it gives."""
+    """A frozen dataclass around another ``reconstructor``, whose settings and properties it passes on."""
 
     reconstructor: Reconstructor
 
@@ -146,7 +146,7 @@ class Plain(Described):
 
 @runtime_checkable
 class Movable(Protocol):
-    """What goes to a device, as torch modules do."""
+    """Anything with ``to(device)``, such as torch modules."""
 
     def to(self, device: torch.device | str) -> Any:
         """Return what has moved to the device."""
@@ -155,13 +155,13 @@ class Movable(Protocol):
 
 @runtime_checkable
 class Fingerprinted(Protocol):
-    """A reconstructor, or a function with this attribute, that says what tells it from all others."""
+    """A reconstructor or function that has a fingerprint of its own: what tells it from all others."""
 
     fingerprint: str
 
 
 def described(f: Reconstructor) -> Described:
-    """Return a reconstructor that can be asked, for any one."""
+    """Return any reconstructor as a :class:`Described`; plain functions are wrapped."""
     return f if isinstance(f, Described) else Plain(f)
 
 

@@ -48,7 +48,7 @@ class Threat:
     noise_sigma: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
+        """Raise ValueError for a norm, unit or value that does not exist or fit."""
         check_fields(self)
         check_number("value", self.value, 0)
         if self.norm == "l2" and self.unit in ENTRYWISE_UNITS:

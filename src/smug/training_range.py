@@ -1,4 +1,4 @@
-"""The training range: what a network has seen, and so what its weights are for.
+"""The training range: the kinds of scans that a network was trained on, and so what its weights are for.
 
 Every field has its check at use in :data:`smug.range_checks.CHECKS`.
 """
@@ -36,12 +36,12 @@ class TrainingRange:
     backgrounds: tuple[float, ...] = ()
 
     def __or__(self, other: Self) -> Self:
-        """Return the range of what occurred in either."""
+        """Return the union of two ranges."""
         values = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
         return type(self)(**{name: tuple(sorted(set(found))) for name, found in values.items()})
 
     def has_matrix(self, height: int, width: int) -> bool:
-        """Tell whether a matrix occurred, or its pixels: its sides are between those of the zoomed images."""
+        """Tell whether a matrix occurred in training or has sides within the range that zooming covered."""
         between = bool(self.zoomed) and min(self.zoomed) <= min(height, width) <= max(height, width) <= max(self.zoomed)
         return between or (height, width) in self.matrices
 

@@ -19,12 +19,12 @@ MOMENTUM = 0.75
 """The weight of the gradient step; the rest is the last movement."""
 
 ENOUGH = 0.75
-"""The fraction of steps between two checkpoints that must have raised the objective."""
+"""The fraction of the steps since the last checkpoint that must have raised the objective, or the step is halved."""
 
 
 @dataclass(frozen=True)
 class APGDState:
-    """Where APGD stands; perturbations are ``(batch, coil, y, x)``, all else real ``(batch,)``.
+    """The state of APGD between two steps; perturbations are ``(batch, coil, y, x)``, all else real ``(batch,)``.
 
     ``previous`` is the last perturbation and ``value`` its objective; ``best`` and ``best_value`` are the highest so
     far. ``size`` is the step as a fraction of eps. Since the last checkpoint: ``raised`` counts the steps that raised
@@ -61,7 +61,7 @@ class APGD:
     keep: Literal["best"] = "best"
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
+        """Raise ValueError for settings out of range."""
         check_fields(self)
         check_counts(self)
 
@@ -121,7 +121,7 @@ class APGD:
 
 
 def _seen(state: APGDState, value: Tensor) -> APGDState:
-    """Return the state that knows the objective of its perturbation."""
+    """Return the state with the objective of its current perturbation filled in."""
     better = value > state.best_value
     return replace(
         state,

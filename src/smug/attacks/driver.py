@@ -18,7 +18,7 @@ from smug.threat import Threat, relative_l2
 
 
 class State(Protocol):
-    """Where a rule stands."""
+    """What a rule knows between two steps."""
 
     @property
     def delta(self) -> Tensor:
@@ -27,7 +27,7 @@ class State(Protocol):
 
     @property
     def gradient_norm(self) -> Tensor | None:
-        """The l2 norm of the gradient that led here, ``(batch,)``; None where none did."""
+        """The l2 norm of the gradient of the last step, ``(batch,)``; None if no gradient was used."""
         ...
 
 
@@ -81,7 +81,7 @@ class Rule(Protocol[S]):
 
 
 RULE = ("steps", "start", "keep", "restarts", "draws", "selection_draws", "init", "step")
-"""What every rule has."""
+"""The attributes that a rule must have."""
 
 
 def check_counts(rule: Rule[Any]) -> None:

@@ -20,7 +20,7 @@ from smug.threat import Threat
 
 @dataclass(frozen=True)
 class PGDState:
-    """A perturbation ``(batch, coil, y, x)``, the norm of the gradient that led to it, and their address."""
+    """A perturbation ``(batch, coil, y, x)``, the norm of its last gradient, and the numbers of restart and step."""
 
     delta: Tensor
     gradient_norm: Tensor | None
@@ -46,7 +46,7 @@ class PGD:
     selection_draws: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
+        """Raise ValueError for settings out of range."""
         check_fields(self)
         check_counts(self)
         if self.step_size is not None and not 0 < self.step_size < float("inf"):

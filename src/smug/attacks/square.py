@@ -27,7 +27,7 @@ STEP = 0.3
 
 @dataclass(frozen=True)
 class SquareState:
-    """What is tried, ``delta``, and what it is compared with: ``best`` and its objective ``(batch,)``."""
+    """The perturbation being tried, ``delta``, the best one so far and its objective ``(batch,)``."""
 
     delta: Tensor
     restart: int
@@ -55,7 +55,7 @@ class Square:
     draws: Literal[1] = 1
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
+        """Raise ValueError for settings out of range."""
         check_fields(self)
         check_counts(self)
 

@@ -53,12 +53,12 @@ def warm_start(delta: Tensor) -> Start:
 
 
 def opposite(start: Start) -> Start:
-    """Start from minus what another start gives."""
+    """Start from the negative of another start."""
     return lambda problem, restart: -start(problem, restart)
 
 
 def in_turn(*starts: Start) -> Start:
-    """Start from one after the other, a restart each, and over again."""
+    """Use these starts in turn: the first restart the first of them, and from the beginning again after the last."""
     return lambda problem, restart: starts[restart % len(starts)](problem, restart)
 
 

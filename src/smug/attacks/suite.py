@@ -20,7 +20,7 @@ from smug.system.arguments import check_arguments, check_fields, check_integer, 
 from smug.threat import Threat, relative_l2
 
 SUITE = 2**31
-"""Where in a slice's addresses the noise of a suite's own comparison lies, apart from that of its attempts."""
+"""The stream of noise on which a suite compares its attempts; the attempts have streams of their own."""
 
 
 class Run(Protocol):
@@ -47,7 +47,7 @@ class Attempt:
 
 @dataclass(frozen=True, eq=False)
 class SuiteResult(AttackResult):
-    """What the strongest attempt found for each slice, and what all of them reached.
+    """The result of the strongest attempt on each slice, and the objectives of all attempts.
 
     The objectives are of draws that no attempt has seen: ``selected_objective`` of the bank on which the attempts are
     compared, ``objective`` of fresh draws. ``gradient_norm`` has the gradients of all attempts, ``(steps, batch)``.
@@ -56,7 +56,7 @@ class SuiteResult(AttackResult):
     attack: tuple[str, ...]
     """The name of the attempt that won, one per slice."""
     objectives: Mapping[str, Tensor]
-    """The objective of every attempt, ``(batch,)``, on the bank that they are compared on."""
+    """The objective of every attempt, ``(batch,)``, on the draws of noise that they are compared on."""
     flags: tuple[tuple[str, ...], ...]
     """Warnings about the attack, per slice."""
 
@@ -156,7 +156,7 @@ def cost(run: Run) -> Cost:
 
 @dataclass(frozen=True)
 class Counting(Described):
-    """A random linear reconstructor that counts its calls, by whether it has noise and whether a gradient follows."""
+    """A random linear reconstructor that counts its calls, with and without noise, with and without gradient."""
 
     noisy: bool = True
     calls: Counter[tuple[bool, bool]] = field(default_factory=Counter)
@@ -170,9 +170,9 @@ class Counting(Described):
         return x + complex_normal(entry_seeds(generator, len(x)), x.shape[1:], x.dtype, x.device)
 
     def settings(self) -> Mapping[str, Any]:
-        """Return whether there is noise, as a number of samples."""
+        """Return the one setting, ``num_samples``: 1 with noise, 0 without."""
         return {"num_samples": int(self.noisy)}
 
     def replace(self, **changes: Any) -> Self:
-        """Return it with noise or without; the count is one."""
+        """Return it with or without noise; both count together."""
         return replace(self, noisy=changes["num_samples"] > 0)

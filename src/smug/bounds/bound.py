@@ -62,7 +62,7 @@ class Estimate:
     vacuous: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse the word."""
+        """Raise ValueError for a statement that claims a proof."""
         _refuse_certificate(self)
         _vacuous_unless_finite(self)
 
@@ -86,7 +86,7 @@ class LowerBound:
     vacuous: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse the word."""
+        """Raise ValueError for a statement that claims a proof."""
         _refuse_certificate(self)
 
     def __str__(self) -> str:

@@ -52,7 +52,7 @@ def saturating(spectrum: Spectrum, steps: int, lam: float, sigma: float, jump: f
 
 
 def trivial(spectrum: Spectrum, lam: float, jump: float, radius: float) -> float:
-    """Return what is known for free of a denoiser with ``||D(x') - D(x)|| <= jump``: ``a radius + kappa jump``."""
+    """Return the trivial bound of a denoiser with ``||D(x') - D(x)|| <= jump``: ``a radius + kappa jump``."""
     return spectrum.gain(lam) * radius + spectrum.contraction(lam) * jump
 
 

@@ -1,4 +1,4 @@
-"""All deterministic bounds that apply to a reconstructor, each with what it is worth."""
+"""All deterministic bounds that apply to a reconstructor, each proved or estimated as its type says."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ EXPECTATION = "infinitely many noise draws in every unrolling step"
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What a bound is computed from: the reconstructor, the spectrum of A, ``radius = max ||d||`` and what D is."""
+    """What a bound is computed from: reconstructor, spectrum of A, ``radius = max ||d||``, facts about the denoiser."""
 
     f: Any
     spectrum: Spectrum
@@ -52,7 +52,7 @@ class Setting:
 
     @property
     def trivial(self) -> float:
-        """What is known for free of a denoiser of bounded modulus."""
+        """The trivial bound of a denoiser whose pixels have a bounded modulus."""
         return chain.trivial(self.spectrum, self.lam, self.jump, self.radius)
 
     @property
@@ -114,7 +114,7 @@ def deterministic_bounds(
 
 
 def _of_expectation(s: Setting) -> Iterator[Estimate]:
-    """Yield what smoothing in exact expectation would give; nothing is random in these, but the model's draws are."""
+    """Yield estimates for smoothing by its exact expectation, which the model approximates by random draws."""
     if not isinstance(s.f, SMUG | WeightedSMUG) or not s.smoothing_sigma:
         return
     spectrum, lam, sigma = s.spectrum, s.lam, s.smoothing_sigma
@@ -133,7 +133,7 @@ def _of_expectation(s: Setting) -> Iterator[Estimate]:
 
 
 def _of_sector(s: Setting) -> Iterator[Certified | Estimate]:
-    """Yield what the denoiser's sector gives: with noise too, which shifts both inputs alike."""
+    """Yield the bound from the denoiser's sector; it holds with smoothing too, whose noise shifts both inputs alike."""
     if s.sector is None or (isinstance(s.f, WeightedSMUG) and s.smoothing_sigma):
         return
     rho, L = s.sector.residual, s.sector.lipschitz
@@ -144,7 +144,7 @@ def _of_sector(s: Setting) -> Iterator[Certified | Estimate]:
 
 
 def _of_modulus(s: Setting) -> Iterator[Certified]:
-    """Yield what a clipped denoiser has for free, smoothed and weighted in any way."""
+    """Yield the trivial bound of a clipped denoiser, which holds for any smoothing and weights."""
     if s.modulus_proved:
         known = (f"denoised pixels are clipped to a modulus of {s.modulus:g}", *FROZEN)
         yield Certified(s.trivial, _statement(s.radius), known, name="trivial", vacuous=True)

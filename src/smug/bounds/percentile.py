@@ -68,7 +68,7 @@ class Release(Wrapper):
         return taking_generator(self.reconstructor)(y + self.sigma * A.sampled * zeta, A, generator=seeds)
 
     def unscaled(self) -> Reconstructor:
-        """Return it as it is: its noise has the unit of y."""
+        """Return the release itself: it has no scale, since its noise has the unit of y."""
         return self
 
 

@@ -1,4 +1,4 @@
-"""Where the singular values of A are, on the safe side."""
+"""Intervals that contain the singular values of A."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CELLS = 4096
 """Intervals that cover the singular values where they cannot be computed."""
 
 UNIT = 1e-5
-"""How far from 1 the modulus of a single coil may be by rounding."""
+"""By how much rounding may move the modulus of a single coil's map away from 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,11 @@ class Spectrum:
         return 1 / (float(self.low.min()) ** 2 + lam)
 
     def contraction(self, lam: float) -> float:
-        """Return ``kappa = lam ||(A^H A + lam)^-1||``: how much of an error in z comes out of the solve."""
+        """Return ``kappa = lam ||(A^H A + lam)^-1||``: by how much the solve amplifies an error in z."""
         return lam * self.inverse_norm(lam)
 
     def gain(self, lam: float) -> float:
-        """Return ``a = ||(A^H A + lam)^-1 A^H|| = max s / (s^2 + lam)``: how much of one in y comes out of it."""
+        """Return ``a = ||(A^H A + lam)^-1 A^H|| = max s / (s^2 + lam)``: by how much it amplifies an error in y."""
         return float(tikhonov(self, lam).max())
 
 

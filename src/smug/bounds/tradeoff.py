@@ -1,4 +1,4 @@
-r"""No free lunch: what cannot be both recovered and stable.
+r"""The price of recovery: a method that recovers a feature from weak measurements must amplify perturbations.
 
 Let two images differ by v: an inserted lesion, or the difference of two subjects. If F recovers both from their
 measurements to within eta, ``||F(A x) - x|| <= eta`` and ``||F(A(x + v)) - (x + v)|| <= eta``, then by the triangle

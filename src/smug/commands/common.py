@@ -1,4 +1,4 @@
-"""What all commands share: options, what is checked before they start, and where their results go."""
+"""What all commands share: common options, the checks before the start, and the JSON document of the results."""
 
 import shlex
 import sys
@@ -37,7 +37,7 @@ class Command:
             yield Output("--json", self.json)
 
     def without_effect(self) -> Mapping[str, str]:
-        """Return the options that change nothing beside the others, and why."""
+        """Return the options that have no effect with these other options, and why."""
         return {}
 
     def check(self, given: Sequence[str] = ()) -> None:
@@ -86,7 +86,7 @@ class Common(Command):
     """CPU threads; by default torch decides."""
 
     def start(self, *, quiet: bool = False) -> "torch.device":
-        """Apply threads and return the device, told if it was chosen; raises ValueError for one that is not there."""
+        """Set the number of threads and return the device, printed if it was chosen; raises ValueError if missing."""
         import torch
 
         if self.threads is not None:
@@ -103,7 +103,7 @@ class Common(Command):
 
     @property
     def chosen(self) -> str:
-        """The device, where it is ``auto`` the one that this means here."""
+        """The device; for ``auto`` the one that is chosen on this machine."""
         if self.device != "auto":
             return self.device
         import torch

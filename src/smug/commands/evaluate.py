@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 NONE = Path("none")
-"""The store that keeps nothing."""
+"""The value of ``--store`` that keeps no rows."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from tyro.conf import UseAppendAction
 
 MOST = 2**31 - 1
-"""More of anything is a slip of the hand."""
+"""The largest number that an option takes: more is taken for a typing error."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +62,7 @@ def check_numbers(options: Any) -> None:
 
 
 def check_once(options: Any, given: Sequence[str]) -> None:
-    """Raise ValueError where one of two would be lost: an option of one value that is ``given`` twice, equal values.
+    """Raise ValueError for an option that is ``given`` twice but takes one value, or is given the same value twice.
 
     Of values such as ``KEY=VALUE`` the keys are compared. A path called None would be none.
     """

@@ -1,4 +1,4 @@
-"""Files of k-space that are meant by paths, and what their outputs are called."""
+"""Which k-space files the given paths and folders stand for, and how the outputs of each are named."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Places:
-    """Where outputs go: to the file ``out``, or where files have ``names`` to a folder of that name."""
+    """Where outputs go: to the file ``out``, or if the files have ``names`` to files so named in the folder ``out``."""
 
     out: Path
     names: Mapping[Path, str] | None
@@ -17,14 +17,14 @@ class Places:
     format: str
 
     def image(self, file: Path, model: str) -> Path:
-        """Return where the images go that a model makes of a file."""
+        """Return the path of the images that a model reconstructs from a file."""
         if self.names is None:
             return self.out
         label = f"-{labels(self.models)[model]}" if len(self.models) > 1 else ""
         return self.out / f"{self.names[file]}{label}.{self.format}"
 
     def comparison(self, file: Path) -> Path:
-        """Return where the picture goes that compares the models on a file."""
+        """Return the path of the picture that compares the models on a file."""
         return self.out / f"{file.stem if self.names is None else self.names[file]}-comparison.png"
 
     def of(self, file: Path, *, noise: bool) -> Iterator[Path]:
@@ -40,7 +40,7 @@ class Places:
 
 
 def found_files(paths: Sequence[Path], out: Path | None) -> dict[Path, str]:
-    """Return the files that are meant, those of folders too, and a name for the outputs of each.
+    """Return the files, including those in folders, and a name for the outputs of each.
 
     What lies in ``out``, where that is inside such a folder, was made by an earlier run. Names are the files', with
     their folders where these are needed to tell them apart. Raises FileNotFoundError and ValueError for folders without
@@ -63,7 +63,7 @@ def found_files(paths: Sequence[Path], out: Path | None) -> dict[Path, str]:
 
 
 def distinct(files: Iterable[Path], stems: Sequence[str]) -> list[str]:
-    """Return a different name for each file: its stem, where that is another's too after its folder, or more of it.
+    """Return a different name for each file: its stem; where stems are equal, preceded by as many folders as needed.
 
     >>> distinct([Path("/a/x.h5"), Path("/b/x.h5"), Path("/b/y.h5")], ["x", "x", "y"])
     ['a-x', 'b-x', 'y']
@@ -82,7 +82,7 @@ def distinct(files: Iterable[Path], stems: Sequence[str]) -> list[str]:
 
 
 def labels(models: Sequence[str]) -> dict[str, str]:
-    """Return a different name for each model that a file may have in its own: ``runs/a@f.py:net`` is ``a_f.py_net``."""
+    """Return a different name for each model, safe in file names: ``runs/a@f.py:net`` is ``a_f.py_net``."""
     from smug.data.prepared.sources import safe
 
     short = {model: safe(model.rstrip("/").rpartition("/")[2]) for model in models}

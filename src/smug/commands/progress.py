@@ -23,12 +23,12 @@ Report = Callable[["LogEntry"], None]
 
 
 FIRST, BETWEEN = 10.0, 30.0
-"""Seconds until the first line about work whose output is no terminal, and between two of them, at least."""
+"""Where the output is no terminal: seconds until the first line, and at least so many between two lines."""
 
 
 @contextmanager
 def progress(description: str, total: int, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show how work goes on, on the error stream; yield the function that is told how much more is done.
+    """Show progress on the error stream; yield a function to call with the amount of work just done.
 
     On a terminal it is a bar with the remaining time, elsewhere a line now and then, and nothing where ``quiet``.
     """
@@ -83,7 +83,7 @@ def _now_and_then(screen: "Console", description: str, total: int) -> Iterator[C
 def training_progress(
     description: str, total: int, done: int, *, earlier: Sequence["LogEntry"] = (), quiet: bool = False
 ) -> Iterator[Report]:
-    """Show on the error stream how a run goes on; yield the function that is told every update.
+    """Show the progress of training on the error stream; yield a function to call with the log entry of every update.
 
     On a terminal it is a bar with the losses below, elsewhere a line per validation, and nothing where ``quiet``.
     Of ``total`` updates ``done`` were made before: the time left is told by the speed of those made since.
@@ -108,7 +108,7 @@ def training_progress(
 
 
 Show = Callable[["LogEntry", str, str, str], None]
-"""``(entry, status, elapsed, left)``: show these."""
+"""Shows ``(entry, status, elapsed, left)``: the log entry, a text, and seconds."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which files stand behind the names that options take: models, data, folders."""
+"""Which files the arguments of options stand for: models, data sets, folders."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from smug.system.paths import Input
 
 READ = (".h5", ".hdf5", ".mrd", ".cfl", ".hdr", ".safetensors", ".toml")
-"""What the names of files in a folder end in that may be read with it."""
+"""Endings of the files in a folder that may be read with it."""
 
 NOTES = ("manifest.json", "config.json", "run.json", "log.csv")
 """Other files of prepared sets and runs."""
 
 
 def files(option: str, names: Iterable[str | Path]) -> Iterator[Input]:
-    """Yield the files that are there behind names such as ``RUN@FILE.py:function``, folders and BART's pairs."""
+    """Yield the existing files that names stand for, such as ``RUN@FILE.py:function``, folders and BART's pairs."""
     for name in map(str, names):
         for part in {name, *name.split("@")}:
             path = Path(part.rpartition(":")[0] if ".py:" in part else part)
@@ -21,7 +21,7 @@ def files(option: str, names: Iterable[str | Path]) -> Iterator[Input]:
 
 
 def data(option: str, source: str, root: Path | None) -> Iterator[Input]:
-    """Yield the files behind a set of images or scans."""
+    """Yield the files of a set of images or scans."""
     from smug.data.images.sets import SETS, data_root
 
     if source == "phantom":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 FILES = ("config.json", "model.safetensors", "checkpoint.safetensors", "run.json", "log.csv", "losses.png")
-"""What the folder of a run gets, beside pictures."""
+"""Files that training writes to the run's folder, besides pictures."""
 
 SLOW = 'compute.precision: this processor has no instructions for bf16, which takes several times as long as "fp32".'
 

@@ -1,4 +1,4 @@
-"""A file of k-space reconstructed by every model: images, pictures, and what is to be known of them."""
+"""A file of k-space reconstructed by every model: images, pictures, and a record of each reconstruction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ REPLICAS = 32
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """What is to be made of every file: see the options of ``smug reconstruct``."""
+    """How every file is reconstructed and what is written: see the options of ``smug reconstruct``."""
 
     models: "Mapping[str, Reconstructor]"
     device: "torch.device"
@@ -43,7 +43,7 @@ class Order:
 
 
 def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
-    """Reconstruct a file by every model and write the images; return what is to be known of each.
+    """Reconstruct a file by every model and write the images; return one record for each.
 
     All is made before anything is written. Raises ValueError and OSError as reading, reconstructing and writing do.
     """
@@ -72,7 +72,7 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
 
 
 def told(record: Mapping[str, Any]) -> str:
-    """Return what :func:`reconstruct_file` says of a reconstruction, in a line."""
+    """Return a record of :func:`reconstruct_file` as one line of text."""
     quality = record["quality"]
     known = f"; PSNR {quality['psnr']:.2f} dB, SSIM {quality['ssim']:.3f}" if quality else ""
     how = f"{counted(record['slices'], 'slice')} by {record['model']} at {record['acceleration']:.2f}x"
@@ -115,7 +115,7 @@ def _reconstructed(file: Path, volume: "Volume", name: str, order: Order) -> "Re
 
 
 def _record(file: Path, volume: "Volume", name: str, result: "Reconstruction", order: Order) -> dict[str, Any]:
-    """What is to be known of a reconstruction."""
+    """Return the record of a reconstruction: plain values."""
     return {
         "model": name,
         "input": file.name,

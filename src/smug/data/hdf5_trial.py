@@ -38,7 +38,7 @@ def check_readable(path: Path) -> None:
 
 
 def walk(path: str) -> None:
-    """Read what of a file has no fixed place: objects, attributes, where data lie, and data of variable length."""
+    """Read the parts on which a damaged file can crash HDF5: objects, attributes, layouts, variable-length data."""
     import h5py
 
     def visit(name: str, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""One record for what a scanner, or a simulation of it, delivers."""
+"""Scan: the measurements of a batch of slices, with their operator, targets and names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

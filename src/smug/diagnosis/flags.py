@@ -87,7 +87,7 @@ than 1e-3. Without the scale's gradient it is 7e-3 for MoDL, which is nearly hom
 the measurements of the data-consistency steps 0.5 or more."""
 
 PSNR_MARGIN = 0.1
-"""What one attack must beat another by, in dB, before it counts: below it are the noise of a few draws, and the luck
+"""By how many dB one attack must beat another before it counts: below it are the noise of a few draws, and the luck
 of random starts."""
 
 NOISE_MARGIN = 0.01

@@ -45,13 +45,13 @@ RATIOS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """The sizes of perturbations that are certified, as multiples of sigma_k."""
 
 ATTACKED = (1.0, 2.0, 3.0)
-"""Those that tables show."""
+"""The sizes that are attacked too, and that tables show."""
 
 SELECTION = 4
 """Draws on which attacks on the release are compared."""
 
 ATTACK_COST = 85
-"""About how many reconstructions an attack on the release takes as long as, beside those that score it."""
+"""About what an attack on the release costs, in reconstructions; scoring it comes on top."""
 
 SLOW = 5.0
 """Seconds: a reconstruction that takes longer is timed once."""

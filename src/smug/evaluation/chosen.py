@@ -1,4 +1,4 @@
-"""What to compare and on what, however it is said: names, reconstructors, folders, image sets, scans."""
+"""Models and data of a comparison from any form in which they are given: names, functions, folders, scans."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

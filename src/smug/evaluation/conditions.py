@@ -20,7 +20,7 @@ from smug.shifts.noise import jitter
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """What became of a scan, and how; one entry per slice.
+    """A perturbed scan and what is recorded about the perturbation, one entry per slice.
 
     ``attack`` names the attack that won, ``optimism`` is by how many dB its objective was higher on the draws that it
     was selected on than on fresh ones, real ``(batch,)``, ``flags`` are warnings; ``feature`` is what was inserted into
@@ -35,7 +35,7 @@ class Perturbed:
 
 
 Perturb = Callable[[Reconstructor, Scan, Tensor], Perturbed]
-"""``(reconstructor, scan, seeds)`` to what became of the scan; one seed per slice."""
+"""A function ``(reconstructor, scan, seeds) -> Perturbed``, with one seed per slice."""
 
 
 def unchanged(f: Reconstructor) -> Reconstructor:

@@ -190,7 +190,7 @@ def tuned_for(
 
 
 def settings_of(models: Mapping[str, Reconstructor]) -> dict[str, Any]:
-    """Return what tells each model from another: its configuration, or its parameters."""
+    """Return the settings of each model: its configuration, or its parameters."""
     return {name: _settings(model) for name, model in models.items()}
 
 

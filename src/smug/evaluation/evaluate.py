@@ -1,4 +1,4 @@
-"""One product: models x conditions x slices."""
+"""Scoring: every model under every condition on every slice."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -75,7 +75,7 @@ class _Cells:
         self.address = partial(_address, store, f, scan, seed, draws)
 
     def outcomes(self, condition: Condition) -> list[Outcome]:
-        """Return one outcome per slice, from the store or anew; none if the model has not what the condition sets."""
+        """Return one outcome per slice, stored or computed; none if the model lacks the setting that is varied."""
         try:
             self.changed(condition.change)
         except Inapplicable:
@@ -105,7 +105,7 @@ class _Cells:
 
 
 def _found(columns: Mapping[str, Tensor], made: Perturbed, i: int) -> dict[str, Any]:
-    """What was measured on a slice, and what an attack said about it."""
+    """Return the measures of a slice and what an attack recorded about it."""
     found: dict[str, Any] = {key: _number(column[i]) for key, column in columns.items()}
     if made.attack:
         found["attack"] = made.attack[i]

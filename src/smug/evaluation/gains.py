@@ -1,4 +1,4 @@
-"""How much a reconstructor amplifies perturbations of a slice: tried, and proved to be the most."""
+"""How much a reconstructor amplifies perturbations of a slice: the largest found, and proved upper bounds."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +24,7 @@ from smug.training.runs import Model
 ITERATIONS, PROBES, STEPS = 10, 2, 6
 
 COST = 100
-"""About how many reconstructions the gains of a slice take as long as."""
+"""About what the gains of a slice cost, in reconstructions."""
 
 OWN, LOCAL, START = range(3)
 """Streams of random numbers."""

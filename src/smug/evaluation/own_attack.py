@@ -21,7 +21,7 @@ from smug.threat import Threat
 CONTRACT = "attack(f, scan, threat, *, generator=None) -> delta or AttackResult"
 
 RULE = ("steps", "start", "keep", "restarts", "draws", "selection_draws", "init", "step")
-"""What a rule of :class:`smug.attacks.Rule` has."""
+"""The attributes of a :class:`smug.attacks.Rule`."""
 
 OwnAttack = Any
 """A function as :data:`CONTRACT` says, or a :class:`smug.attacks.Rule`.
@@ -33,7 +33,7 @@ sampled and within the threat, or an :class:`smug.attacks.AttackResult` that has
 
 
 def load_attacks(names: tuple[str, ...]) -> dict[str, OwnAttack]:
-    """Return the attacks of ``FILE.py:name``, by the name after the colon, or by the whole where two would be equal.
+    """Return the attacks of ``FILE.py:name`` by the name after the colon; by the whole text where two names are equal.
 
     Raises FileNotFoundError, and ValueError for files that cannot be executed and for what is no attack.
     """
@@ -48,7 +48,7 @@ def load_attacks(names: tuple[str, ...]) -> dict[str, OwnAttack]:
 
 
 def check_attack(name: str, attack: OwnAttack) -> None:
-    """Raise ValueError for what is neither a function nor a rule."""
+    """Raise ValueError unless an attack is a function or a rule."""
     if isinstance(attack, type):
         raise ValueError(f"attack {name}: is a class, expected a rule that it makes, {name}(...), or {CONTRACT}")
     if _is_rule(attack):
@@ -59,7 +59,7 @@ def check_attack(name: str, attack: OwnAttack) -> None:
 
 
 def with_attacks(protocol: Protocol, attacks: Mapping[str, OwnAttack]) -> Protocol:
-    """Return the protocol with a condition more for every attack and every threat that the protocol attacks within.
+    """Return the protocol with one more condition for every attack at every threat of the protocol.
 
     Raises ValueError for a protocol without attacks, and for what is no attack.
     """
@@ -74,7 +74,7 @@ def with_attacks(protocol: Protocol, attacks: Mapping[str, OwnAttack]) -> Protoc
 
 
 def own_attack(name: str, attack: OwnAttack, threat: Threat) -> Condition:
-    """Return the condition of an attack: what it finds for each reconstructor and slice, if the threat allows it.
+    """Return the condition of an attack: what it finds for each reconstructor and slice, within the threat or refused.
 
     Its rows are never read from a store, as its code may change unseen. Scoring raises ValueError for an attack that
     fails, and for a perturbation of another shape, one that is not finite or leaves the threat or the sampled entries.

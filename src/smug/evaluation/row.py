@@ -1,4 +1,4 @@
-"""What is known about one slice under one condition."""
+"""Row: the measures of one slice under one condition, and their form as JSON."""
 
 import math
 from collections.abc import Mapping

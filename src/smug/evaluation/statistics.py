@@ -25,7 +25,7 @@ CONFIDENCE = 0.95
 RESAMPLES = 10_000
 
 FEWEST = 5
-"""Subjects (or slices of unknown subjects) that an interval takes."""
+"""The fewest subjects (or slices of unknown subjects) for which an interval is computed."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def holm(p: Mapping[Key, float]) -> dict[Key, float]:
 
 
 def over_seeds(rows: Iterable[Row], methods: Mapping[str, str]) -> list[SeedSpread]:
-    """Return what training seeds are worth: the spread of each method's mean PSNR over its models.
+    """Return the spread over training seeds of each method's mean PSNR.
 
     ``methods`` names the method of each model; models that it lacks are left out, and so are methods of one seed.
     """
@@ -140,7 +140,7 @@ def over_seeds(rows: Iterable[Row], methods: Mapping[str, str]) -> list[SeedSpre
 
 
 def sentence(intervals: Iterable[Interval]) -> str:
-    """Return what a reader must know about the intervals of a table, or why there are none; "" for none at all."""
+    """Return the note about the intervals of a table, or why there are none; "" if it has no differences."""
     every = list(intervals)
     units = {interval.unit: interval.units for interval in every if math.isfinite(interval.low)}
     texts = []

@@ -1,4 +1,4 @@
-"""One store for all rows: cache, resumption and sharding at once.
+"""The store of scored rows: it saves finished work, so that runs resume and processes share it.
 
 A cell's address is the hash of all that its rows depend on: the reconstructor's weights and settings, the condition,
 the scan, the seed, and the number of draws. Whoever computes a cell writes it, whole or not at all, so that processes
@@ -36,7 +36,7 @@ _REFUSED: set[Path] = set()
 
 
 def cache_folder() -> Path | None:
-    """Return where rows are kept if nothing else is said: ``$XDG_CACHE_HOME/smug/rows``, or that of ``~/.cache``.
+    """Return the default folder of rows: ``$XDG_CACHE_HOME/smug/rows``, or that of ``~/.cache``.
 
     Below it there is a folder for every version of this library's code, as rows of another may differ. None where the
     user has no home.
@@ -59,7 +59,7 @@ class RowStore:
     folder: Path
 
     def address(self, f: Reconstructor, condition: Condition, scan: Scan, seed: int, draws: int) -> str | None:
-        """Return where the rows of a cell are; None for a reconstructor or condition not told from others."""
+        """Return the address of a cell's rows; None for a reconstructor or condition without a fingerprint."""
         print_of_f = fingerprint(f)
         if print_of_f is None or not condition.recipe:
             return None
@@ -81,7 +81,7 @@ class RowStore:
         return [Outcome(row, x, t) for row, x, t in zip(rows, tensors["image"], tensors["target"], strict=True)]
 
     def write(self, address: str, outcomes: Sequence[Outcome], *, images: bool) -> None:
-        """Keep the outcomes of a cell; where that is refused, as by a full disk, warn once and keep none from then on.
+        """Store the outcomes of a cell; if that fails, as on a full disk, warn once and store no more.
 
         Hours of scoring are worth more than what would be kept of them.
         """
@@ -94,7 +94,7 @@ class RowStore:
             logging.getLogger("smug").warning("%s; from here on rows are not kept", error)
 
     def _write(self, address: str, outcomes: Sequence[Outcome], *, images: bool) -> None:
-        """Write images first, so that what is read is whole."""
+        """Write images before the rows: where there are rows the images are complete."""
         if images:
             tensors = {
                 "image": torch.stack([outcome.image for outcome in outcomes]).cpu(),
@@ -130,7 +130,7 @@ DESCRIPTIVE = ("name", "config", "metadata")
 
 
 def _part(value: Any) -> str | None:
-    """Return the text of a setting or the hash of a network; None for what could be anything."""
+    """Return the text of a setting or the hash of a network; None for other objects, which have no fingerprint."""
     if isinstance(value, nn.Module):
         if not all(is_ours(m) or type(m).__module__.startswith("torch.") for m in value.modules()):
             return None

@@ -205,7 +205,7 @@ def error_bar(summary: Summary, *, alone: bool = False) -> tuple[float, float]:
 
 
 def error_bar_label(summaries: Sequence[Summary]) -> str:
-    """Return what the :func:`error_bar` of a figure is, for its legend; "" where there is none."""
+    """Return the legend's explanation of the :func:`error_bar` of a figure; "" where there is none."""
     models, _, _ = grid(summaries)
     alone = len(models) == 1
     if not any(math.isfinite(error_bar(summary, alone=alone)[0]) for summary in summaries):

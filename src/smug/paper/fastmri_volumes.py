@@ -22,7 +22,7 @@ HELD_OUT = 0.1
 """The largest share of the subjects to validate with, and to test on."""
 
 UNFIT = "undersampled, of a single coil, or no k-space"
-"""Why files that can be read are left out."""
+"""The reason given for readable files that are left out."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class MatchedNoise:
 
     @property
     def example(self) -> Condition:
-        """A condition that takes as long to score as that of the level to be found."""
+        """A stand-in for the level to be found, which takes as long to score."""
         return noisy(LOWEST)
 
     def level(self, results: Results) -> Condition:

@@ -1,4 +1,4 @@
-"""What exhibits are made of: measurements, which a plan counts beforehand and scoring carries out."""
+"""The measurements behind exhibits: the plan counts their cells, scoring carries them out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Cells:
 
     @property
     def key(self) -> tuple[Run, str, str, int, str]:
-        """What tells them from others: two with the same key are scored once."""
+        """The identity of the cells: those with equal keys are scored once."""
         return self.run, self.condition.name, self.condition.recipe, self.slices, self.split
 
 

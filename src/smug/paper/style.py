@@ -1,4 +1,4 @@
-"""How the paper's figures look: one colour, marker and dash for each method everywhere, and what stands below."""
+"""The look of the paper's figures: a colour, marker and dash pattern for each method, and the caption below."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -70,7 +70,7 @@ def lines(rows: Iterable[CertificateRow]) -> list[Line]:
 
 
 def table(certificates: Certificates, title: str = "") -> Table:
-    """Return a line per model, sigma_k and attacked eps, and what they mean below."""
+    """Return a table with a line per model, sigma_k and attacked eps, and an explanation below."""
     rows: dict[str, list[tuple[str, ...]]] = {}
     for model, *texts in _texts(certificates):
         rows.setdefault(model, []).append((model if model not in rows else "", *texts))
@@ -188,6 +188,6 @@ def _amplifies(model: str, gains: list[GainRow]) -> str:
 
 
 def _worth(bound: Bound) -> str:
-    """Say what a bound on the gain is worth, shortly."""
+    """Return the type of a bound on the gain in a word or two: proved, estimated."""
     kind = "certified at most" if isinstance(bound, Certified) else "not certified, at most about"
     return f"{kind} {bound.value:.3g} times{' (vacuous)' if bound.vacuous else ''} by {bound.name}"

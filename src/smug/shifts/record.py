@@ -1,4 +1,4 @@
-"""What a shift is, and where in the noise its random numbers stand."""
+"""The record of a shift, and the streams of its random numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

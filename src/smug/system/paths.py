@@ -66,7 +66,7 @@ def _place(path: Path) -> str:
 
 
 def _holds(outer: str, inner: str, *, folder: bool) -> bool:
-    """Whether ``inner`` needs a folder where ``outer`` is."""
+    """Whether ``outer`` would have to be a folder for ``inner`` to be written."""
     return (folder and outer == inner) or Path(outer) in Path(inner).parents
 
 
@@ -93,7 +93,7 @@ def _check_kind(output: Output) -> None:
 
 
 def _check_writable(output: Output) -> None:
-    """Try it: make and remove an empty file in the folder, or in the innermost one that is there."""
+    """Raise OSError unless an output can be written: make and remove a file in its innermost folder that exists."""
     path = Path(os.path.realpath(output.path))
     folder = path if output.folder else path.parent
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())

@@ -1,4 +1,4 @@
-"""What somebody's own Python file holds: ``FILE.py:function``.
+"""Functions and networks from a user's Python file: ``FILE.py:function``.
 
 The file is executed as Python would import it: with what lies beside it importable, in ``sys.modules`` while it runs
 (dataclasses and pickle look it up there), and inside its package where it imports relatively. It has the module name
@@ -59,7 +59,7 @@ def load_function(name: str, what: str) -> Callable[..., Any]:
 
 
 def load_object(name: str, what: str) -> Any:
-    """Return anything that ``FILE.py:name`` stands for; raises like :func:`load_function`, but for its kind."""
+    """Return the object ``FILE.py:name``, of any kind; otherwise raises like :func:`load_function`."""
     return _found(name, what)[1]
 
 
@@ -238,7 +238,7 @@ def _imports_relatively(path: Path) -> bool:
 
 
 def _free(name: str, root: Path) -> bool:
-    """Whether a module name means nothing else than what lies in ``root``, which is importable now."""
+    """Whether a module name can only mean the one in ``root``, a folder that is importable now."""
     if not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Being asked to stop, between two updates and not inside one."""
+"""Signals that ask a run to stop: they take effect between two updates, never inside one."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from time import monotonic
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 ECHO = 1.0
-"""Seconds within which a second signal is the first again: torchrun repeats what the terminal sent to all."""
+"""Seconds within which a second signal counts as the first: torchrun repeats signals that the terminal sent to all."""
 
 
 class Stopped(KeyboardInterrupt):

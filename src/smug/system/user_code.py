@@ -1,4 +1,4 @@
-"""Calling what users give us: with copies of our tensors, torch's settings kept, and errors told in one line."""
+"""Calling users' code: it gets copies of tensors, torch's settings are restored, and errors become one line."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext

@@ -1,4 +1,4 @@
-"""Where a run stands, in one safetensors file: networks, optimiser, update. Everything random is addressed by these."""
+"""The state of a run in one safetensors file: networks, optimiser, update. Random numbers follow from the update."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ class Place:
 
 
 def save_checkpoint(path: Path, modules: nn.Module, optimizer: Optimizer, config: Config, place: Place) -> None:
-    """Write where a run stands, whole and on the disk or not at all: the file that was there stays until then.
+    """Write the state of a run; the previous checkpoint stays until the new one is completely on the disk.
 
     ``modules`` are all networks; the parameters that learn are those of ``optimizer``.
     """
@@ -51,7 +51,7 @@ def save_checkpoint(path: Path, modules: nn.Module, optimizer: Optimizer, config
 
 
 def restore_checkpoint(path: Path, modules: nn.Module, optimizer: Optimizer, config: Config) -> Place:
-    """Put networks and optimiser where the checkpoint left them, and return where that is.
+    """Restore networks and optimiser from the checkpoint, and return how far it is.
 
     Raises FileNotFoundError, and ValueError for a file that is not a checkpoint of this configuration.
     """

@@ -144,7 +144,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class PerturbationConfig:
-    """What the measurements go through in training.
+    """How measurements are perturbed in training.
 
     "jitter" adds Gaussian noise of ``noise`` times the image's maximum per part. "adversarial" adds the worst case that
     ``steps`` steps of projected gradient ascent, each of ``step_size`` times the radius, find within ``threat``.

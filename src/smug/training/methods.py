@@ -1,4 +1,4 @@
-"""What each method is trained by: its loss, and what the measurements go through in training."""
+"""The training methods: the loss of each, and how measurements are perturbed in training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ PERTURBATION = 2**31
 
 @dataclass(frozen=True)
 class TrainingMethod:
-    """The loss of a method, the names of its terms, and what the measurements go through in training.
+    """The loss of a method, the names of its terms, and how measurements are perturbed in training.
 
     ``loss(config, start)`` is given the denoiser as it was at the start of the run, frozen. ``perturb`` None leaves the
     measurements as they are.
@@ -109,7 +109,7 @@ TARGETS: Mapping[StabilityTarget, Callable[[ImageMap, ImageMap], losses.Stabilit
     "frozen-denoised-target": lambda denoiser, start: losses.denoised_target(start),
     "frozen-denoised-iterate": lambda denoiser, start: losses.denoised_iterate(start),
 }
-"""What UStab pulls towards, given the denoiser and the frozen one."""
+"""By name: the target that UStab pulls towards, made from the denoiser and the frozen one."""
 
 _SUPERVISED = partial(TrainingMethod, loss=_supervised, terms=("reconstruction",))
 _STABLE = partial(TrainingMethod, loss=_stable, terms=("stability", "reconstruction"))

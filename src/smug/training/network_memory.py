@@ -1,4 +1,4 @@
-"""The memory of one network's gradient, counted without having any: on torch's meta device tensors have no contents."""
+"""The memory of one network's gradient, counted on torch's meta device, where tensors have no contents."""
 
 import weakref
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The document of a run: what is needed to repeat it, and what came of it."""
+"""The document of a run: everything needed to repeat it, and its results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, median

@@ -121,7 +121,7 @@ def _header(block: bytes) -> Any:
 
 
 def _geometry(header: Any) -> Geometry:
-    """Where voxels are; sizes that are 0 are not stated, and taken as 1 mm, as is a place without a volume."""
+    """Return the geometry; voxel sizes of 0 mean not stated and become 1 mm, as do those of a degenerate affine."""
     scale = TO_MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
     if header["sform_code"] or header["qform_code"]:
         affine = np.array(header.get_best_affine(), dtype=np.float64)

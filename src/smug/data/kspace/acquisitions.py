@@ -153,7 +153,7 @@ def _holds(stored: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
 
 
 def _copy(source: NDArray[np.void], target: NDArray[np.void]) -> None:
-    """Copy the fields of a record that the target has."""
+    """Copy those fields of a record that the target has too."""
     for name in target.dtype.names or ():
         if target[name].dtype.names is None:
             target[name] = source[name]

@@ -111,7 +111,7 @@ def read_cfl(path: str | Path) -> Volume:
 
 
 def _read_dimensions(header: Path) -> list[int]:
-    """The dimensions that a header tells, once it is certain that they are numbers of something."""
+    """Return the dimensions in a header; raises ValueError unless they are positive whole numbers."""
     try:
         with header.open("rb") as file:
             text = file.read(MAX_HEADER_BYTES).decode("ascii", errors="replace")
@@ -160,7 +160,7 @@ def _matrix(dims: list[int], header: Path) -> tuple[int, int]:
 
 
 def _check_size(path: Path, dims: list[int], header: Path) -> None:
-    """Check that the file is as large as its header says, before anything else is done with it."""
+    """Raise ValueError unless the file is as large as its header says."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {header} tells its dimensions")
     size, expected = path.stat().st_size, 8 * math.prod(dims)
@@ -193,5 +193,5 @@ def _blocks(path: Path, shape: tuple[int, int, int], dims: list[int]) -> tuple[S
 
 
 def _common(mask: Pattern) -> Tensor:
-    """The mask, of one slice if that of all is the same."""
+    """Return the masks of all slices, or a single one if they are equal."""
     return torch.from_numpy(mask[:1] if (mask == mask[0]).all() else mask)

@@ -23,7 +23,7 @@ AXES = ("y (readout)", "x (phase encoding)")
 
 
 def checked(volume: Volume, path: Path, *, move: bool) -> Volume:
-    """The volume, once it is certain that its energy does not contradict its layout."""
+    """Return the volume; raises ValueError where its energy contradicts the layout that the file states."""
     found = energy(volume)
     believed = "--centre as-stored (centre=...) reads it as it is"
     if coils_are_an_axis(found):

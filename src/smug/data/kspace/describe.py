@@ -1,4 +1,4 @@
-"""What a measured volume holds, and what would be done with it, in words."""
+"""A measured volume described in words: its content, and how it would be read and reconstructed."""
 
 import numpy as np
 from numpy.typing import NDArray

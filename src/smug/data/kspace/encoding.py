@@ -1,4 +1,4 @@
-"""The Cartesian grid of an ISMRMRD scan: what its header states, made whole and compared with its acquisitions."""
+"""The Cartesian grid of an ISMRMRD scan: what its header states, completed from and compared with its acquisitions."""
 
 from dataclasses import dataclass
 

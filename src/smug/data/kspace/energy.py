@@ -1,4 +1,4 @@
-"""Where the energy of k-space lies: at the centre, and along both axes, or the file is not what it seems.
+"""Where the energy of k-space lies. Elsewhere than at the centre, a file's layout is not what its header says.
 
 The energy of an image's k-space decays in all directions from zero frequency. So a peak elsewhere tells of a header or
 a file whose centre is wrong, and no decay along an axis tells of another trajectory or of another order of axes.
@@ -21,13 +21,13 @@ CLIPPED = 16
 """The largest entries count as much as this one of them: a spike is no peak."""
 
 TOLERANCE = 3
-"""In samples: echoes are off the centre by a few in good scans as well."""
+"""Samples by which the peak may be off the centre: in good scans echoes are off by a few too."""
 
 low_passed = partial(gaussian_filter1d, sigma=1.0, mode="wrap")
 """Values on a circle, averaged with a Gaussian of one sample's deviation."""
 
 MIN_SIZE = 16
-"""Along an axis with fewer samples nothing is told."""
+"""Axes with fewer samples than this are not judged."""
 
 MAX_AT_CENTRE = 0.5
 """Largest energy at the centre, relative to that of the peak, of scans that are off the centre."""

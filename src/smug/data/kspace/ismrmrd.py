@@ -154,7 +154,7 @@ def _kinds(head: NDArray[np.void], where: str) -> tuple[Rows, Rows, Rows]:
 
 
 def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArray[np.intp], where: str) -> Header:
-    """The header, once it is certain that the acquisition is Cartesian and two-dimensional.
+    """Return the header; raises ValueError unless the acquisition is Cartesian and two-dimensional.
 
     A trajectory that is not stated is Cartesian, unless the samples' own coordinates say otherwise.
     """
@@ -179,7 +179,7 @@ def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArra
 
 
 def _tell_apart(measurement: Measurement, imaging: Rows, flagged: Rows, order: SliceOrder) -> list[str]:
-    """Renumber slices that lie at several places but share a counter; return what there is to say."""
+    """Renumber slices that lie at several places but share a counter; return warnings."""
     head, grid, where = measurement.head, measurement.grid, measurement.where
     from_dc = measurement.places - grid.lines // 2
     groups = grouped(head, np.union1d(imaging, flagged), (*FRAME, "slice"))
@@ -193,7 +193,7 @@ def _tell_apart(measurement: Measurement, imaging: Rows, flagged: Rows, order: S
 
 
 def _frames(slices: Groups, where: str) -> int:
-    """The number of frames, once it is certain that each has all slices."""
+    """Return the number of frames; raises ValueError where one lacks a slice."""
     frames, numbers = ({key[part] for key in slices} for part in (slice(0, -1), slice(-1, None)))
     if len(slices) != len(frames) * len(numbers):
         frame, number = next((f, n) for f in sorted(frames) for n in sorted(numbers) if (*f, *n) not in slices)
@@ -225,7 +225,7 @@ def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices:
 def _prewhitening(
     measurement: Measurement, header: Header, imaging: Rows, noise: Rows, images: StoredLines
 ) -> tuple[Tensor | None, float | None, dict[str, str]]:
-    """The matrix that whitens the channels, the noise per part of the whitened images, and what there is to say."""
+    """The matrix that whitens the channels, the noise per part of the whitened images, and warnings."""
     head, channels = measurement.head, images.readout.channels
     if len(noise) == 0:
         return None, None, {}

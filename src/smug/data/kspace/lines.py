@@ -24,7 +24,7 @@ Cropping the field of view interpolates k-space: near the cut, samples that are 
 
 
 FEW_LINES = 8
-"""Fewer readouts of the same line are averages."""
+"""Fewer readouts than this, all of one line, are its averages; if there are more, the counter is not set."""
 
 
 @dataclass(frozen=True, eq=False)

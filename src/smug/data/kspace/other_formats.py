@@ -1,4 +1,4 @@
-"""Files that hold no k-space that is read, and what to do with them."""
+"""Files of other formats: what each is, and how to convert it to a format that is read."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ SUFFIXES = {
     ".zip": "an archive: unpack it",
     ".tar": "an archive: unpack it",
 }
-"""What a file that is not HDF5 is by its suffix."""
+"""By suffix: what a file that is not HDF5 is."""
 
 BEGINNINGS = {
     b"\x93NUMPY": ".npy",
@@ -41,7 +41,7 @@ HDF5_AT = (0, 512, 1024, 2048)
 
 
 def refuse_other_formats(path: Path) -> None:
-    """Raise ValueError for a file of another format than HDF5 that is known, with how to get k-space from it."""
+    """Raise ValueError for a file of a known format other than HDF5, and say how to convert it."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)

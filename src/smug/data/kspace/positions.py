@@ -12,28 +12,28 @@ SliceOrder = Literal["checked", "by-counter", "by-position"]
 """How lines are told to belong to a slice: by the counter, if positions do not contradict it; or by one of them."""
 
 DISTANCE = 0.5
-"""In mm: places that are nearer than this, or than the size of a pixel, are one."""
+"""In mm: places nearer to each other than this, or than the size of a pixel, count as one place."""
 
 MOST_MOVED = 5.0
 """In mm: lines of a slice that moves during the scan are not farther apart."""
 
 TURNED = 0.05
-"""Slices whose normal differs by more than this are others."""
+"""Slices whose normals differ by more than this are different slices."""
 
 SHARED = 0.25
-"""Slices that share a counter repeat at least this fraction of their lines; one that has moved repeats fewer."""
+"""Slices that share a counter repeat at least this fraction of their lines; one slice that moved repeats fewer."""
 
 MAX_PLACES = 1024
 """Most slices that may share a counter."""
 
 NEAR_CENTRE, SPAN = 4, 0.75
-"""What is an image by itself has a line this near the centre, and spans this fraction of the lines of all."""
+"""Lines are an image by themselves if one is this near the centre and they span this fraction of all lines."""
 
 
 def renumbered(
     head: NDArray[np.void], groups: Sequence[Rows], from_dc: NDArray[np.intp], pixel: float | None, order: SliceOrder
 ) -> tuple[dict[int, int], str]:
-    """Return a new slice counter by row, for slices at several places that share one, and what there is to say.
+    """Return a new slice counter by row, for slices at several places that share one, and warnings.
 
     Without such slices both are empty. ``groups`` are the rows of each slice by its counter, in each frame; ``from_dc``
     ``(row,)`` is how far the line of a row is from the centre of k-space and ``pixel`` the size of a pixel in mm. New
@@ -98,7 +98,7 @@ def _are_images(places: Sequence[Rows], from_dc: NDArray[np.intp]) -> bool:
 
 
 def _moved(head: NDArray[np.void], places: Sequence[Rows]) -> str:
-    """What there is to say of one slice that has moved; raises ValueError if its lines are too far apart for that."""
+    """Return the warning about one slice that has moved; raises ValueError if its lines are too far apart for that."""
     position, normal = (
         head[name][[rows[0] for rows in places]].astype(np.float64) for name in ("position", "slice_dir")
     )

@@ -1,4 +1,4 @@
-"""What of stored k-space was measured, where the file does not say so in full."""
+"""Which stored k-space entries were measured, inferred where the file does not say."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -44,7 +44,7 @@ class Stored:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What there is to say of the conversion."""
+        """Warnings about the conversion."""
         told = []
         if self.pairs != "complex":
             told.append(f"{self.name}: real and imaginary parts ({self.pairs}) are read as complex numbers")

@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a prepared file says of itself."""
+    """What a prepared file records about itself: its attributes."""
 
     entry: Entry
     source: Source
@@ -143,7 +143,7 @@ def _write(path: Path, volume: FullVolume, attributes: Mapping[str, Any]) -> Non
 def _write_slices(
     file: Any, volume: FullVolume, attributes: Mapping[str, Any], check: Callable[[], None]
 ) -> dict[str, Any]:
-    """Write the data sets; return what only the slices tell: which of them hold a signal, their scale, the hash."""
+    """Write the data sets; return which slices hold a signal, their scale, and the hash of the contents."""
     shapes = {"kspace": volume.shape, "maps": volume.shape, "target": volume.shape[1:]}
     stored = {
         name: file.create_dataset(name, (0, *shape), "c8", chunks=(1, *shape), maxshape=(None, *shape))
@@ -174,7 +174,7 @@ def _write_slices(
 
 
 def _scan(volume: FullVolume, index: int) -> Scan:
-    """Make the scan of a slice; where that fails it is not the writing that does."""
+    """Make the scan of a slice; its errors become ValueError, since OSError is for errors of writing."""
     try:
         return volume.scan(index)
     except (OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""What a source file holds, as fully sampled volumes."""
+"""The fully sampled volumes in a source file, measured or simulated from images."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def described(self) -> dict[str, Any]:
-        """What has an influence, as plain values."""
+        """The settings that influence this kind of set, as plain values."""
         if self.simulate is None:
             some = {} if self.central is None else {"central": self.central}
             return {"kspace": "measured", "maps": self.maps, "calibration_lines": CALIBRATION_LINES, **some}

@@ -14,12 +14,12 @@ MANIFEST = "manifest.json"
 SCHEMA = "smug-prepared-1"
 
 AGAIN = "smug prepare makes it again"
-"""What every error about a set that is not whole ends with."""
+"""The end of every error about an incomplete set."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What tells whether a source file has changed: its size in bytes, and when it was last written to."""
+    """The state of a source file, to notice changes: its size in bytes, and when it was last written to."""
 
     size: int
     changed_ns: int

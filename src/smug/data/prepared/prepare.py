@@ -46,7 +46,7 @@ def prepare(
     workers: int = 0,
     advance: Callable[[int], None] | None = None,
 ) -> Preparation:
-    """Prepare all volumes below the folder ``source`` in the folder ``out``; what is there and current stays.
+    """Prepare all volumes below the folder ``source`` in the folder ``out``; volumes that are up to date are kept.
 
     Splits are those that the names of folders and files say; other subjects are assigned by a hash of their name and
     ``seed``, in ``fractions`` for train, val and test, and keep their split when others are added. Files that cannot be
@@ -111,14 +111,14 @@ def make(job: Job) -> frozenset[str] | Skipped:
 
 
 def _failed(job: Job, error: Exception, origin: Origin | None) -> Skipped:
-    """Tell why a file is skipped; what may be different next time is tried again."""
+    """Return the record of a skipped file and why; after errors that may pass it is tried again next time."""
     kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).replace(f"{job.path.parent}/", "").removeprefix(f"{job.path.name}: ").split())
     return Skipped(job.file, f"{kind}{reason}"[:500], None if isinstance(error, OSError | MemoryError) else origin)
 
 
 def _kept(out: Path, made: Mapping[str, frozenset[str]], skipped: Mapping[str, Skipped]) -> list[Stored]:
-    """The volumes of the set; what is left of sources that are skipped now, or hold other volumes, is removed."""
+    """Return the volumes of the set; files of sources that are skipped now or hold other volumes are removed."""
     kept = []
     for source, volumes in stored_volumes(out, None).items():
         for volume in volumes:
@@ -152,7 +152,7 @@ def is_current(stored: Sequence[Stored], job: Job) -> bool:
 def _still_skipped(
     before: Manifest | None, source: Path, files: Iterable[str], settings: Settings
 ) -> dict[str, Skipped]:
-    """The files that were skipped for what cannot have changed, by name."""
+    """Return, by name, the files that earlier runs skipped and that have not changed since."""
     if before is None or before.settings != settings.described or before.version != __version__:
         return {}
     known = {skip.file: skip for skip in before.skipped if skip.origin is not None}
@@ -175,7 +175,7 @@ def _manifest(out: Path) -> Manifest | None:
 
 
 def _check_gone(out: Path, stored: Mapping[str, Sequence[Stored]], files: Iterable[str], settings: Settings) -> None:
-    """Raise ValueError where volumes of other settings could not be made anew: a set has one kind."""
+    """Raise ValueError if volumes of other settings remain whose source is gone: a set has one kind of settings."""
     for source in stored.keys() - set(files):
         if any(volume.settings != settings.described for volume in stored[source]):
             raise ValueError(
@@ -192,7 +192,7 @@ def selected(
     seed: int,
     before: Manifest | None = None,
 ) -> Manifest:
-    """Return the manifest of the volumes that are there; see :func:`smug.data.prepared.prepare.prepare` for the splits.
+    """Return the manifest of these volumes; see :func:`smug.data.prepared.prepare.prepare` for the splits.
 
     Left out are volumes that would be there twice, and those that the name of a folder puts into a split while their
     subject is in an earlier one: no subject is in two. Who had a split ``before``, by the same ``fractions`` and

@@ -1,4 +1,4 @@
-"""Work on many files at a time, by processes that may die."""
+"""Many files at a time, each in a process of its own: one that crashes costs its file only."""
 
 import multiprocessing
 import os
