@@ -175,8 +175,8 @@ def release_errors(
     """Return ``||F(y + zeta_i) - t||`` of one slice, float64 ``(draws,)``: a draw for each of the seeds.
 
     It is infinite where an image is not a number. ``y`` is k-space ``(1, coil, y, x)``, ``target`` ``(1, y, x)``,
-    ``seeds`` int64; so many as ``chunk`` are reconstructed at a time. ``advance`` is told how many are done. Raises
-    ValueError for several slices.
+    ``seeds`` int64; ``chunk`` draws are reconstructed at a time. ``advance`` is called with the number of draws just
+    done. Raises ValueError for several slices.
     """
     if y.ndim != 4 or y.shape[0] != 1 or target.shape != (1, *y.shape[2:]):
         raise ValueError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from smug.training.log import LogEntry
 
 WINDOW = 100
-"""Losses, speed and waiting are means over so many updates."""
+"""The number of updates over which losses, speed and waiting are averaged."""
 
 Report = Callable[["LogEntry"], None]
 
@@ -86,7 +86,7 @@ def training_progress(
     """Show the progress of training on the error stream; yield a function to call with the log entry of every update.
 
     On a terminal it is a bar with the losses below, elsewhere a line per validation, and nothing where ``quiet``.
-    Of ``total`` updates ``done`` were made before: the time left is told by the speed of those made since.
+    Of ``total`` updates ``done`` were made before: the time left follows from the speed of those made since.
     ``earlier`` are their entries, for the best validation.
     """
     screen = console(stderr=True, quiet=quiet)

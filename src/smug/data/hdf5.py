@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def dataset(file: Any, name: str, *, pairs: bool = False) -> Any:
-    """Return a data set of an open file, once it is certain that reading it is safe; None where there is none.
+    """Return a data set of an open file, checked to be safe to read; None where there is none.
 
     With ``pairs``, records of two numbers are numbers as well. Raises ValueError for links, for data that lie in other
     files, for groups, for anything but numbers (objects are never unpickled), and for data sets or chunks that are too

@@ -51,8 +51,8 @@ def diagnose(
 ) -> Diagnosis:
     """Check on a few slices with targets whether the numbers of attacks on ``f`` can be trusted.
 
-    Each check rests on those before it: the first that raises flags ends the diagnosis, so that a cause is told and
-    not its symptoms. Repair it and diagnose again. Without flags the cost is about that of six attacks by
+    Each check rests on those before it: the first that raises flags ends the diagnosis, so that it names the
+    cause and not its symptoms. Repair it and diagnose again. Without flags the cost is about that of six attacks by
     ``white_box``. The gradient is checked in single or double precision, without TF32; networks must not compute in
     less. ``generator`` is as in :func:`smug.attacks.attack`. Raises ValueError for a scan without target and a threat
     of size 0.

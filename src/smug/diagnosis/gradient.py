@@ -20,7 +20,7 @@ SIZES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 lose digits to rounding and to the solver's tolerance; a gradient is wrong if it is so at each of them."""
 
 RESOLUTION = 100
-"""Changes of the image below so many roundings of it are not told from rounding."""
+"""Changes of the image below this many units of rounding cannot be told from rounding."""
 
 
 def output_difference(problem: Problem) -> Tensor:

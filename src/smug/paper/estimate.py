@@ -31,7 +31,7 @@ SMALLEST = 24
 """Side of the image on which calls are counted."""
 
 REPEATS, ENOUGH = 3, 1.0
-"""A step is measured so often, or for so many seconds; the fastest counts."""
+"""A step is timed ``REPEATS`` times, or until ``ENOUGH`` seconds have passed; the fastest time counts."""
 
 
 @dataclass(frozen=True)

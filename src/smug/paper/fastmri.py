@@ -1,4 +1,4 @@
-"""The paper's data from fastMRI files as they are downloaded: so many slices, prepared once."""
+"""The paper's data, made once from downloaded fastMRI files: the number of slices that the paper uses."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

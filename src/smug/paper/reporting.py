@@ -1,4 +1,4 @@
-"""Who is told what a reproduction is doing."""
+"""How a reproduction reports its progress."""
 
 from collections.abc import Callable
 

@@ -17,7 +17,7 @@ from smug.system.figures import Array
 Bytes = NDArray[np.uint8]
 
 PICTURES = 300
-"""About so many reconstructions are in the viewer: of many conditions, fewer slices."""
+"""About the most reconstructions in the viewer: with many conditions it has fewer slices."""
 
 
 def viewer(outcomes: Sequence[Outcome], contest: tuple[str, str, str | None]) -> dict[str, Any]:

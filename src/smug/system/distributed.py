@@ -123,7 +123,7 @@ def processes_here() -> int:
 
 
 def _described() -> Group:
-    """The group of the environment variables, once all that are needed are there."""
+    """Return the group that the environment variables describe; raises ValueError where some are missing."""
     missing = [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise ValueError(

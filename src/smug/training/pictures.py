@@ -22,10 +22,10 @@ MOST = 4
 """Most slices in a picture."""
 
 ENHANCED = 5
-"""By how much errors are enhanced."""
+"""The factor by which error images are brightened."""
 
 LONGEST = 20
-"""So many letters of a slice's name are shown, from its end."""
+"""Letters of a slice's name that are shown: its last ones."""
 
 HEADING, MARGIN, SCALE = 0.2, 0.08, 0.7  # inches
 
@@ -33,7 +33,7 @@ LINES = (("#0072B2", "-"), ("#E69F00", "--"), ("#000000", "-."), ("#CC79A7", ":"
 """Colours of Okabe and Ito, which the colour-blind tell apart; brightness and dashes tell them apart in grey."""
 
 POINTS = 1000
-"""A line of more updates is drawn as the range of its values in so many places: more than that cannot be seen."""
+"""Most points of a line: one of more updates is drawn as the range of its values in each of so many intervals."""
 
 
 def write_validation(path: Path, scans: Sequence[Scan], images: Sequence[Tensor]) -> None:

@@ -54,7 +54,7 @@ Rows = NDArray[np.intp]
 
 
 def acquisitions(group: Any) -> Any:
-    """Return the table ``data`` of an open group, once it is certain that it is one of acquisitions.
+    """Return the table ``data`` of an open group, checked to be one of acquisitions.
 
     Raises ValueError for any other data set, or for none.
     """

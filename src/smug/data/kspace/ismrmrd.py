@@ -225,7 +225,7 @@ def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices:
 def _prewhitening(
     measurement: Measurement, header: Header, imaging: Rows, noise: Rows, images: StoredLines
 ) -> tuple[Tensor | None, float | None, dict[str, str]]:
-    """The matrix that whitens the channels, the noise per part of the whitened images, and warnings."""
+    """The matrix that whitens the channels, the noise per part of the whitened images, and attributes about it."""
     head, channels = measurement.head, images.readout.channels
     if len(noise) == 0:
         return None, None, {}

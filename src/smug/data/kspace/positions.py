@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smug.data.kspace.acquisitions import Rows
 
 SliceOrder = Literal["checked", "by-counter", "by-position"]
-"""How lines are told to belong to a slice: by the counter, if positions do not contradict it; or by one of them."""
+"""What decides to which slice a line belongs: its counter checked against positions, its counter, or its position."""
 
 DISTANCE = 0.5
 """In mm: places nearer to each other than this, or than the size of a pixel, count as one place."""
@@ -33,7 +33,7 @@ NEAR_CENTRE, SPAN = 4, 0.75
 def renumbered(
     head: NDArray[np.void], groups: Sequence[Rows], from_dc: NDArray[np.intp], pixel: float | None, order: SliceOrder
 ) -> tuple[dict[int, int], str]:
-    """Return a new slice counter by row, for slices at several places that share one, and warnings.
+    """Return a new slice counter by row, for slices at several places that share one, and a warning or "".
 
     Without such slices both are empty. ``groups`` are the rows of each slice by its counter, in each frame; ``from_dc``
     ``(row,)`` is how far the line of a row is from the centre of k-space and ``pixel`` the size of a pixel in mm. New

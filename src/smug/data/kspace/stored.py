@@ -72,7 +72,7 @@ class Stored:
 
 
 def stored_kspace(file: Any, name: str) -> Stored:
-    """Return how a data set of an open file holds k-space, once it is certain that its slices can be read.
+    """Return how a data set of an open file holds k-space, checked so that its slices can be read.
 
     Raises ValueError for what is not there, not complex in one of the known ways, or of other axes.
     """

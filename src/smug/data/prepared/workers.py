@@ -28,11 +28,11 @@ class _Process:
 
 
 def worked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Result | None]]:
-    """Yield each job with its result, in the order in which they are done; None where the process died of it.
+    """Yield each job with its result, in the order in which they are done; None where its process crashed.
 
-    ``work`` runs on one thread, in so many processes, or with 0 in this one. Its errors are raised here. The processes
-    end with this generator, whatever they are at, and with this process, however it ends. Raises OSError where none can
-    be started.
+    ``work`` runs on one thread, in ``workers`` processes, or with 0 in this one. Its errors are raised here. The
+    processes end with this generator and with this process, whatever they are doing. Raises OSError where none can be
+    started.
     """
     if workers == 0:
         with _one_thread():
