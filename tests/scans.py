@@ -1,6 +1,7 @@
 """Small scans for tests: of random images, whose every property is generic, and of phantoms, which look like heads."""
 
 import torch
+from torch import Tensor
 
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan
@@ -41,3 +42,13 @@ def phantom_scan(size: int | tuple[int, int] = 32, count: int = 1, *, seed: int 
     seeds = range(seed, seed + count)
     images = torch.stack([head_phantom(each, size) for each in seeds])
     return simulate(images, Acquisition(**acquisition), seeds, [f"phantom-{each}" for each in seeds])
+
+
+def dense(A: Sense, index: int = 0, height: int | None = None) -> Tensor:
+    """The matrix of one slice's operator, complex128 ``(coil * y * x, y * x)``, from its action on unit vectors.
+
+    The maps tell the height, where there are any.
+    """
+    height, width = height or A.maps.shape[-2], A.mask.shape[-1]
+    basis = torch.eye(height * width, dtype=torch.complex128, device=A.mask.device).reshape(-1, 1, height, width)
+    return A[index](basis).flatten(1).mT

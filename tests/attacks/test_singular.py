@@ -6,9 +6,9 @@ import torch
 from smug.attacks import Threat, start
 from smug.attacks import start as starts
 from smug.attacks.problem import pose
-from smug.data.scan import Scan
 from smug.models.noise import complex_normal
-from smug.physics.sense import Sense
+
+from ..scans import tiny_scan
 
 THREAT = Threat(1e-6, "l2", "kspace-l2")
 SEEDS = torch.tensor([3, 4])
@@ -23,11 +23,7 @@ def nonlinear(y, A, generator=None):
 @pytest.fixture
 def tiny(device):
     """One slice of 6 x 5 with 2 coils: its Jacobian fits in memory."""
-    maps = complex_normal(torch.tensor([1]), (2, 6, 5), torch.complex128, device)
-    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
-    A = Sense(mask=torch.tensor([[True, False, True, True, False]], device=device), maps=maps)
-    target = complex_normal(torch.tensor([2]), (6, 5), torch.complex128, device)
-    return Scan(A(target), A, target, ("a",))
+    return tiny_scan(1, 2, 6, 5, noise=0, device=device)
 
 
 def test_it_is_the_top_right_singular_vector_of_the_jacobian(tiny, monkeypatch):

@@ -1,6 +1,4 @@
-"""Tiny operators and their dense matrices: the oracle of everything about singular values."""
-
-from collections.abc import Callable
+"""Tiny operators, whose dense matrices are the oracle of everything about singular values."""
 
 import pytest
 import torch
@@ -48,28 +46,10 @@ def one_coil(device: torch.device) -> Sense:
     return OPERATORS["one coil, lines"].to(device)
 
 
-@pytest.fixture(scope="session")
-def dense() -> Callable[[Sense], Tensor]:
-    """Return the matrix of A, complex ``(coil y x, y x)``, from its action on unit vectors."""
-
-    def matrix(A: Sense) -> Tensor:
-        pixels = SHAPE[0] * SHAPE[1]
-        basis = torch.eye(pixels, dtype=torch.complex128, device=A.mask.device).reshape(pixels, 1, *SHAPE)
-        return A(basis).flatten(1).mT
-
-    return matrix
-
-
-@pytest.fixture(scope="session")
-def unrolled_matrix() -> Callable[[Tensor, Tensor, int, float], Tensor]:
+def unrolled_matrix(A: Tensor, D: Tensor, steps: int, lam: float) -> Tensor:
     """Return the matrix of MoDL with a linear denoiser: equation (2) in dense algebra."""
-
-    def matrix(A: Tensor, D: Tensor, steps: int, lam: float) -> Tensor:
-        identity = torch.eye(A.shape[1], dtype=A.dtype, device=A.device)
-        P = torch.linalg.inv(A.mH @ A + lam * identity)
-        x = A.mH
-        for _ in range(steps):
-            x = P @ (A.mH + lam * D @ x)
-        return x
-
-    return matrix
+    P = torch.linalg.inv(A.mH @ A + lam * torch.eye(A.shape[1], dtype=A.dtype, device=A.device))
+    x = A.mH
+    for _ in range(steps):
+        x = P @ (A.mH + lam * D @ x)
+    return x

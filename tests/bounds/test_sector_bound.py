@@ -8,6 +8,9 @@ from smug.bounds.sector_bound import sector_bound
 from smug.bounds.spectrum import Spectrum
 from smug.models.sector import Sector
 
+from ..scans import dense
+from .conftest import unrolled_matrix
+
 SECTORS = [Sector(0.9, 1.1), Sector(0.5, 1.5), Sector(0, 1), Sector(-1, 1), Sector(-0.9, 0.9), Sector(0.3, 0.8)]
 
 
@@ -58,7 +61,7 @@ def test_the_identity_is_exact():
     assert sector_bound(values, 8, 1.0, Sector(1, 1)) == pytest.approx(chain.largest_phi(8, values, 1.0), rel=1e-5)
 
 
-def test_linear_denoisers_in_the_sector(operator, dense, unrolled_matrix):
+def test_linear_denoisers_in_the_sector(operator):
     """Symmetric D, whose eigenvalues are the ends of the sector, in several bases."""
     A, sector = dense(operator), Sector(-0.2, 1.1)
     bound = sector_bound(Spectrum.of(operator), 6, 0.5, sector)

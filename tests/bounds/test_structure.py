@@ -4,12 +4,15 @@ import torch
 from smug.bounds import chain
 from smug.bounds.spectrum import Spectrum
 
+from ..scans import dense
+from .conftest import unrolled_matrix
+
 LAMS = [0.1, 1.0]
 
 
 @pytest.mark.parametrize("lam", LAMS)
 @pytest.mark.parametrize("steps", [1, 3, 8])
-def test_phi_against_dense_svd(operator, dense, unrolled_matrix, steps, lam):
+def test_phi_against_dense_svd(operator, steps, lam):
     A = dense(operator)
     s = torch.linalg.svdvals(A)
     unrolled = unrolled_matrix(A, torch.eye(48, dtype=A.dtype, device=A.device), steps, lam)
@@ -18,7 +21,7 @@ def test_phi_against_dense_svd(operator, dense, unrolled_matrix, steps, lam):
 
 
 @pytest.mark.parametrize("lam", LAMS)
-def test_largest_phi(operator, dense, lam):
+def test_largest_phi(operator, lam):
     s = torch.linalg.svdvals(dense(operator))
     expected = max(float(chain.phi(n, s, lam).max()) for n in range(9))
     found = Spectrum.of(operator)
@@ -39,7 +42,7 @@ def test_phi_at_its_ends_and_at_its_worst():
 
 @pytest.mark.parametrize("rho", [0.05, 0.5, 1.0])
 @pytest.mark.parametrize("lam", LAMS)
-def test_linear_residuals_stay_below(operator, dense, unrolled_matrix, lam, rho):
+def test_linear_residuals_stay_below(operator, lam, rho):
     A = dense(operator)
     U, _, Vh = torch.linalg.svd(A.mH @ A)
     identity = torch.eye(48, dtype=A.dtype, device=A.device)

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from smug.bounds import chain
 
+from ..scans import dense
+from .conftest import unrolled_matrix
+
 
 def printed(norm: float, alpha: float, M: float, sigma: float, n: int) -> float:
     """C_n as the paper prints it, lam = 1."""
@@ -44,7 +47,7 @@ def test_without_a_measurement_of_every_direction_it_does_not_fall_with_n():
 
 
 @pytest.mark.parametrize("lam", [0.1, 1.0, 4.0])
-def test_no_linear_denoiser_of_lemma_1_s_constant_exceeds_it(coils, dense, unrolled_matrix, lam):
+def test_no_linear_denoiser_of_lemma_1_s_constant_exceeds_it(coils, lam):
     A = dense(coils)
     s = torch.linalg.svdvals(A)
     alpha, L = float((1 / (s.square() + lam)).max()), chain.smoothed_lipschitz(2, 1)

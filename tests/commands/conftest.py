@@ -6,6 +6,11 @@ from smug.cli import main
 from smug.physics.fourier import fft2c
 
 
+def run(*argv) -> int:
+    """Run a command; return its status."""
+    return main([str(word) for word in argv])
+
+
 @pytest.fixture(autouse=True)
 def threads():
     """Commands may set the number of threads; tests after them get their own back."""
@@ -18,7 +23,19 @@ def threads():
 def smug(tmp_path, monkeypatch):
     """Run a command in an empty folder; return its status."""
     monkeypatch.chdir(tmp_path)
-    return lambda *words: main(list(map(str, words)))
+    return run
+
+
+@pytest.fixture
+def mistaken(capsys):
+    """Run a command that ends with status 2 and one line, which holds the message."""
+
+    def run(*words, message):
+        assert run(*words) == 2
+        (error,) = capsys.readouterr().err.strip().splitlines()
+        assert error.startswith("smug: ") and message in error
+
+    return run
 
 
 @pytest.fixture

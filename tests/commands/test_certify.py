@@ -2,11 +2,7 @@ import json
 
 import pytest
 
-from smug.cli import main
-
-
-def run(*argv):
-    return main([str(word) for word in argv])
+from .conftest import run
 
 
 def test_certify_a_phantom(tmp_path, capsys):
@@ -41,9 +37,5 @@ def test_certify_a_phantom(tmp_path, capsys):
         (("--model", "zero-filled", "--device", "nowhere"), "--device nowhere"),
     ],
 )
-def test_mistakes_end_in_one_line_and_status_2(argv, message, capsys):
-    assert run("certify", *argv) == 2
-    error = capsys.readouterr().err.strip().splitlines()
-    assert len(error) == 1
-    assert error[0].startswith("smug: ")
-    assert message in error[0]
+def test_mistakes_end_in_one_line_and_status_2(argv, message, mistaken):
+    mistaken("certify", *argv, message=message)

@@ -124,7 +124,7 @@ IGNORED = [
     ("certify --model tv --data set --size 128", "size", "prepared set"),
     ("certify --model tv --data set --coils=4", "coils", "prepared set"),
     ("certify --model tv --data-root .", "data-root", "not an image set"),
-    ("prepare . out --size 64", "size", "--simulate"),
+    ("prepare . out --size 64", "size", "measured k-space is not resampled"),
     ("prepare . out --coils 4", "coils", "--simulate"),
     ("prepare . out --noise 0.01", "noise", "--simulate"),
     ("prepare . out --simulate --maps espirit", "maps", "simulated"),

@@ -3,19 +3,18 @@ from functools import partial
 import pytest
 import torch
 
-from smug.data.phantom import head_phantom
-from smug.data.simulate import Acquisition, simulate
 from smug.evaluation.datasets import LAMBDAS, tuned
 from smug.metrics import psnr
 from smug.models.classical import CGSense, TotalVariation
+
+from ..scans import phantom_scan
 
 FAMILIES = [CGSense, TotalVariation]
 
 
 def scan(noise, device, seeds=(0, 1)):
-    images = torch.stack([head_phantom(seed, 32) for seed in seeds])
-    acquisition = Acquisition(coils=6, acceleration=2, noise=noise, profile_width=0.5)
-    return simulate(images, acquisition, seeds, [str(seed) for seed in seeds]).to(device)
+    made = phantom_scan(count=len(seeds), seed=seeds[0], coils=6, acceleration=2, noise=noise, profile_width=0.5)
+    return made.to(device)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

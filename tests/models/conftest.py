@@ -47,12 +47,6 @@ def make_problem(
     return Problem(scan.y, scan.A, scan.target, torch.arange(batch) + 7)
 
 
-def dense(A: Sense, index: int, height: int, width: int) -> Tensor:
-    """Return the matrix of one slice's operator, (coil * y * x, y * x), column by column."""
-    basis = torch.eye(height * width, dtype=torch.complex128, device=A.mask.device)
-    return A[index](basis.reshape(-1, 1, height, width)).flatten(1).mT
-
-
 class Toy(nn.Module):
     """Two convolutions around a tanh, with biases: nothing about it is linear or homogeneous."""
 
@@ -69,6 +63,16 @@ def seeded(build: Callable[[], nn.Module], device: torch.device, dtype: torch.dt
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         return build().to(device, torch.empty((), dtype=dtype).real.dtype)
+
+
+def far_from_start(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+    """Build a network and add normal noise to its weights, as if it had been trained."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        network = build()
+        for parameter in network.parameters():
+            parameter += torch.randn_like(parameter)
+    return network
 
 
 def toy_denoiser(device: torch.device, dtype: torch.dtype = torch.complex128) -> nn.Module:

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from smug.models.classical import CGSense, ZeroFilled
+from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.physics.sense import Sense
 
-from .conftest import dense
+from ..scans import dense
 
 
 @pytest.mark.parametrize("lam", [1e-3, 0.1, 1.0])
@@ -20,7 +20,7 @@ def test_cg_sense_and_its_gradients_against_dense_linear_algebra(problem):
     A = Sense(problem.A.mask, maps)
     images = []
     for i in range(len(y)):
-        E = dense(A, i, *weight.shape[1:])
+        E = dense(A, i)
         system = E.mH @ E + lam * torch.eye(E.shape[1], device=E.device)
         images.append(torch.linalg.solve(system, E.mH @ y[i].flatten()).reshape(weight.shape[1:]))
     expected, x = torch.stack(images), CGSense(lam)(y, A)
@@ -34,7 +34,8 @@ def test_zero_filled(problem):
     assert torch.equal(ZeroFilled()(problem.y, problem.A), problem.A.H(problem.y))
 
 
-@pytest.mark.parametrize("lam", [-1.0, float("nan"), float("inf")])
-def test_bad_lam(lam):
+@pytest.mark.parametrize("lam", [-1.0, float("nan"), float("inf"), 1j, torch.tensor([0.1, -1.0]), torch.ones(2, 2)])
+@pytest.mark.parametrize("method", [CGSense, TotalVariation])
+def test_bad_lam(method, lam):
     with pytest.raises(ValueError, match="lam: expected"):
-        CGSense(lam)
+        method(lam)

@@ -5,13 +5,14 @@ from smug.models.classical import CGSense, ZeroFilled
 from smug.models.noise import complex_normal, derive
 from smug.models.noise_map import noise_map
 
-from .conftest import dense, make, make_problem
+from ..scans import dense
+from .conftest import make, make_problem
 
 
 def analytic(problem, index, lam):
     """Return the deviation per part of W y for y of unit deviation: the row norms of W."""
     _, height, width = problem.target.shape
-    matrix = dense(problem.A, index, height, width)
+    matrix = dense(problem.A, index)
     system = matrix.mH @ matrix + lam * torch.eye(height * width, dtype=matrix.dtype, device=matrix.device)
     inverse = torch.linalg.solve(system, matrix.mH)
     return inverse.abs().square().sum(1).sqrt().reshape(height, width)

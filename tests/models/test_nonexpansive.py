@@ -16,6 +16,8 @@ from smug.models.nonexpansive import (
 )
 from smug.models.sector import Sector
 
+from .conftest import far_from_start
+
 
 def noise(seed: int, *shape: int) -> Tensor:
     return complex_normal(torch.tensor(seed), shape, torch.complex128)
@@ -23,13 +25,7 @@ def noise(seed: int, *shape: int) -> Tensor:
 
 def trained_like(depth: int = 2, seed: int = 0, step: float = 1.0) -> Nonexpansive:
     """A network with weights far from their start."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        denoiser = Nonexpansive(channels=4, depth=depth, size=3, step=step).double()
-        with torch.no_grad():
-            for parameter in denoiser.parameters():
-                parameter += torch.randn_like(parameter)
-    return denoiser
+    return far_from_start(lambda: Nonexpansive(channels=4, depth=depth, size=3, step=step).double(), seed)
 
 
 def circular_matrix(filters: Tensor, height: int, width: int) -> Tensor:

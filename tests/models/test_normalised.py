@@ -3,7 +3,6 @@ import torch
 from torch import nn
 
 from smug.data.phantom import head_phantom
-from smug.data.simulate import Acquisition, simulate
 from smug.models.adapters import as_complex
 from smug.models.noise import complex_normal
 from smug.models.normalised import Normalised, normalised
@@ -13,6 +12,7 @@ from smug.physics.consistency import solve
 from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 
+from ..scans import phantom_scan
 from .conftest import make, make_problem, seeded
 
 # ---- units ----
@@ -106,23 +106,22 @@ def test_eulers_identity_of_a_homogeneous_loop(device):
 # ---- the scale ----
 
 
-def phantom_scan(size, acceleration, center_fraction, seed, noise=0.01):
-    acquisition = Acquisition(acceleration=acceleration, center_fraction=center_fraction, noise=noise)
-    return simulate(head_phantom(seed, size)[None], acquisition, [seed], [f"phantom-{seed}"])
+def at_rate(size, acceleration, center_fraction, seed, noise=0.01):
+    return phantom_scan(size, seed=seed, acceleration=acceleration, center_fraction=center_fraction, noise=noise)
 
 
 @pytest.mark.parametrize("size", [64, 128, 200])
 def test_the_scale_hardly_depends_on_the_rate(size, device):
     for seed in range(3):
         rates = [(2, 0.08), (4, 0.08), (8, 0.04)]
-        scans = [phantom_scan(size, *rate, seed).to(device) for rate in rates]
+        scans = [at_rate(size, *rate, seed).to(device) for rate in rates]
         scales = [measurement_scale(scan.y, scan.A).item() for scan in scans]
         assert scales[0] == pytest.approx(scales[1], rel=0.05)
         assert scales[0] == pytest.approx(scales[2], rel=0.05)
 
 
 def test_the_scale_is_about_the_largest_magnitude(device):
-    scans = [phantom_scan(64, 4, 0.08, seed).to(device) for seed in range(10)]
+    scans = [at_rate(64, 4, 0.08, seed).to(device) for seed in range(10)]
     ratios = torch.stack([measurement_scale(scan.y, scan.A) / scan.truth.abs().max() for scan in scans])
     assert ratios.min() > 0.25
     assert ratios.max() < 2.5
@@ -130,7 +129,7 @@ def test_the_scale_is_about_the_largest_magnitude(device):
 
 
 def test_the_scale_is_smooth_in_noise(device):
-    quiet, noisy = (phantom_scan(64, 8, 0.04, 0, noise).to(device) for noise in (0.0, 0.02))
+    quiet, noisy = (at_rate(64, 8, 0.04, 0, noise).to(device) for noise in (0.0, 0.02))
     assert measurement_scale(quiet.y, quiet.A).item() == pytest.approx(
         measurement_scale(noisy.y, noisy.A).item(), rel=0.02
     )

@@ -15,7 +15,8 @@ from smug.physics.consistency import solve
 from smug.physics.sense import Sense
 
 from ..properties import assert_refused
-from .conftest import SMOOTHED, SMOOTHING, Counting, dense, make, make_problem, seeded, toy_denoiser, toy_encoder
+from ..scans import dense
+from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser, toy_encoder
 
 # ---- against literal loops ----
 
@@ -26,7 +27,7 @@ def test_modl_against_dense_algebra(problem, device):
     batch, _, height, width = problem.y.shape
     assert not torch.equal(problem.A.mask[0], problem.A.mask[1])
     for i in range(batch):
-        matrix = dense(problem.A, i, height, width)
+        matrix = dense(problem.A, i)
         aliased = matrix.mH @ problem.y[i].flatten()
         system = matrix.mH @ matrix + lam * torch.eye(height * width, dtype=matrix.dtype, device=device)
         x = aliased

@@ -13,6 +13,7 @@ from smug.models.classical import NORM, TotalVariation, differences, differences
 from smug.physics.fourier import fft2c
 from smug.physics.sense import Sense
 
+from ..properties import assert_adjoint, assert_refused
 from .conftest import make_problem
 
 BART = shutil.which("bart")
@@ -104,7 +105,7 @@ def test_differences_have_their_adjoint_and_norm(device):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, 6, 8, dtype=torch.complex128, generator=generator).to(device)
     p = torch.randn(2, 2, 6, 8, dtype=torch.complex128, generator=generator).to(device)
-    torch.testing.assert_close((p.conj() * differences(x)).sum(), (differences_adjoint(p).conj() * x).sum())
+    assert_adjoint(differences, differences_adjoint, x, p)
     y, x = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
     checkerboard = (1 - 2 * ((x + y) % 2)).to(device, torch.complex128)  # the singular vector of the largest value
     torch.testing.assert_close(differences_adjoint(differences(checkerboard)), NORM * checkerboard)
@@ -152,12 +153,6 @@ def test_gradient_of_a_zero_image_is_finite(problem):
     assert y.grad.abs().max() > 0
 
 
-@pytest.mark.parametrize("lam", [0.0, -1.0, float("nan"), float("inf"), 1j, torch.tensor([0.1, 0.0]), torch.ones(2, 2)])
-def test_bad_lam(lam):
-    with pytest.raises(ValueError, match="lam: expected"):
-        TotalVariation(lam)
-
-
-def test_bad_iterations():
-    with pytest.raises(ValueError, match="iterations: expected"):
-        TotalVariation(iterations=0)
+def test_settings_out_of_range():
+    assert_refused(lambda: TotalVariation(0.0), "lam: expected")
+    assert_refused(lambda: TotalVariation(iterations=0), "iterations: expected")

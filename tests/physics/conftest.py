@@ -59,10 +59,3 @@ def randn(device: torch.device) -> Callable[..., Tensor]:
 def image(A: Sense, randn: Callable[..., Tensor]) -> Tensor:
     """A random image that the operator takes."""
     return randn(*image_shape(A))
-
-
-def dense(A: Sense, index: int, height: int) -> Tensor:
-    """Return the matrix of one slice's operator, (coil * y * x, y * x), column by column."""
-    width = A.mask.shape[-1]
-    basis = torch.eye(height * width, dtype=torch.complex128, device=A.mask.device).reshape(-1, 1, height, width)
-    return A[index](basis).flatten(1).mT

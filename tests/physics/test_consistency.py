@@ -5,7 +5,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from smug.physics.consistency import conjugate_gradient, observed_solutions, solve
 from smug.physics.sense import Sense
 
-from .conftest import dense, random_maps, random_mask
+from ..scans import dense
+from .conftest import random_maps, random_mask
 
 
 @pytest.mark.parametrize("lam", [1.0, 0.05])

@@ -5,17 +5,13 @@ from smug.physics.factor import spectrum
 from smug.physics.maps.simulated import simulated_maps
 from smug.physics.sense import Sense
 
-from ..properties import assert_refused
-from .conftest import dense, image_shape, random_maps, random_mask
-
-
-def inner(a, b):
-    return (a.conj() * b).sum()
+from ..properties import assert_adjoint, assert_refused
+from ..scans import dense
+from .conftest import image_shape, random_maps, random_mask
 
 
 def test_adjoint(A, image, randn):
-    kspace = randn(*A(image).shape)
-    torch.testing.assert_close(inner(A(image), kspace), inner(image, A.H(kspace)))
+    assert_adjoint(A, A.H, image, randn(*A(image).shape))
 
 
 def test_shapes_and_leading_axes(A, image, randn):

@@ -6,6 +6,8 @@ from smug.data.scan import Scan
 from smug.physics.sense import Sense
 from smug.shifts import noise, noise_in_range
 
+from ..scans import dense, tiny_scan
+
 SIZES = [1e-4, 0.01, 0.5]
 
 
@@ -29,23 +31,9 @@ def test_white_and_only_where_sampled(scan):
         assert (mean / mean.mean() - 1).abs().max() < 0.15
 
 
-def matrix(A: Sense, height: int, width: int) -> torch.Tensor:
-    """A as a dense matrix, column by column."""
-    basis = torch.eye(height * width, dtype=torch.complex128).reshape(-1, 1, height, width)
-    return torch.stack([A(e).flatten() for e in basis], dim=1)
-
-
-@pytest.fixture
-def tiny(generator) -> Scan:
-    maps = torch.randn(1, 3, 8, 6, dtype=torch.complex128, generator=generator)
-    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
-    A = Sense(mask=torch.tensor([[True, True, False, True, True, False]]), maps=maps)
-    target = torch.randn(1, 8, 6, dtype=torch.complex128, generator=generator)
-    return Scan(A(target), A, target, ("tiny",))
-
-
-def test_in_range_is_fixed_by_the_exact_projection(tiny):
-    matrix_A = matrix(tiny.A, 8, 6)
+def test_in_range_is_fixed_by_the_exact_projection():
+    tiny = tiny_scan(1, 3, 8, 6, noise=0)
+    matrix_A = dense(tiny.A)
     delta = (noise_in_range(tiny, 0.1, torch.tensor([3])).y - tiny.y).flatten()
     white = (noise(tiny, 0.1, torch.tensor([3])).y - tiny.y).flatten()
     project = matrix_A @ torch.linalg.pinv(matrix_A)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
 from smug.metrics import psnr
 from smug.models.classical import ZeroFilled
 from smug.training import pictures
 from smug.training.log import LogEntry
 from smug.training.pictures import losses_figure, validation_figure, write_losses, write_validation
+
+from ..scans import phantom_scan
 
 pytest.importorskip("matplotlib")
 
@@ -23,8 +24,7 @@ def texts(figure):
 
 
 def scans_of(count, size=32):
-    images = [head_phantom(seed, size)[None] for seed in range(count)]
-    return [simulate(x, Acquisition(), [seed], [f"phantom-{seed}"]) for seed, x in enumerate(images)]
+    return [phantom_scan(size, seed=seed) for seed in range(count)]
 
 
 def reconstructed(scans):
@@ -83,7 +83,7 @@ def test_panels_are_target_reconstruction_and_error_in_the_same_window(device):
 
 
 def test_at_most_four_slices_also_of_one_scan():
-    many = simulate(torch.stack([head_phantom(s, 32) for s in range(6)]), Acquisition(), range(6), list("abcdef"))
+    many = phantom_scan(count=6)
     figure = validation_figure([many], reconstructed([many]))
     assert sum(text.startswith("target ") for text in texts(figure)) == 4
     one = scans_of(1)

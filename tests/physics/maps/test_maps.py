@@ -220,18 +220,6 @@ def test_four_lines_or_a_full_short_axis_suffice():
     maps_from_calibration(kspace_of_ones()[..., :2, :], mask_with(4))
 
 
-@pytest.fixture(scope="module")
-def brain(data_root):
-    """Measured, fully sampled k-space of four coils, 1 x 4 x 256 x 256."""
-    import h5py
-
-    path = data_root / "multicoil_kspace" / "brain_mprage_4ch.h5"
-    if not path.is_file():
-        pytest.skip(f"needs measured k-space: {path.name} is not in the data folder")
-    with h5py.File(path) as file:
-        return torch.from_numpy(file["kspace"][:]).to(torch.complex64)
-
-
 @pytest.mark.parametrize("rate", [3, 4])
 def test_calibrated_maps_span_measured_coil_images(brain, device, rate):
     """ESPIRiT (sigpy) leaves 0.0052 of the energy, 0.0043 of which is noise of the coils outside any one

@@ -59,18 +59,6 @@ def head():
     return simulated()
 
 
-@pytest.fixture(scope="module")
-def brain(data_root):
-    """Measured, fully sampled k-space of four coils, 1 x 4 x 256 x 256."""
-    import h5py
-
-    path = data_root / "multicoil_kspace" / "brain_mprage_4ch.h5"
-    if not path.is_file():
-        pytest.skip(f"needs measured k-space: {path.name} is not in the data folder")
-    with h5py.File(path) as file:
-        return torch.from_numpy(file["kspace"][:]).to(torch.complex64)
-
-
 @pytest.fixture
 def bart_ecalib(tmp_path):
     """BART's maps ``(1, coil, y, x)`` and eigenvalues ``(1, y, x)``."""
