@@ -9,8 +9,9 @@ import torch
 
 from smug import attacks, foreign
 from smug.attacks import PGD, Threat
+from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import attacked, clean, noisy
-from smug.evaluation.datasets import tuned
+from smug.evaluation.datasets import simulated_set, tuned
 from smug.evaluation.evaluate import evaluate
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense
@@ -19,14 +20,12 @@ from smug.models.normalised import normalised
 from smug.models.reconstructors import MoDL
 from smug.reconstructor import Guarded, takes_generator, taking_generator
 
-from .scans import phantom_scan
-
 CONDITIONS = (clean(), noisy(0.01), attacked(Threat(0.02), PGD(steps=2), "PGD"))
 
 
 @pytest.fixture(scope="module")
 def scan():
-    return phantom_scan(16, coils=2)
+    return simulated_set("phantom", "test", 16, Acquisition(coils=2), count=1).scans[0]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from smug.attacks import Threat, attack
 from smug.attacks.pgd import PAPER
 from smug.attacks.surrogate import noise_free, with_seed
 from smug.bounds.percentile import Release
+from smug.data.simulate import Acquisition
+from smug.evaluation.datasets import simulated_set
 from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS
 from smug.foreign.adapted import Adapted, numpy_function, slicewise
@@ -22,15 +24,13 @@ from smug.reconstructor import Described, described, moved, replaced, taking_gen
 from smug.training.config import Config
 from smug.training.runs import Model
 
-from .scans import phantom_scan
-
 
 def adjoint(y, A):
     return A.H(y)
 
 
 def test_a_function_of_measurements_and_operator_is_attacked_and_scored():
-    scan = phantom_scan(coils=2)
+    (scan,) = simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1).scans
     result = attack(adjoint, scan, Threat(0.02), rule=PAPER)
     assert bool((result.objective > result.clean_objective).all())
     assert len(evaluate({"adjoint": adjoint}, PROTOCOLS["clean"].conditions, [scan])) == 1

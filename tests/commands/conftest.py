@@ -30,12 +30,12 @@ def smug(tmp_path, monkeypatch):
 def mistaken(capsys):
     """Run a command that ends with status 2 and one line, which holds the message."""
 
-    def run(*words, message):
+    def check(*words, message):
         assert run(*words) == 2
         (error,) = capsys.readouterr().err.strip().splitlines()
         assert error.startswith("smug: ") and message in error
 
-    return run
+    return check
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from smug.bounds.bound import Certified
+from smug.data.simulate import Acquisition
+from smug.evaluation.datasets import simulated_set
 from smug.evaluation.gains import bounds_at, gain_row, l2_threat, scale_held, scale_of
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.nonexpansive import Nonexpansive
@@ -12,12 +14,10 @@ from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
 from smug.physics.factor import spectrum
 
-from ..scans import phantom_scan
-
 
 @pytest.fixture(scope="module")
 def scan(device):
-    return phantom_scan(24).to(device)
+    return simulated_set("phantom", "test", 24, Acquisition(), count=1).scans[0].to(device)
 
 
 SEEDS = torch.tensor([7])

@@ -4,7 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, noisy_relative
+from smug.evaluation.datasets import simulated_set
 from smug.evaluation.evaluate import evaluate
 from smug.evaluation.measures import identity_loop, norm, qualities
 from smug.metrics import head_mask, psnr, ssim
@@ -15,12 +17,10 @@ from smug.models.smoothing import Smoothing
 from smug.physics.sense import Sense
 from smug.reconstructor import described
 
-from ..scans import phantom_scan
-
 
 @pytest.fixture(scope="module")
 def scan():
-    return phantom_scan(32, coils=2)
+    return simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1).scans[0]
 
 
 def only(f, condition, scan, **options):

@@ -17,14 +17,12 @@ from smug.models.classical import CGSense
 from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
 
-from ..scans import phantom_scan
-
 STOCHASTIC = SMUG(lambda x: 0.9 * x + 0.1 * x * x.abs(), Smoothing(sigma=0.05, num_samples=2), steps=2)
 
 
 @pytest.fixture(scope="module")
 def scan():
-    return phantom_scan(32, coils=2)
+    return simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1).scans[0]
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

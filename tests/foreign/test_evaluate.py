@@ -18,8 +18,6 @@ from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
 from smug.shifts import lesion
 
-from ..scans import phantom_scan
-
 FILE = """
 import torch
 from smug import foreign
@@ -35,7 +33,7 @@ def root_sum_of_squares(kspace, mask):
 
 @pytest.fixture(scope="module")
 def scan():
-    return phantom_scan(32, coils=2, acceleration=2)
+    return simulated_set("phantom", "test", 32, Acquisition(coils=2, acceleration=2), count=1).scans[0]
 
 
 def test_magnitudes_have_rows_without_a_complex_psnr(scan):
