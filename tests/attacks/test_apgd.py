@@ -8,8 +8,11 @@ import torch
 
 from smug.attacks import APGD, PGD, Threat, attack, to_clean
 from smug.attacks import start as starts
+from smug.attacks.problem import pose
 from smug.attacks.start import singular
 from smug.models.noise import complex_normal
+
+from .conftest import make_slices
 
 THREAT = Threat(0.1, "l2", "kspace-l2")
 SEEDS = torch.tensor([3, 4])
@@ -91,6 +94,15 @@ def test_it_is_the_papers_algorithm(slices, norm):
 
 def test_checkpoints_are_the_papers():
     assert APGD(100).checkpoints == (0, 22, 41, 57, 70, 80, 87, 93, 99)
+
+
+def test_the_size_stays_where_exactly_three_quarters_of_the_steps_helped(device):
+    scan, rule = make_slices(3).to(device), APGD(20)
+    assert rule.checkpoints[1:3] == (5, 9)
+    zero = torch.zeros(3, dtype=torch.float64, device=device)
+    before = zero + torch.tensor([1, 2, 3], device=device)  # of three steps; the fourth helped each slice
+    state = replace(rule.init(torch.zeros_like(scan.y), 0), index=9, value=zero, best_value=zero, raised=before)
+    assert rule.step(state, zero + 1, pose(weighted, scan, THREAT)).size.tolist() == [1, 2, 2]
 
 
 @pytest.mark.parametrize(
