@@ -19,15 +19,15 @@ def run(*argv):
 def folder(write, tmp_path, monkeypatch):
     """Two fully sampled files and one that is not; TV in a few iterations."""
     place = tmp_path / "scans"
-    write(place / "a.h5")
-    write(place / "b.h5", coils=1)
-    write(place / "half.h5", keep=slice(None, None, 2))
+    write(place / "a.h5", size=32)
+    write(place / "b.h5", size=32, coils=1)
+    write(place / "half.h5", size=32, keep=slice(None, None, 2))
     monkeypatch.setitem(oracle.FAMILIES, "tv", replace(FAMILIES["cg-sense"], make=cg_sense, start=0.04))
     monkeypatch.chdir(tmp_path)
     return place
 
 
-QUICK = ("--seeds", 0, "--models", "zero-filled", "cg-sense:0.1")
+QUICK = ("--seeds", 0, "--kinds", "random", "--models", "zero-filled", "cg-sense:0.1")
 
 
 def test_all_that_is_asked_for_is_measured(folder, tmp_path, capsys):
@@ -36,13 +36,13 @@ def test_all_that_is_asked_for_is_measured(folder, tmp_path, capsys):
     told = capsys.readouterr()
     out = " ".join(told.out.split())
     assert "Warning: half is left out: expected all lines, which make a reference, got 2.00x" in out
-    assert "a, 4 cases" in out and "all files, 8 cases" in out and "3x random" in out and "32 of 32 rows" in out
+    assert "a, 2 cases" in out and "all files, 4 cases" in out and "4x random" in out and "16 of 16 rows" in out
     document = json.loads((tmp_path / "m.json").read_text())
     assert list(document)[:4] == ["schema", "version", "use", "command"] and document["schema"] == "smug-measured-1"
     assert document["command"].startswith("python -m benchmarks") and list(document["left_out"]) == ["half"]
-    assert document["files"]["a"] == {"role": None, "slices": 1, "shape": [4, 48, 48]}
+    assert document["files"]["a"] == {"role": None, "slices": 1, "shape": [4, 32, 32]}
     rows, summaries = document["rows"], document["summaries"]
-    assert len(rows) == 32 and list(summaries) == ["a", "b", "all"]
+    assert len(rows) == 16 and list(summaries) == ["a", "b", "all"]
     models = ["best tv", "best cg-sense", "zero-filled", "cg-sense:0.1"]
     assert [part["model"] for part in summaries["all"]] == models and summaries["all"][0]["over"] == 0
     for row in rows:
@@ -51,7 +51,7 @@ def test_all_that_is_asked_for_is_measured(folder, tmp_path, capsys):
     # again: nothing is made anew, and the numbers are the same
     assert run(*words) == 0
     again = json.loads((tmp_path / "m.json").read_text())
-    assert "0 of 32 rows" in capsys.readouterr().out and again["rows"] == rows and again["fresh_rows"] == 0
+    assert "0 of 16 rows" in capsys.readouterr().out and again["rows"] == rows and again["fresh_rows"] == 0
 
 
 def test_a_part(folder, tmp_path, capsys):
