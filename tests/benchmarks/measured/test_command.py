@@ -19,9 +19,9 @@ def run(*argv):
 def folder(write, tmp_path, monkeypatch):
     """Two fully sampled files and one that is not; TV in a few iterations."""
     place = tmp_path / "scans"
-    write(place / "a.h5", size=32)
-    write(place / "b.h5", size=32, coils=1)
-    write(place / "half.h5", size=32, keep=slice(None, None, 2))
+    write(place / "a.h5", size=48)
+    write(place / "b.h5", size=48, coils=1)
+    write(place / "half.h5", size=48, keep=slice(None, None, 2))
     monkeypatch.setitem(oracle.FAMILIES, "tv", replace(FAMILIES["cg-sense"], make=cg_sense, start=0.04))
     monkeypatch.chdir(tmp_path)
     return place
@@ -40,7 +40,7 @@ def test_all_that_is_asked_for_is_measured(folder, tmp_path, capsys):
     document = json.loads((tmp_path / "m.json").read_text())
     assert list(document)[:4] == ["schema", "version", "use", "command"] and document["schema"] == "smug-measured-1"
     assert document["command"].startswith("python -m benchmarks") and list(document["left_out"]) == ["half"]
-    assert document["files"]["a"] == {"role": None, "slices": 1, "shape": [4, 32, 32]}
+    assert document["files"]["a"] == {"role": None, "slices": 1, "shape": [4, 48, 48]}
     rows, summaries = document["rows"], document["summaries"]
     assert len(rows) == 16 and list(summaries) == ["a", "b", "all"]
     models = ["best tv", "best cg-sense", "zero-filled", "cg-sense:0.1"]
