@@ -12,6 +12,7 @@ from .comparison import evaluate as evaluate
 from .data.acquisition import Acquisition as Acquisition
 from .data.acquisition import AcquisitionRange as AcquisitionRange
 from .data.images.sets import load_images as load_images
+from .data.kspace.noise import noise_level as noise_level
 from .data.kspace.read import read as read
 from .data.kspace.volume import Volume as Volume
 from .data.phantom import head_phantom as head_phantom

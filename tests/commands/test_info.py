@@ -1,10 +1,13 @@
 import json
+import re
 
 import h5py
 import numpy as np
 import pytest
 
 from benchmarks.prepare import write_volume
+from smug.data.phantom import head_phantom
+from smug.data.simulate import Acquisition, simulate
 
 
 @pytest.fixture
@@ -67,3 +70,14 @@ def test_what_cannot_be_read_does_not_hide_the_rest(smug, write_kspace, tmp_path
     assert list(json.loads((tmp_path / "i.json").read_text())["failed"]) == ["bad.h5", "nowhere.h5", "empty"]
     assert smug("info") == 2
     assert "expected" in capsys.readouterr().err
+
+
+def test_the_noise_is_told(smug, tmp_path, capsys):
+    for name, noise in (("noisy", 0.02), ("clean", 0.0)):
+        acquisition = Acquisition(coils=8, acceleration=1, noise=noise)
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["kspace"] = simulate(head_phantom(1, 96)[None], acquisition).y.numpy()
+    assert smug("info", "noisy.h5", "clean.h5") == 0
+    told = capsys.readouterr().out
+    assert re.search(r"  noise: 0\.0(19|20|21)\d* \(background of k-space\)\n", told)
+    assert "  noise: unknown (the background holds no noise)\n" in told

@@ -45,6 +45,7 @@ def facts_of(path: Path, *, centre: "Centre" = "checked", slices: "SliceOrder" =
 
 
 def _kspace(volume: "Volume") -> Facts:
+    from smug.data.kspace.noise import noise_level
     from smug.physics.masks import calibration_region
 
     coils, height, width = volume.kspace[0].shape
@@ -54,7 +55,6 @@ def _kspace(volume: "Volume") -> Facts:
     region = zip(calibration_region(calibration.mask_of(0)), calibration.kspace[0].shape[1:], strict=True)
     rows, columns = (len(range(size)[part]) for part, size in region)
     reference = "known: --undersample keeps a part and compares" if volume.fully_sampled else "none"
-    noise = "not known: --noise-sigma says it" if volume.noise_sigma is None else f"{volume.noise_sigma:.3g} per part"
     lines = "lines" if volume.mask.ndim == 2 else "points in two dimensions"
     oriented = "oriented" if volume.geometry.oriented else "of unknown orientation"
     maps = "1: a single coil has no maps" if coils == 1 else f"by ESPIRiT, from {rows} x {columns} central samples"
@@ -63,7 +63,7 @@ def _kspace(volume: "Volume") -> Facts:
         "slices": f"{counted(len(volume), 'slice')}{frames}, {counted(coils, 'coil')}, {height} x {width} samples",
         "sampling": f"{volume.acceleration:.2f}x, {lines}, of {volume.encoded_lines} encoded lines",
         "full scan": reference,
-        "receiver noise": noise,
+        "noise": str(noise_level(volume)),
         "images": f"{volume.crop[0]} x {volume.crop[1]}, voxels of {y:.3g} x {x:.3g} x {z:.3g} mm, {oriented}",
         "coil maps": maps,
         "units": volume.units,

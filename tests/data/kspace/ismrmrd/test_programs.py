@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.ismrmrd import read_ismrmrd
+from smug.data.kspace.noise import noise_level
 from smug.data.kspace.read import read
 from smug.models.classical import CGSense
 from smug.physics.fourier import ifft2c
@@ -90,3 +92,12 @@ def test_a_whole_volume_is_reconstructed(generate):
     v = read(generate("-m", "48", "-c", "4", "-a", "2", "-w", "12", "-r", "1", "-C"))
     result = reconstruct(CGSense(), v)
     assert result.images.shape == (2, 48, 48) and bool(result.images.abs().isfinite().all())
+
+
+@pytest.mark.parametrize("acceleration", [1, 2])
+def test_noise_scan_and_measurements_tell_the_same_noise(generate, acceleration):
+    path = generate("-m", "128", "-c", "8", "-n", "0.05", "-C", "-a", str(acceleration), "-w", "16")
+    v = read(path)
+    scanned, estimated = noise_level(v), noise_level(replace(v, noise_sigma=None))
+    assert (scanned.source, estimated.source) == ("noise scan", "background of k-space")
+    assert estimated.sigma == pytest.approx(scanned.sigma, rel=0.1)
