@@ -83,9 +83,10 @@ def estimated_noise(y: Tensor, mask: Tensor) -> tuple[NoiseLevel, ...]:
     """Estimate the receiver noise of each scan of a batch, the median over coils, from its measurements alone.
 
     ``y`` is complex k-space ``(batch, coil, y, x)``, ``mask`` its sampling, ``bool (1 or batch, x)`` or
-    ``(1 or batch, y, x)``; what lies outside has no influence. On simulated scans it is within 10 % of the truth. It is unknown where there are too few samples of background, where the noise is not white, and where the
-    corners of k-space hold less than the background. Raises ValueError for values that are not finite and for shapes
-    that do not agree.
+    ``(1 or batch, y, x)``; what lies outside has no influence. On simulated scans it is within 10 % of the truth. It is
+    unknown where there are too few samples of background, where the noise is not white, and where the corners of
+    k-space hold less than the background. Raises ValueError for values that are not finite and for shapes that do not
+    agree.
     """
     _check(y, mask)
     masks = mask[:, None].expand(-1, y.shape[-2], -1) if mask.ndim == 2 else mask
