@@ -23,7 +23,10 @@ What = Literal["maps", "prepare", "memory", "consistency", "denoiser", "inferenc
 
 @dataclass(frozen=True)
 class Bench(Common):
-    """Measure speed and memory side by side with other programs or the textbook's way, in one run on this machine."""
+    """Measure speed and memory side by side with other programs or the textbook's way, in one run on this machine.
+
+    ``python -m benchmarks measured --help`` tells of another benchmark: images of measured scans.
+    """
 
     what: Annotated[What, tyro.conf.Positional] = "all"
     """maps: ESPIRiT here, in sigpy and in BART, where they are installed; prepare: how fast volumes are prepared;
