@@ -102,6 +102,7 @@ def _weights(path: Path, name: str = "") -> Facts:
     return {
         "kind": "run folder" if path.is_dir() else "weights",
         "method": f"{config.method}, {counted(config.steps, 'unrolling step')}, seed {config.seed}",
+        "lam": f"{float(model.reconstructor.lam):.3g}, {'learned' if config.learn_lam else 'fixed'}",
         "network": f"{config.network.kind}, {counted(config.network.channels, 'channel')}",
         **{name: text for name, text in model.metadata.items() if name in ("update", "validation_psnr")},
         "training range": [f"{name} {_few(values)}" for name, values in vars(model.training_range()).items() if values],
@@ -152,5 +153,10 @@ def _folder(path: Path) -> Facts:
 
 def _few(values: Sequence[Any]) -> str:
     """The first of many values."""
-    texts = [" x ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
+    texts = [_joined(value) if isinstance(value, tuple) else str(value) for value in values]
     return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
+
+
+def _joined(value: tuple[Any, ...]) -> str:
+    """A matrix, or the ends of a span, which are no whole numbers."""
+    return (" to " if isinstance(value[0], float) else " x ").join(map(str, value))
