@@ -15,7 +15,7 @@ from smug.data.slices import remembered
 from smug.metrics import nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
-from smug.physics.maps.eigenvectors import espirit_maps
+from smug.physics.maps.estimate import espirit_maps
 from smug.physics.scale import common_scale, measurement_scale
 from smug.physics.sense import Sense
 from smug.range_checks import ScanFacts, outside

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from smug.data.kspace.volume import Volume
 from smug.physics.fourier import ifft2c
-from smug.physics.maps.eigenvectors import espirit
+from smug.physics.maps.estimate import estimate_maps
 from smug.physics.masks import calibration_region
 from smug.reports.figure import ERROR_COLOURS
 from smug.system.figures import GAP, Array
@@ -69,12 +69,12 @@ def slice_maps_figure(volume: Volume, index: int) -> "Figure":
     """Return :func:`maps_figure` of a slice of measured data, with the ESPIRiT maps that reconstruct it.
 
     The coil images are those of the full scan, where it is known, else of the calibration region alone. Raises
-    ValueError for a single coil, and as :func:`smug.physics.maps.espirit` does.
+    ValueError for a single coil, and as :func:`smug.physics.maps.estimate_maps` does.
     """
     y, mask = (volume if volume.calibration is None else volume.calibration).measured(index)
     if y.shape[1] == 1:
         raise ValueError(f"{volume.name}: a single coil has no maps to draw")
-    result = espirit(y, mask)
+    result = estimate_maps(y, mask)
     rows, columns = calibration_region(mask)
     centre = torch.zeros_like(y)
     centre[..., rows, columns] = y[..., rows, columns]

@@ -10,7 +10,7 @@ from torch import Tensor
 from smug.data.geometry import Geometry
 from smug.data.scan import Scan
 from smug.physics.fourier import ifft2c
-from smug.physics.maps.eigenvectors import espirit_maps
+from smug.physics.maps.estimate import espirit_maps
 from smug.physics.sense import Sense
 
 MapsEstimator = Callable[[Tensor, Tensor], Tensor]

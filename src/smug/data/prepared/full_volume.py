@@ -20,7 +20,7 @@ from smug.data.prepared.splits import subject_of
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_seed, simulate
 from smug.physics.maps.calibration import maps_from_calibration
-from smug.physics.maps.eigenvectors import espirit_maps
+from smug.physics.maps.estimate import espirit_maps
 
 ESTIMATORS: Mapping[str, MapsEstimator] = {"espirit": espirit_maps, "calibration": maps_from_calibration}
 """How coil maps are estimated, by name."""

@@ -4,7 +4,16 @@ All maps are complex ``(batch, coil, y, x)`` with ``sum_c |s_c|^2 <= 1``, so tha
 """
 
 from smug.physics.maps.calibration import maps_from_calibration
-from smug.physics.maps.eigenvectors import CoilMaps, Espirit, espirit, espirit_maps
+from smug.physics.maps.eigenvectors import CoilMaps, Espirit, espirit
+from smug.physics.maps.estimate import espirit_maps, estimate_maps
 from smug.physics.maps.simulated import simulated_maps
 
-__all__ = ["CoilMaps", "Espirit", "espirit", "espirit_maps", "maps_from_calibration", "simulated_maps"]
+__all__ = [
+    "CoilMaps",
+    "Espirit",
+    "espirit",
+    "espirit_maps",
+    "estimate_maps",
+    "maps_from_calibration",
+    "simulated_maps",
+]

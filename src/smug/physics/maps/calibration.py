@@ -36,6 +36,20 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     if not window >= 0:
         raise ValueError(f"got window={window}, expected a Kaiser shape parameter of at least 0 (0 is no taper)")
 
+    coil_images = calibration_image(y, mask, window=window)
+    rss = torch.linalg.vector_norm(coil_images, dim=-3, keepdim=True)
+    maximum = rss.amax(dim=(-2, -1), keepdim=True)
+    if not bool((maximum > 0).all()):
+        raise ValueError("got k-space that is zero in the whole calibration region, expected a signal")
+    maps: Tensor = coil_images / rss.clamp(min=torch.finfo(rss.dtype).tiny)
+    return maps
+
+
+def calibration_image(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Tensor:
+    """Return the coil images of the tapered calibration region, complex ``(batch, coil, y, x)``.
+
+    Raises ValueError for fewer than 4 central lines along an axis that is not full.
+    """
     sizes = y.shape[-2:]
     lengths = [len(range(size)[region]) for size, region in zip(sizes, calibration_region(mask), strict=True)]
     for axis, size, length in zip("yx", sizes, lengths, strict=True):
@@ -47,13 +61,8 @@ def maps_from_calibration(y: Tensor, mask: Tensor, *, window: float = 2.0) -> Te
     taper_y, taper_x = (
         _taper(size, min(length, MAX_CALIBRATION), window, y) for size, length in zip(sizes, lengths, strict=True)
     )
-    coil_images = ifft2c(y * (taper_y[:, None] * taper_x))
-    rss = torch.linalg.vector_norm(coil_images, dim=-3, keepdim=True)
-    maximum = rss.amax(dim=(-2, -1), keepdim=True)
-    if not bool((maximum > 0).all()):
-        raise ValueError("got k-space that is zero in the whole calibration region, expected a signal")
-    maps: Tensor = coil_images / rss.clamp(min=torch.finfo(rss.dtype).tiny)
-    return maps
+    image: Tensor = ifft2c(y * (taper_y[:, None] * taper_x))
+    return image
 
 
 def check_calibration_data(y: Tensor, mask: Tensor) -> None:

@@ -32,6 +32,9 @@ PHASE_FREQUENCIES = range(-2, 3)
 PHASE_ITERATIONS = 5
 """How often that field is made anew from the maps."""
 
+COIL_ENERGY = 1e-4
+"""Energy of a combination of coils, relative to the strongest one, below which it is no coil of its own."""
+
 CHUNK_BYTES = 2**25
 """Pixel matrices that are held at a time; more of them would leave the processor's cache."""
 
@@ -42,16 +45,19 @@ class Espirit:
 
     ``kernel`` is the side of the patches of k-space, ``calibration`` the largest side of the calibration region that
     is used. Eigenvectors of the patches' covariance are signal if their eigenvalue, a squared singular value, exceeds
-    ``threshold`` times the largest. Maps are zero where the eigenvalue of a pixel is not above ``crop``; 0 keeps all.
+    ``threshold`` times the largest, and at most ``dimensions`` of them are, the largest; nor more than 3/4 of a patch's
+    samples in independent coils, as a space that holds every patch says nothing. None sets no such limits. Maps are
+    zero where the eigenvalue of a pixel is not above ``crop``; 0 keeps all.
 
-    Raises ValueError for a kernel below 2, a calibration region below 4, and values outside ``0 < threshold < 1`` and
-    ``0 <= crop < 1``.
+    Raises ValueError for a kernel below 2, a calibration region below 4, no dimensions, and values outside
+    ``0 < threshold < 1`` and ``0 <= crop < 1``.
     """
 
     kernel: int = 6
     calibration: int = 24
     threshold: float = 0.001
     crop: float = 0.8
+    dimensions: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -64,6 +70,8 @@ class Espirit:
             raise ValueError(f"espirit.threshold: expected a number between 0 and 1, got {self.threshold}")
         if not 0 <= self.crop < 1:
             raise ValueError(f"espirit.crop: expected 0 (keep all) or a number below 1, got {self.crop}")
+        if self.dimensions is not None and self.dimensions < 1:
+            raise ValueError(f"espirit.dimensions: expected at least 1 or None, got {self.dimensions}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,21 +109,15 @@ def espirit(y: Tensor, mask: Tensor, settings: Espirit = Espirit()) -> CoilMaps:
     return CoilMaps(torch.stack(maps), torch.stack(eigenvalues), kernels)
 
 
-@check_arguments
-def espirit_maps(y: Tensor, mask: Tensor) -> Tensor:
-    """Return the maps of :func:`espirit` with its default settings, complex ``(batch, coil, y, x)``."""
-    return espirit(y, mask).maps
-
-
 def _one_slice(y: Tensor, mask: Tensor, settings: Espirit) -> tuple[Tensor, Tensor, tuple[int, int]]:
     """Maps ``(coil, y, x)``, eigenvalues ``(y, x)`` and the kernel, of k-space ``(coil, y, x)``."""
-    data = _calibration_data(y, mask, settings.calibration)
+    data = calibration_data(y, mask, settings.calibration)
     sizes, lines = y.shape[1:], data.shape[:2]
     kernel = _side(settings.kernel, lines[0]), _side(settings.kernel, lines[1])
     if not bool(data.any()):
         return torch.zeros_like(y), torch.zeros_like(y[0].real), kernel
     data = data / data.abs().max()
-    W = signal_filter(data, kernel, settings.threshold).to(y.dtype)
+    W = signal_filter(data, kernel, settings.threshold, settings.dimensions).to(y.dtype)
     lags = [range(1 - k, k) for k in kernel]
 
     # The maps on a coarse grid, from the low-resolution image ...
@@ -131,7 +133,7 @@ def _one_slice(y: Tensor, mask: Tensor, settings: Espirit) -> tuple[Tensor, Tens
     return maps.permute(2, 0, 1).contiguous(), eigenvalues[..., 0], kernel
 
 
-def signal_filter(data: Tensor, kernel: tuple[int, int], threshold: float) -> Tensor:
+def signal_filter(data: Tensor, kernel: tuple[int, int], threshold: float, dimensions: int | None = None) -> Tensor:
     """The coefficients of W, complex ``(2 ky - 1, 2 kx - 1, coil, coil)``, lag 0 in the middle.
 
     ``data`` is calibration data ``(y, x, coil)``. The projection on the signal is P = U U^H, with U the eigenvectors of
@@ -142,6 +144,8 @@ def signal_filter(data: Tensor, kernel: tuple[int, int], threshold: float) -> Te
     tall = V.shape[0] > V.shape[1]
     eigenvalues, U = torch.linalg.eigh(V.mH @ V if tall else V @ V.mH)  # of the smaller of the two
     signal = eigenvalues > threshold * eigenvalues[-1]
+    if dimensions is not None:
+        signal[: -min(dimensions, max(1, 3 * independent_coils(data) * math.prod(kernel) // 4))] = False
     U = U[:, signal]
     if tall:
         U = V @ U / eigenvalues[signal].sqrt()
@@ -152,12 +156,19 @@ def signal_filter(data: Tensor, kernel: tuple[int, int], threshold: float) -> Te
     return shifted
 
 
+def independent_coils(data: Tensor) -> int:
+    """How many coils of calibration data ``(y, x, coil)`` are neither dead nor the others' combinations, at 1 %."""
+    samples = data.flatten(0, 1)
+    energies = torch.linalg.eigvalsh(samples.mH @ samples)
+    return int((energies > COIL_ENERGY * energies[-1]).sum())
+
+
 def _side(kernel: int, lines: int) -> int:
     """The side of the patches along an axis."""
     return min(kernel, lines, max(2, lines // 2))
 
 
-def _calibration_data(y: Tensor, mask: Tensor, most: int) -> Tensor:
+def calibration_data(y: Tensor, mask: Tensor, most: int) -> Tensor:
     """The calibration region of ``(coil, y, x)``, at most so many lines a side, complex128 ``(y, x, coil)``."""
     boxes = []
     for axis, size, region in zip("yx", y.shape[1:], calibration_region(mask), strict=True):
