@@ -12,7 +12,7 @@ from benchmarks.measured.ghosts import ghost, line_spacing
 from smug.data.kspace.read import read, undersample
 from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.metrics import head_mask, psnr, ssim
-from smug.physics.maps.eigenvectors import espirit_maps
+from smug.physics.maps.estimate import espirit_maps
 from smug.reconstruction import reconstruct
 from smug.reconstructor import Reconstructor
 

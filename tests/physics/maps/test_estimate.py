@@ -51,7 +51,7 @@ CASES = {
     # coils, size, profile width, noise, lines, least dB, gain on ESPIRiT with its usual settings
     "16 coils, 96": (16, (96, 96), 0.5, 0.003, 8, 39, 10),
     "16 coils, noise": (16, (96, 96), 0.5, 0.03, 8, 27, 1),
-    "16 coils, few lines": (16, (160, 128), 0.3, 0.01, 5, 26, 3),
+    "16 coils, few lines": (16, (160, 128), 0.3, 0.01, 5, 26, 2),
     "8 coils": (8, (128, 128), 0.5, 0.01, 10, 38, 3),
     "4 coils": (4, (192, 192), 1.2, 0.01, 15, 38, 0),
     "2 coils": (2, (128, 128), 1.2, 0.005, 10, 36, 0),
@@ -71,8 +71,9 @@ def test_known_maps_are_found_and_have_no_hole(case):
 
 
 def test_the_usual_settings_leave_a_hole():
-    kspace, _, head = dark_middle(16, (96, 96), 0.5, 0.003)
-    assert hole(espirit(kspace, central(96, 8)).maps, head) > 0.005
+    kspace, _, head = dark_middle(16, (96, 96), 0.3, 0.003)
+    assert hole(espirit(kspace, central(96, 8)).maps, head) > 0.003
+    assert hole(espirit_maps(kspace, central(96, 8)), head) == 0
 
 
 @pytest.mark.parametrize(("coils", "side"), [(1, 6), (2, 6), (3, 5), (4, 4), (5, 4), (6, 3), (16, 3)])
@@ -99,7 +100,7 @@ def test_maps_are_one_on_the_support_and_zero_elsewhere():
     length = espirit_maps(kspace, mask).abs().square().sum(1)
     torch.testing.assert_close(length, support.float(), atol=1e-5, rtol=0)
     assert support[head].all()
-    assert 0.05 < (~support).float().mean()
+    assert (~support).float().mean() > 0.05
 
 
 def test_support_has_no_holes_and_knows_no_unit():
