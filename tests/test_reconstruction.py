@@ -164,6 +164,12 @@ def test_a_name_and_a_file_do_for_model_and_volume(tmp_path):
     assert torch.equal(found.images, expected.images)
     assert found.quality == expected.quality
     assert_refused(lambda: reconstruct("tv", full), "volume: expected a Volume or text or a Path, got Scan")
+    assert_refused(lambda: reconstruct("tv", volume, centre="peak"), "centre: would change nothing")
+    with h5py.File(tmp_path / "corner.h5", "w") as file:
+        file["kspace"] = torch.fft.ifftshift(full.y, dim=(-2, -1)).numpy()
+    assert_refused(lambda: reconstruct("cg-sense", tmp_path / "corner.h5"), "centre")
+    moved = reconstruct("cg-sense", tmp_path / "corner.h5", centre="peak", undersample=3, seed=4)
+    assert torch.linalg.vector_norm(moved.images.abs() - found.images.abs()) < 0.2 * found.images.norm()
     with pytest.raises(FileNotFoundError):
         reconstruct("tv", tmp_path / "none.h5")
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from smug.data.kspace.read import read, undersample
+from smug.data.kspace.centre import Centre
+from smug.data.kspace.positions import SliceOrder
+from smug.data.kspace.read import read
+from smug.data.kspace.read import undersample as keep_lines
 from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import stacked
 from smug.data.simulate import Acquisition, named_seed
 from smug.data.slices import remembered
-from smug.metrics import nmse, psnr, ssim
+from smug.metrics import WINDOW, nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
 from smug.physics.maps.estimate import espirit_maps
@@ -40,12 +43,14 @@ class Reconstruction:
 
     @property
     def quality(self) -> dict[str, float]:
-        """PSNR (dB) and SSIM; empty without a reference with signal.
+        """PSNR (dB) and SSIM; empty without a reference with signal, and for images smaller than the window of SSIM.
 
         Means over slices against the target; those that end in ``rss`` are fastMRI's, of the volume against its root
         of sum of squares.
         """
         if self.target is None or self.rss is None or not bool(self.target.any()):
+            return {}
+        if min(self.images.shape[-2:]) < WINDOW:
             return {}
         rows = self.target.flatten(1).any(1)
         x, t = self.images[rows], self.target[rows]
@@ -84,6 +89,8 @@ def reconstruct(
     model: Reconstructor | str | Path,
     volume: Volume | str | Path,
     *,
+    centre: Centre = "checked",
+    slices: SliceOrder = "checked",
     undersample: float | None = None,
     seed: int = 0,
     batch: int = 1,
@@ -96,12 +103,12 @@ def reconstruct(
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
 
     ``model`` is any reconstructor ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load`
-    takes, such as "tv". ``volume`` is a :class:`smug.Volume`, or the path of a file for :func:`smug.read`; with
-    ``undersample=4`` a quarter of its lines is kept. The model sees the volume divided by :func:`volume_scale`, so
-    there is no step between slices. Each slice's noise depends
-    on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``,
-    the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`.
-    ``maps`` estimates coil maps. ``advance`` is called with the number of slices that are done anew.
+    takes, such as "tv". ``volume`` is a :class:`smug.Volume`, or the path of a file, which :func:`smug.read` reads with
+    ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines is kept. The model sees the volume divided
+    by :func:`volume_scale`, so there is no step between slices. Each slice's noise depends on its name and ``seed``
+    alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``, the receiver noise per
+    part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`. ``maps`` estimates coil
+    maps. ``advance`` is called with the number of slices that are done anew.
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """
@@ -109,7 +116,9 @@ def reconstruct(
     if noise_sigma is not None:
         check_integer("replicas", replicas, 2)
         check_number("noise_sigma", noise_sigma, 0)
-    volume = _volume(volume, undersample, seed)
+    volume = _read(volume, centre, slices)
+    if undersample is not None:
+        volume = keep_lines(volume, undersample, seed=seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
     scale = volume_scale(volume)
@@ -143,10 +152,14 @@ def reconstruct(
     return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
 
 
-def _volume(source: Volume | str | Path, acceleration: float | None, seed: int) -> Volume:
-    """Return a volume that may be a file, with as many of its lines as an acceleration leaves."""
-    volume = source if isinstance(source, Volume) else read(source)
-    return volume if acceleration is None else undersample(volume, acceleration, seed=seed)
+def _read(source: Volume | str | Path, centre: Centre, slices: SliceOrder) -> Volume:
+    """Return a volume that may be a file; raises ValueError for options of reading without one."""
+    if not isinstance(source, Volume):
+        return read(source, centre=centre, slices=slices)
+    for name, value in (("centre", centre), ("slices", slices)):
+        if value != "checked":
+            raise ValueError(f"{name}: would change nothing: it is for files, and the volume has been read already")
+    return source
 
 
 def range_warnings(

@@ -20,7 +20,7 @@ from smug.attacks import (
     strongest,
     transferred,
 )
-from smug.attacks.suite import Cost, Counting
+from smug.attacks.suite import Cost, CountingReconstructor
 from smug.models.noise import complex_normal
 from smug.reconstructor import Configured
 
@@ -104,7 +104,7 @@ def test_standard_has_no_flag_where_gradients_work(slices, monkeypatch):
 def test_costs_are_those_of_a_counting_reconstructor(slices):
     assert cost(PRESETS["paper"]) == Cost(3, 10, 0, 0)
     assert cost(fast) == Cost(forwards=25, gradients=2, noise_free_forwards=14, noise_free_gradients=10)
-    f = Counting()
+    f = CountingReconstructor()
     fast(f, slices, THREAT)
     assert f.calls == {(True, False): 25, (True, True): 2, (False, False): 14, (False, True): 10}
 

@@ -19,7 +19,7 @@ def kinds(tmp_path, write_kspace):
         file["volume"] = np.ones((3, 16, 20), np.float32)
     write_volume(tmp_path / "source" / "volume.h5", 2, 2, (32, 40), seed=0)
     return {
-        "scan.h5": ("measured k-space", "2 slices, 1 coil, 32 x 32 samples"),
+        "scan.h5": ("measured k-space", "32 x 32 samples (readout x phase)"),
         "image.npy": ("images", "1 slice of 16 x 16"),
         "images.h5": ("images", "3 slices of 16 x 20"),
         "source": ("folder", "1 that may be k-space, 0 of images"),

@@ -131,14 +131,31 @@ def test_outputs_appear_together_or_not_at_all(at, smug, write_kspace, tmp_path,
     assert names(tmp_path) == ["scan.h5"]
 
 
-def test_what_is_found_wrong_after_the_work_leaves_nothing(smug, tmp_path, capsys):
-    """A reference that is too small for SSIM."""
+def test_a_reference_too_small_for_ssim_is_not_scored(smug, tmp_path, capsys):
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file["kspace"] = np.ones((1, 32, 32), np.complex64)
         file["reconstruction_rss"] = np.ones((1, 5, 5), np.float32)
-    assert smug("reconstruct", "scan.h5", "--model", "zero-filled", "--out", "o.h5", "--json", "o.json") == 2
-    assert names(tmp_path) == ["scan.h5"]
+    assert smug("reconstruct", "scan.h5", "--model", "zero-filled", "--out", "o.h5", "--json", "o.json") == 0
+    assert "PSNR" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "o.json").read_text())["quality"] == {}
+
+
+def test_what_is_found_wrong_after_the_work_leaves_nothing(smug, write_kspace, tmp_path, capsys):
+    write_kspace()
+    (tmp_path / "broken.py").write_text("def f(y, A, generator=None):\n    return A.H(y) / 0\n")
+    assert smug("reconstruct", "scan.h5", "--model", "broken.py:f", "--out", "o.h5", "--json", "o.json") == 2
+    assert not (tmp_path / "o.h5").exists() and not (tmp_path / "o.json").exists()
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_assumed_stands_in_the_output(smug, write_kspace, tmp_path):
+    """A file without a header does not state the size of its voxels."""
+    write_kspace()
+    assert smug("reconstruct", "scan.h5", "--model", "zero-filled", "--out", "o.h5", "--json", "o.json") == 0
+    notes = json.loads((tmp_path / "o.json").read_text())["notes"]
+    assert "1 mm is assumed" in notes["voxel_size"]
+    with h5py.File(tmp_path / "o.h5") as file:
+        assert json.loads(file.attrs["notes"]) == notes
 
 
 def test_an_explicit_device_is_not_announced(smug, write_kspace, capsys):

@@ -184,3 +184,13 @@ def test_the_hash_is_of_what_is_learned():
     assert digest(config) == digest(quicker) != digest(other)
     assert differences(config, quicker) == []
     assert differences(config, other) == ["optimizer.betas", "seed"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["optimizer.learning_rate", "lam", "reconstruction_weight", "perturbation.step_size", "smoothing.sigma"],
+)
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_infinite_settings_are_refused(key, value):
+    with pytest.raises(ValueError, match=f"{key.rpartition('.')[2]}.*finite|expected"):
+        load_config("tiny", [f"{key}={value}"])

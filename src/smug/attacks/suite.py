@@ -148,14 +148,14 @@ def cost(run: Run) -> Cost:
     >>> cost(paper)
     Cost(forwards=3, gradients=10, noise_free_forwards=0, noise_free_gradients=0)
     """
-    counting, A = Counting(), Sense(mask=torch.ones(1, 4, dtype=torch.bool))
+    counting, A = CountingReconstructor(), Sense(mask=torch.ones(1, 4, dtype=torch.bool))
     target = torch.ones(1, 4, 4, dtype=torch.complex64)
     run(counting, Scan(A(target), A, target, ("counted",)), Threat(0.1, "linf", "kspace-l2"))
     return Cost(*(counting.calls[noisy, gradient] for noisy in (True, False) for gradient in (False, True)))
 
 
 @dataclass(frozen=True)
-class Counting(Described):
+class CountingReconstructor(Described):
     """A random linear reconstructor that counts its calls, with and without noise, with and without gradient."""
 
     noisy: bool = True

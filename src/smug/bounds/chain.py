@@ -93,20 +93,6 @@ def residual_bound(spectrum: Spectrum, steps: int, lam: float, rho: float) -> fl
     return exponential(math.log(largest_phi(steps, spectrum, lam)) + steps * math.log1p(rho))
 
 
-def single_coil_bound(steps: int, lam: float, rho: float) -> float:
-    """Return a bound for one coil of modulus 1, whose singular values are 1 (measured) and 0: ``Lip(D - I) <= rho``.
-
-    The measured part m and the unmeasured part u of the error obey ``m <- (1 + lam (m + rho e)) / (1 + lam)`` and
-    ``u <- u + rho e`` with ``e^2 = m^2 + u^2``. The zero-filled error starts inside the measured subspace, m = 1 and
-    u = 0: all that is unmeasured comes from the denoiser. Sharper than :func:`residual_bound` for small rho only.
-    """
-    m, u = 1.0, 0.0
-    for _ in range(steps):
-        e = math.hypot(m, u)
-        m, u = (1 + lam * (m + rho * e)) / (1 + lam), u + rho * e
-    return math.hypot(m, u)
-
-
 def bounded_modulus(limit: float, pixels: int) -> float:
     """Return ``M = 2 R sqrt(q)`` of a denoiser whose q pixels have a modulus of at most R = ``limit``."""
     return 2 * limit * math.sqrt(pixels)

@@ -45,31 +45,14 @@ def facts_of(path: Path, *, centre: "Centre" = "checked", slices: "SliceOrder" =
 
 
 def _kspace(volume: "Volume") -> Facts:
+    from smug.data.kspace.describe import described
     from smug.data.kspace.noise import noise_level
-    from smug.physics.masks import calibration_region
 
-    coils, height, width = volume.kspace[0].shape
-    frames = f" in {counted(volume.frames, 'frame')}" if volume.frames > 1 else ""
-    y, x, z = volume.geometry.voxel_size
-    calibration = volume if volume.calibration is None else volume.calibration
-    region = zip(calibration_region(calibration.mask_of(0)), calibration.kspace[0].shape[1:], strict=True)
-    rows, columns = (len(range(size)[part]) for part, size in region)
-    reference = "known: --undersample keeps a part and compares" if volume.fully_sampled else "none"
-    lines = "lines" if volume.mask.ndim == 2 else "points in two dimensions"
-    oriented = "oriented" if volume.geometry.oriented else "of unknown orientation"
-    maps = "1: a single coil has no maps" if coils == 1 else f"by ESPIRiT, from {rows} x {columns} central samples"
-    return {
-        "kind": "measured k-space",
-        "slices": f"{counted(len(volume), 'slice')}{frames}, {counted(coils, 'coil')}, {height} x {width} samples",
-        "sampling": f"{volume.acceleration:.2f}x, {lines}, of {volume.encoded_lines} encoded lines",
-        "full scan": reference,
-        "noise": str(noise_level(volume)),
-        "images": f"{volume.crop[0]} x {volume.crop[1]}, voxels of {y:.3g} x {x:.3g} x {z:.3g} mm, {oriented}",
-        "coil maps": maps,
-        "units": volume.units,
-        "warnings": list(volume.warnings),
-        "use": "smug reconstruct" + (", smug prepare with the folder of such files" if volume.fully_sampled else ""),
-    }
+    known = {**described(volume), "receiver noise": str(noise_level(volume))}
+    names = {"receiver noise": "noise"}
+    facts = {names.get(name, name): list(fact) if isinstance(fact, tuple) else fact for name, fact in known.items()}
+    use = "smug reconstruct" + (", smug prepare with the folder of such files" if volume.fully_sampled else "")
+    return {"kind": "measured k-space", **facts, "use": use}
 
 
 def _images(path: Path) -> Facts:

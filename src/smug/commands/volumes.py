@@ -57,7 +57,7 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
     made = {name: _reconstructed(file, volume, name, order) for name in order.models}
     records = {name: _record(file, volume, name, result, order) for name, result in made.items()}
     for name, result in made.items():
-        kept = ("model", "input", "acceleration", "settings", "units")
+        kept = ("model", "input", "acceleration", "settings", "units", "notes")
         write_images(
             order.places.image(file, name),
             result.images,
@@ -127,6 +127,7 @@ def _record(file: Path, volume: "Volume", name: str, result: "Reconstruction", o
         "kspace": "measured",
         "output": str(order.places.image(file, name)),
         "slices": len(volume),
+        "notes": dict(volume.attributes),
         "warnings": list(volume.warnings),
         "quality": result.quality,
     }

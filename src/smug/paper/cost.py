@@ -54,7 +54,7 @@ class TrainingCost:
         ]
 
 
-class Counting(nn.Module):
+class CountingDenoiser(nn.Module):
     """A denoiser that changes nothing and counts images: ``images`` all, ``differentiated`` those with a gradient."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ def calls_per_slice(config: Config) -> int:
     >>> calls_per_slice(Config(steps=5)), calls_per_slice(Config(method="smug", steps=5, training_samples=2))
     (5, 11)
     """
-    counting, A = Counting(), Sense(mask=torch.ones(1, 8, dtype=torch.bool))
+    counting, A = CountingDenoiser(), Sense(mask=torch.ones(1, 8, dtype=torch.bool))
     target = torch.ones(1, 8, 8, dtype=torch.complex64)
     scan = Scan(A(target), A, target, ("smallest",)).normalised()
     training_loss(config, counting)(build(config, counting), scan, torch.zeros(1, dtype=torch.int64))

@@ -13,7 +13,7 @@ from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
 from smug.evaluation.conditions import unchanged
 from smug.models.normalised import normalised
-from smug.paper.cost import Counting, calls_per_slice
+from smug.paper.cost import CountingDenoiser, calls_per_slice
 from smug.paper.experiment import Experiment, sampled
 from smug.paper.measurement import Cells
 from smug.paper.plan import Plan
@@ -108,7 +108,7 @@ def calls(cells: Cells, scale: Scale) -> Calls:
 
     They are counted on a small image; none where the method does not have the setting that the condition changes.
     """
-    counting = Counting()
+    counting = CountingDenoiser()
     f = _counted(cells.run, scale, counting)
     try:
         changed = cells.condition.change(f)
@@ -141,10 +141,10 @@ def _loop(run: Run, scale: Scale) -> str:
     if run.method not in METHODS:
         return run.method
     config = run.config(scale)
-    return f"{type(build(config, Counting())).__name__}, {config.steps} steps, {config.smoothing}"
+    return f"{type(build(config, CountingDenoiser())).__name__}, {config.steps} steps, {config.smoothing}"
 
 
-def _counted(run: Run, scale: Scale, counting: Counting) -> Reconstructor:
+def _counted(run: Run, scale: Scale, counting: CountingDenoiser) -> Reconstructor:
     """Return a reconstructor as it is tested, whose calls are counted."""
     if run.method in METHODS:
         config = run.config(scale)

@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from smug.data.geometry import Geometry
-from smug.data.images.write import upright, window
+from smug.data.images.write import upright
 from smug.metrics import psnr
-from smug.reports.figure import ERROR_COLOURS, label
+from smug.reports.figure import ERROR_COLOURS, label, white_level
 from smug.system.figures import GAP
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def side_by_side(
 ) -> "Figure":
     """Return a figure of one slice, complex ``(y, x)`` by every model, and of the ``reference`` before them.
 
-    Below are the errors | |x| - |t| | against it, all on one scale. Images share the window from 0 to the 99.8th
-    percentile of the reference, or without one of all; they hang as radiologists are used to where the geometry is
-    known. Raises ValueError where there is nothing to draw.
+    Below are the errors | |x| - |t| | against it, all on one scale. Images share one window, that of
+    the reference, or without one of the brightest (:func:`smug.reports.figure.white_level`); they hang as radiologists
+    are used to where the geometry is known. Raises ValueError where there is nothing to draw.
     """
     if not images:
         raise ValueError("got no images, expected those of at least one model")
@@ -37,7 +37,7 @@ def side_by_side(
     shown = dict(images) if reference is None else {"reference": reference, **images}
     stack = np.stack([image.detach().cpu().abs().float().numpy() for image in shown.values()])
     slices, size = upright(stack, geometry)
-    white = window(slices if reference is None else slices[:1]) or 1.0
+    white = max(map(white_level, slices if reference is None else slices[:1]))
     rows = 1 if reference is None else 2
     aspect = size[0] / size[1]
     high = WIDTH * aspect * slices.shape[1] / slices.shape[2]

@@ -132,8 +132,8 @@ class OptimizerConfig:
         """Check the values."""
         check_fields(self, "optimizer.")
         for name in ("updates", "batch", "learning_rate", "validate_every"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"optimizer.{name}: expected a positive number, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"optimizer.{name}: expected a positive, finite number, got {getattr(self, name)}")
         if not 0 <= self.clip_norm < float("inf"):
             raise ValueError(f"optimizer.clip_norm: expected a number >= 0, got {self.clip_norm}")
         if self.schedule not in ("one-cycle", "linear-decay"):
@@ -160,9 +160,9 @@ class PerturbationConfig:
         check_fields(self, "perturbation.")
         if not 0 < self.noise < float("inf"):
             raise ValueError(f"perturbation.noise: expected a positive number, got {self.noise}")
-        if self.steps < 1 or not self.step_size > 0:
+        if self.steps < 1 or not 0 < self.step_size < float("inf"):
             raise ValueError(
-                f"perturbation: expected steps >= 1 and step_size > 0, got {self.steps} and {self.step_size}"
+                f"perturbation: expected steps >= 1 and a finite step_size > 0, got {self.steps} and {self.step_size}"
             )
 
 
@@ -226,6 +226,9 @@ class Config:
         for name, known in (("method", get_args(Method)), ("stability_target", get_args(StabilityTarget))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name in ("lam", "reconstruction_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}: expected a finite number >= 0, got {getattr(self, name)}")
         if self.steps < 1 or self.training_samples < 0:
             raise ValueError(
                 f"expected steps >= 1 and training_samples >= 0, got {self.steps} and {self.training_samples}"

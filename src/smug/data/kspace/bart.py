@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.sampling import Pattern, check_mask, check_slice, encoded_lines, is_full, measured, signal
-from smug.data.kspace.volume import Volume
+from smug.data.kspace.volume import Volume, unknown_size
 from smug.data.slices import Slices
 from smug.physics.maps.calibration import MAX_CALIBRATION
 
@@ -98,6 +98,7 @@ def read_cfl(path: str | Path) -> Volume:
         fully_sampled=lines and all(is_full(pattern, encoded) for pattern in mask),
         crop=(y, x),
         frames=frames,
+        attributes=unknown_size((None, None, None)),
     )
     if calibration is None:
         return volume

@@ -85,7 +85,7 @@ def read_fastmri(path: str | Path) -> Volume:
         fully_sampled=lines and is_full(pattern, encoded),
         crop=crop,
         geometry=Geometry.spaced(y=x or 1.0, x=y or 1.0, z=z or 1.0),
-        attributes={**attributes, **(unknown_size((x, y, z)) if header.encodings else {})},
+        attributes={**attributes, **unknown_size((x, y, z))},
         format="HDF5 of MATLAB" if stored.matlab else "HDF5 as of fastMRI",
         warnings=tuple(warnings),
     )
