@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.models.noise import Seeds, complex_normal, derive
+from smug.models.noise import Seeds, complex_normal, derive, uniform
 from smug.models.reconstructors import NetworkReconstructor, Step, Unrolled
+from smug.models.ridge import RidgeRegulariser
+from smug.models.ridge_energy import denoised
 from smug.models.smoothing import ImageMap
 from smug.system.arguments import check_arguments
 
@@ -31,6 +33,40 @@ def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor)
     """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
     eta = sigma * complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
     return mean_square(denoiser(target + eta) - target)
+
+
+@check_arguments
+def score_matching(regulariser: RidgeRegulariser, target: Tensor, levels: tuple[float, float], seeds: Tensor) -> Tensor:
+    """Denoise by one step down the gradient of R: ``||y - grad R(y; sigma) - t||^2 / sigma^2``, ``y = t + sigma n``.
+
+    ``target`` is complex ``(batch, y, x)``; every image has a level between the two, each factor equally likely.
+    """
+    noisy, sigma = _noisy(target, levels, seeds)
+    return _relative(noisy - regulariser.gradient(noisy, sigma) - target, sigma)
+
+
+@check_arguments
+def ridge_denoising(
+    regulariser: RidgeRegulariser, target: Tensor, levels: tuple[float, float], seeds: Tensor
+) -> Tensor:
+    """Denoise by the minimiser itself: ``||argmin_u 1/2 ||u - y||^2 + R(u; sigma) - t||^2 / sigma^2``.
+
+    Its gradient is that of the implicit function theorem, to a few per cent, as the noise of a batch is larger.
+    """
+    noisy, sigma = _noisy(target, levels, seeds)
+    found = denoised(regulariser, noisy, sigma, tolerance=3e-3, max_iterations=100, solve_tolerance=1e-2)
+    return _relative(found.value - target, sigma)
+
+
+def _noisy(target: Tensor, levels: tuple[float, float], seeds: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = levels
+    sigma = (low * (high / low) ** uniform(derive(seeds, 1))).to(target.device, target.real.dtype)
+    noise = complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
+    return target + sigma[:, None, None] * noise, sigma
+
+
+def _relative(error: Tensor, sigma: Tensor) -> Tensor:
+    return mean_square(error / sigma[:, None, None])
 
 
 @check_arguments

@@ -35,7 +35,18 @@ class Train(Common):
     config: str = "small"
     """tiny (a minute), small (less than an hour on two cores), paper, a TOML file, or the config.json of a run."""
     method: (
-        Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
+        Literal[
+            "pretrain",
+            "modl",
+            "jitter",
+            "adversarial",
+            "rs-e2e",
+            "smug",
+            "weighted-smug",
+            "adversarial-smug",
+            "score-matching",
+            "ridge",
+        ]
         | None
     ) = None
     """What to train; by default what the configuration says."""

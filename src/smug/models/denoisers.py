@@ -1,13 +1,16 @@
 """Denoisers by configuration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from torch import nn
 
 from smug.models.didn import DIDN
 from smug.models.nonexpansive import Nonexpansive
+from smug.models.ridge import RidgeRegulariser
+from smug.models.ridge_reconstruction import RidgeDenoiser
 from smug.models.unet import UNet
 from smug.system.arguments import check_fields
 
@@ -20,12 +23,13 @@ class NetworkConfig:
     """The denoiser.
 
     "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, "nonexpansive" with ``depth`` layers, with which
-    reconstructions are certified, or "file": your own.
+    reconstructions are certified, "ridge" or "convex-ridge" with ``channels`` filters, each ``depth`` convolutions in a
+    row, or "file": your own.
 
     ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
     """
 
-    kind: Literal["unet", "didn", "nonexpansive", "file"] = "unet"
+    kind: Literal["unet", "didn", "nonexpansive", "ridge", "convex-ridge", "file"] = "unet"
     channels: int = 32
     depth: int = 3
     file: str = ""
@@ -33,7 +37,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Check the values."""
         check_fields(self, "network.")
-        if self.kind not in (kinds := ("unet", "didn", "nonexpansive", "file")):
+        if self.kind not in (kinds := (*KINDS, "file")):
             raise ValueError(f"network.kind: expected one of {', '.join(kinds)}, got {self.kind!r}")
         if (self.kind == "file") != bool(self.file):
             raise ValueError(
@@ -53,5 +57,19 @@ def build_denoiser(network: NetworkConfig) -> nn.Module:
         raise ValueError(
             f"a network of your own: train it with --denoiser {network.file}, use it as RUN@{network.file}"
         )
-    kinds: dict[str, Callable[[int, int], nn.Module]] = {"unet": UNet, "didn": DIDN, "nonexpansive": Nonexpansive}
-    return kinds[network.kind](network.channels, network.depth)
+    return KINDS[network.kind](network.channels, network.depth)
+
+
+def _ridge(filters: int, depth: int, *, convex: bool) -> RidgeDenoiser:
+    """Build the filters of so many convolutions: half as many channels before each."""
+    widths = tuple(max(1, filters // 4 // 2**i) for i in range(depth - 1))[::-1]
+    return RidgeDenoiser(RidgeRegulariser(filters, widths, convex=convex))
+
+
+KINDS: Mapping[str, Callable[[int, int], nn.Module]] = {
+    "unet": UNet,
+    "didn": DIDN,
+    "nonexpansive": Nonexpansive,
+    "ridge": partial(_ridge, convex=False),
+    "convex-ridge": partial(_ridge, convex=True),
+}

@@ -12,9 +12,6 @@ from smug.physics.consistency import conjugate_gradient
 Gradient = Callable[[Tensor], Tensor]
 """The gradient of an energy at complex images ``(batch, y, x)``."""
 
-SOLVE_TOLERANCE = 1e-6
-"""Relative residual of the linear systems that implicit gradients solve."""
-
 SOLVE_ITERATIONS = 1000
 
 
@@ -85,16 +82,16 @@ def accelerated_gradient(
     return Minimum(result, iterations, size, size <= tolerance)
 
 
-def implicit(energy: Energy, minimum: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+def implicit(energy: Energy, minimum: Tensor, parameters: Sequence[Tensor], tolerance: float = 1e-6) -> Tensor:
     """Return a minimum that is differentiable with respect to the parameters of its energy, twice.
 
     By the implicit function theorem: with ``w = hess^-1 g`` for a gradient g of the loss with respect to the minimum,
-    that with respect to a parameter is ``-<w, d grad / d parameter>``. Each costs a linear solve; no iteration of the
-    minimisation is kept.
+    that with respect to a parameter is ``-<w, d grad / d parameter>``. Each costs a linear solve, to a residual of
+    ``tolerance`` relative to g; no iteration of the minimisation is kept.
     """
     if not torch.is_grad_enabled() or not any(parameter.requires_grad for parameter in parameters):
         return minimum
-    result: Tensor = _Minimum.apply(energy, minimum, *parameters)  # type: ignore[no-untyped-call]
+    result: Tensor = _Minimum.apply(energy, tolerance, minimum, *parameters)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -102,40 +99,40 @@ class _Minimum(torch.autograd.Function):
     """The minimum as a function of the parameters."""
 
     @staticmethod
-    def forward(ctx: Any, energy: Energy, minimum: Tensor, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, energy: Energy, tolerance: float, minimum: Tensor, *parameters: Tensor) -> Tensor:
         x = minimum.clone()
-        ctx.energy = energy
+        ctx.energy, ctx.tolerance = energy, tolerance
         ctx.save_for_backward(x, *parameters)
         return x
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, *parameters = ctx.saved_tensors
-        wanted = tuple(ctx.needs_input_grad[2:])
-        w = _Solve.apply(ctx.energy, x, gradient, *parameters)  # type: ignore[no-untyped-call]
+        wanted = tuple(ctx.needs_input_grad[3:])
+        w = _Solve.apply(ctx.energy, ctx.tolerance, x, gradient, *parameters)  # type: ignore[no-untyped-call]
         found = iter(_Pulled.apply(ctx.energy, wanted, x, w, *parameters))  # type: ignore[no-untyped-call]
-        return None, None, *(next(found) if want else None for want in wanted)
+        return None, None, None, *(next(found) if want else None for want in wanted)
 
 
 class _Solve(torch.autograd.Function):
     """``hess(x, parameters)^-1 v``: its gradient is one more solve, and what the Hessian's change does."""
 
     @staticmethod
-    def forward(ctx: Any, energy: Energy, x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
-        w = _solved(energy, x, v, parameters)
-        ctx.energy = energy
+    def forward(ctx: Any, energy: Energy, tolerance: float, x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
+        w = _solved(energy, tolerance, x, v, parameters)
+        ctx.energy, ctx.tolerance = energy, tolerance
         ctx.save_for_backward(x, w, *parameters)
         return w
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, w, *parameters = ctx.saved_tensors
-        t = _solved(ctx.energy, x, gradient, parameters)
-        inputs = _leaves((x, *parameters), (ctx.needs_input_grad[1], *ctx.needs_input_grad[3:]))
+        t = _solved(ctx.energy, ctx.tolerance, x, gradient, parameters)
+        inputs = _leaves((x, *parameters), (ctx.needs_input_grad[2], *ctx.needs_input_grad[4:]))
         with torch.enable_grad():
             product = ctx.energy.curvature(inputs[0], w, *inputs[1:])
         of_x, *rest = _gradients(product, inputs, -t)
-        return None, of_x, t, *rest
+        return None, None, of_x, t, *rest
 
 
 class _Pulled(torch.autograd.Function):
@@ -165,11 +162,9 @@ class _Pulled(torch.autograd.Function):
         return None, None, *found
 
 
-def _solved(energy: Energy, x: Tensor, v: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     with torch.no_grad():
-        return conjugate_gradient(lambda p: energy.curvature(x, p, *parameters), v, SOLVE_TOLERANCE, SOLVE_ITERATIONS)[
-            0
-        ]
+        return conjugate_gradient(lambda p: energy.curvature(x, p, *parameters), v, tolerance, SOLVE_ITERATIONS)[0]
 
 
 def _leaves(tensors: Sequence[Tensor], wanted: Sequence[bool]) -> tuple[Tensor, ...]:

@@ -59,6 +59,11 @@ def complex_normal(
     return _numbered(seeds, numbers, dtype).reshape(*seeds.shape, *shape)
 
 
+def uniform(seeds: Tensor) -> Tensor:
+    """Return a number between 0 and 1 for every seed, in double precision, all equally likely."""
+    return (_shift(_mix(seeds), 32).double() + 0.5) * 2.0**-32
+
+
 def complex_normal_where(seed: Tensor, kept: Tensor, dtype: torch.dtype = torch.complex64) -> Tensor:
     """Return ``complex_normal(seed, kept.shape)[kept]``, ``(entries,)`` for one seed, in the time that these take."""
     return _numbered(seed.to(kept.device), kept.flatten().nonzero()[:, 0], dtype)

@@ -68,10 +68,6 @@ class NetworkReconstructor(Configured):
     the seed that stands in the smoothing's settings. Settings out of range raise ValueError.
     """
 
-    denoiser: ImageMap
-    steps: int
-    lam: Lam
-
     def settings(self) -> Mapping[str, Any]:
         """Return the networks and settings, those of the smoothing by their own names too."""
         own = field_values(self)
@@ -100,19 +96,27 @@ class NetworkReconstructor(Configured):
         """Return those of the networks that take images."""
         return {name: part for name, part in self.networks().items() if not isinstance(part, LearnedLam)}
 
-    @property
-    def denoiser_calls(self) -> int:
-        """How often the denoiser is called for one image: a sample of the smoothing is a call."""
-        smoothing = self.settings().get("smoothing")
-        return self.steps * (smoothing.calls if smoothing else 1)
-
     def to(self, device: torch.device | str) -> Self:
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
         self.networks().to(device)
         return self
 
 
-class Unrolled(NetworkReconstructor):
+class UnrolledReconstructor(NetworkReconstructor):
+    """A network reconstructor that unrolls a denoiser in so many ``steps``."""
+
+    denoiser: ImageMap
+    steps: int
+    lam: Lam
+
+    @property
+    def denoiser_calls(self) -> int:
+        """How often the denoiser is called for one image: a sample of the smoothing is a call."""
+        smoothing = self.settings().get("smoothing")
+        return self.steps * (smoothing.calls if smoothing else 1)
+
+
+class Unrolled(UnrolledReconstructor):
     """A reconstructor whose steps can be watched."""
 
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
@@ -193,7 +197,7 @@ class WeightedSMUG(Unrolled):
 
 
 @dataclass(frozen=True, eq=False)
-class RSE2E(NetworkReconstructor):
+class RSE2E(UnrolledReconstructor):
     """RS-E2E: ``smooth(unroll(D))``: noise on ``A^H y``, which is the first image *and* feeds every solve."""
 
     denoiser: ImageMap

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smug.system.arguments import check_arguments
+
 SIGMA_0 = 0.02
 """Noise level at which a profile bends at ``exp(a_i)`` times it."""
 
@@ -33,15 +35,18 @@ class RidgeRegulariser(nn.Module):
     noise per real and imaginary part that R is to remove, in units of the image, a number or real ``(batch,)``.
     """
 
+    @check_arguments
     def __init__(
         self, filters: int = 32, widths: tuple[int, ...] = (4, 8), size: int = 5, *, convex: bool = True
     ) -> None:
         super().__init__()
         channels = (1, *widths, filters)
-        generator = torch.Generator().manual_seed(0)
+        if min(channels) < 1 or size % 2 == 0 or not 1 < len(channels) * (size - 1) < GRID // 2:
+            raise ValueError(
+                f"ridge: expected filters and widths of at least 1 and a small odd size, got {channels}, {size}"
+            )
         self.kernels = nn.ParameterList(
-            nn.Parameter(torch.randn(b, a, size, size, generator=generator) / math.sqrt(a * size**2))
-            for a, b in pairwise(channels)
+            nn.Parameter(torch.randn(b, a, size, size) / math.sqrt(a * size**2)) for a, b in pairwise(channels)
         )
         self.log_strength = nn.Parameter(torch.full((filters,), math.log(2 / filters)))
         self.log_scale = nn.Parameter(torch.full((filters,), 0.0))
@@ -94,7 +99,7 @@ class RidgeRegulariser(nn.Module):
         shaped = [(mu.to(scale.dtype)[:, None, None], s.to(scale.dtype)[..., None, None]) for mu, s in terms]
         return FixedRidge(self.spectra((shape[-2], shape[-1])).to(like.dtype), tuple(shaped))
 
-    def forward(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+    def forward(self, x: Tensor, sigma: float | Tensor = SIGMA_0) -> Tensor:
         """Return R of complex images ``(batch, y, x)``, real ``(batch,)``."""
         return self.at(x.shape, sigma, x).value(x)
 
@@ -131,6 +136,10 @@ class FixedRidge:
 
     spectra: Tensor
     terms: tuple[tuple[Tensor, Tensor], ...]
+
+    def detached(self) -> "FixedRidge":
+        """Return it without a gradient."""
+        return FixedRidge(self.spectra.detach(), tuple((mu.detach(), s.detach()) for mu, s in self.terms))
 
     def responses(self, x: Tensor) -> Tensor:
         """Return ``w_i * x``, complex ``(batch, filter, y, x)``."""

@@ -1,104 +1,94 @@
-"""Reconstruction with a ridge regulariser: the minimiser of one energy, and the denoiser that is its proximal map."""
+"""Reconstruction and denoising with a learned ridge regulariser, as every other reconstructor and denoiser here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from smug.models.minimise import Minimum, accelerated_gradient, implicit, norm
+from smug.models.minimise import Minimum
 from smug.models.noise import Seeds
-from smug.models.ridge import FixedRidge, RidgeRegulariser
-from smug.physics.sense import Sense
-
-Gram = Callable[[Tensor, Tensor], Tensor]
-"""``(maps, x) -> A^H A x``, in differentiable operations."""
-
-
-@dataclass(frozen=True)
-class RidgeEnergy:
-    """``1/2 <x, A^H A x> - <A^H y, x> + lam R(x) + tau/2 ||x||^2``.
-
-    Its parameters are ``A^H y``, the maps, lam, tau, the filters' spectra, and the two tensors of every term of R.
-    """
-
-    gram: Gram
-
-    def gradient(self, x: Tensor, *parameters: Tensor) -> Tensor:
-        """Return the gradient with respect to x."""
-        aliased, maps, lam, tau, *ridge = parameters
-        return self.gram(maps, x) - aliased + lam * fixed(ridge).gradient(x) + tau * x
-
-    def curvature(self, x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
-        """Return the Hessian at x, applied to v."""
-        _, maps, lam, tau, *ridge = parameters
-        return self.gram(maps, v) + lam * fixed(ridge).curvature(x, v) + tau * v
-
-
-def fixed(tensors: list[Tensor]) -> FixedRidge:
-    """Return R from its tensors, as :func:`flat` lists them."""
-    spectra, *terms = tensors
-    return FixedRidge(spectra, tuple(zip(terms[::2], terms[1::2], strict=True)))
-
-
-def flat(ridge: FixedRidge) -> list[Tensor]:
-    """Return the tensors of R: spectra, and strength and scale of every term."""
-    return [ridge.spectra, *(tensor for term in ridge.terms for tensor in term)]
+from smug.models.reconstructors import NetworkReconstructor
+from smug.models.ridge import RidgeRegulariser
+from smug.models.ridge_energy import denoised, reconstruction
+from smug.physics.sense import Sense, check_measurements
+from smug.system.arguments import check_fields, check_integer
 
 
 @dataclass(frozen=True, eq=False)
-class Ridge:
+class Ridge(NetworkReconstructor):
     """The image that minimises ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2``.
 
     ``lam`` and ``sigma``, numbers or real ``(batch,)``, weigh and scale the regulariser; ``sigma`` is in units of the
     image: ``Ridge(R, lam, c sigma)(c y) = c Ridge(R, lam, sigma)(y)``. With a convex R and ``tau > 0`` the map from y
-    to the image has a gain of at most ``1 / (2 sqrt(tau))`` for perturbations of any size. The iteration stops where
-    the gradient's norm is ``tolerance * ||A^H y||``, or after ``max_iterations``.
+    to the image has a gain of at most ``1 / (2 sqrt(tau))`` for perturbations of any size (:mod:`smug.bounds`). The
+    iteration stops where the gradient's norm is ``tolerance * ||A^H y||``, or after ``max_iterations``.
 
     Differentiable, twice, with respect to y, the maps, lam, sigma, tau and the weights of R, by the implicit function
-    theorem. Raises ValueError for values out of range.
+    theorem: memory does not grow with the iterations. Raises ValueError for values out of range.
     """
 
-    denoiser_calls: ClassVar[int] = 0
     regulariser: RidgeRegulariser
     lam: float | Tensor = 1.0
-    sigma: float | Tensor = 0.02
+    sigma: float | Tensor = 0.01
     tau: float | Tensor = 0.0
-    tolerance: float = 1e-3
+    tolerance: float = 1e-4
     max_iterations: int = 500
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name, least in (("lam", 0), ("sigma", 0), ("tau", -1)):
+        check_fields(self)
+        for name in ("lam", "sigma", "tau"):
             value = torch.as_tensor(getattr(self, name)).detach()
-            if value.is_complex() or value.ndim > 1 or not bool(((value > least) & value.isfinite()).all()):
-                raise ValueError(f"{name}: expected a finite number, or real (batch,), in range, got {value.tolist()}")
+            if value.is_complex() or value.dtype == torch.bool or value.ndim > 1 or not bool(value.isfinite().all()):
+                raise ValueError(f"{name}: expected a finite number, or real (batch,), got {getattr(self, name)}")
+            if not bool((value >= 0 if name == "tau" else value > 0).all()):
+                least = "at least 0" if name == "tau" else "above 0"
+                raise ValueError(f"{name}: expected a number {least}, got {value.tolist()}")
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance: expected a number between 0 and 1, got {self.tolerance}")
+        check_integer("max_iterations", self.max_iterations, 1)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
         return self.minimum(y, A).value
 
     def minimum(self, y: Tensor, A: Sense) -> Minimum:
-        """Return the reconstruction and how it was reached."""
-        aliased = A.H(y)
-        lam, tau = (_column(value, aliased) for value in (self.lam, self.tau))
-        ridge = self.regulariser.at(aliased.shape, self.sigma, aliased)
-        energy = RidgeEnergy(lambda maps, x: (maps.conj() * A.sample(maps * x.unsqueeze(-3))).sum(-3))
-        parameters = [aliased, A.maps, lam, tau, *flat(ridge)]
-        with torch.no_grad():
-            frozen = [parameter.detach() for parameter in parameters]
-            steepness = (1 + lam * self.regulariser.lipschitz().to(lam.dtype) + tau).reshape(-1)
-            found = accelerated_gradient(
-                lambda x: A.gram(x) - frozen[0] + frozen[2] * fixed(frozen[4:]).gradient(x) + frozen[3] * x,
-                frozen[0],
-                steepness,
-                self.tolerance * norm(frozen[0]),
-                self.max_iterations,
-            )
-        value = implicit(energy, found.value, parameters)
-        return Minimum(value, found.iterations, found.gradient_norm, found.converged)
+        """Return the reconstruction, and how often the iteration ran and whether it converged."""
+        check_measurements(y, A)
+        return reconstruction(
+            self.regulariser,
+            y,
+            A,
+            self.lam,
+            self.sigma,
+            self.tau,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
+        )
+
+    @property
+    def denoiser_calls(self) -> int:
+        """No denoiser is called."""
+        return 0
 
 
-def _column(value: float | Tensor, like: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=like.real.dtype, device=like.device).reshape(-1, 1, 1)
+class RidgeDenoiser(nn.Module):
+    """The proximal map of a ridge regulariser, ``argmin_u 1/2 ||u - x||^2 + R(u; sigma)``.
+
+    A denoiser of complex images ``(batch, y, x)`` like any other, for :class:`smug.MoDL`, :func:`smug.unroll` and
+    :func:`smug.smooth`. ``sigma``, the noise per part that it removes, is learned with the rest; with a convex R the
+    map is nonexpansive.
+
+    >>> D = RidgeDenoiser(RidgeRegulariser(filters=4, widths=(2,)))
+    >>> D(torch.randn(2, 13, 18, dtype=torch.complex64)).shape
+    torch.Size([2, 13, 18])
+    """
+
+    def __init__(self, regulariser: RidgeRegulariser, sigma: float = 0.01) -> None:
+        super().__init__()
+        self.regulariser = regulariser
+        self.log_sigma = nn.Parameter(torch.tensor(sigma).log())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Denoise."""
+        return denoised(self.regulariser, x, self.log_sigma.exp()).value

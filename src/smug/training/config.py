@@ -11,8 +11,22 @@ from smug.system.arguments import check_fields
 from smug.threat import Threat
 from smug.training_range import TrainingRange
 
-Method = Literal["pretrain", "modl", "jitter", "adversarial", "rs-e2e", "smug", "weighted-smug", "adversarial-smug"]
+Method = Literal[
+    "pretrain",
+    "modl",
+    "jitter",
+    "adversarial",
+    "rs-e2e",
+    "smug",
+    "weighted-smug",
+    "adversarial-smug",
+    "score-matching",
+    "ridge",
+]
 """What is trained; :data:`smug.training.methods.METHODS` says how."""
+
+RIDGE_METHODS = ("score-matching", "ridge")
+"""The methods that train a ridge regulariser."""
 
 StabilityTarget = Literal[
     "denoised-target", "target", "denoised-iterate", "frozen-denoised-target", "frozen-denoised-iterate"
@@ -202,7 +216,8 @@ class Config:
 
     ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
-    (0: no noise), ``smoothing.num_samples`` afterwards.
+    (0: no noise), ``smoothing.num_samples`` afterwards. A ridge regulariser is trained to denoise at all
+    ``noise_levels``, from the lowest to the highest, in parts of the image.
     """
 
     method: Method = "modl"
@@ -213,6 +228,7 @@ class Config:
     training_samples: int = 10
     reconstruction_weight: float = 1.0
     stability_target: StabilityTarget = "denoised-target"
+    noise_levels: tuple[float, float] = (0.002, 0.1)
     perturbation: PerturbationConfig = PerturbationConfig()
     network: NetworkConfig = NetworkConfig()
     data: DataConfig = DataConfig()
@@ -232,6 +248,13 @@ class Config:
         if self.steps < 1 or self.training_samples < 0:
             raise ValueError(
                 f"expected steps >= 1 and training_samples >= 0, got {self.steps} and {self.training_samples}"
+            )
+        low, high = self.noise_levels
+        if not 0 < low <= high < float("inf"):
+            raise ValueError(f"noise_levels: expected two numbers > 0, the lower one first, got {self.noise_levels}")
+        if self.method in RIDGE_METHODS and self.network.kind not in ("ridge", "convex-ridge"):
+            raise ValueError(
+                f'network.kind: method {self.method!r} trains a "ridge" or "convex-ridge", got {self.network.kind!r}'
             )
         if self.optimizer.batch % self.compute.accumulate:
             raise ValueError(

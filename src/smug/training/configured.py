@@ -8,6 +8,7 @@ from torch import nn
 from smug.models.denoisers import build_denoiser
 from smug.models.learned_lam import Lam, LearnedLam
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
+from smug.models.ridge_reconstruction import Ridge, RidgeDenoiser
 from smug.models.weight_encoder import WeightEncoder
 from smug.system.arguments import check_arguments
 from smug.training.config import Config, Method
@@ -45,6 +46,12 @@ def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
     return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, _lam(config))
 
 
+def _ridge(config: Config, denoiser: nn.Module) -> Ridge:
+    if not isinstance(denoiser, RidgeDenoiser):
+        raise ValueError(f"{config.method}: expected a ridge regulariser to train, got {type(denoiser).__name__}")
+    return Ridge(denoiser.regulariser)
+
+
 RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstructor]] = {
     "pretrain": _modl,
     "modl": _modl,
@@ -54,5 +61,7 @@ RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstruct
     "smug": _smug,
     "weighted-smug": _weighted_smug,
     "adversarial-smug": _smug,
+    "score-matching": _ridge,
+    "ridge": _ridge,
 }
 """What each method trains; :data:`smug.training.methods.METHODS` says by which loss."""

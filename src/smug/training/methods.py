@@ -14,6 +14,7 @@ from smug.data.scan import Scan
 from smug.models.noise import derive
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor, Unrolled
+from smug.models.ridge_reconstruction import Ridge
 from smug.models.smoothing import ImageMap
 from smug.reconstructor import Reconstructor
 from smug.shifts.noise import jitter
@@ -83,7 +84,9 @@ def _attack(config: Config) -> Perturb:
 
 def _pretraining(config: Config, start: ImageMap) -> Loss:
     sigma = config.smoothing.sigma
-    return lambda f, scan, seeds: {"denoising": losses.pretraining(f.denoiser, scan.truth, sigma, seeds)}
+    return lambda f, scan, seeds: {
+        "denoising": losses.pretraining(cast(Unrolled, f).denoiser, scan.truth, sigma, seeds)
+    }
 
 
 def _supervised(config: Config, start: ImageMap) -> Loss:
@@ -100,6 +103,15 @@ def _stable(config: Config, start: ImageMap) -> Loss:
         return {"stability": stability, "reconstruction": weight * losses.mean_square(x - scan.truth)}
 
     return terms
+
+
+def _ridge(loss: Callable[..., Tensor]) -> Callable[[Config, ImageMap], Loss]:
+    def of(config: Config, start: ImageMap) -> Loss:
+        return lambda f, scan, seeds: {
+            "denoising": loss(cast(Ridge, f).regulariser, scan.truth, config.noise_levels, seeds)
+        }
+
+    return of
 
 
 TARGETS: Mapping[StabilityTarget, Callable[[ImageMap, ImageMap], losses.StabilityTarget]] = {
@@ -123,6 +135,8 @@ METHODS: Mapping[Method, TrainingMethod] = {
     "smug": _STABLE(),
     "weighted-smug": _STABLE(),
     "adversarial-smug": _STABLE(perturb=_attack),
+    "score-matching": TrainingMethod(_ridge(losses.score_matching), terms=("denoising",)),
+    "ridge": TrainingMethod(_ridge(losses.ridge_denoising), terms=("denoising",)),
 }
 """Equation (6); MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks.
 

@@ -1,0 +1,142 @@
+"""Energies of a ridge regulariser, and their minimisers: a reconstruction and a denoiser."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smug.models.minimise import Minimum, accelerated_gradient, implicit, norm
+from smug.models.ridge import FixedRidge, RidgeRegulariser
+from smug.physics.sense import Sense
+
+Gram = Callable[[Tensor, Tensor], Tensor]
+"""``(maps, x) -> A^H A x``, in differentiable operations."""
+
+DENOISER_TOLERANCE = 1e-3
+"""Where denoising stops: the norm of the energy's gradient, in parts of the noise's."""
+
+
+@dataclass(frozen=True)
+class RidgeEnergy:
+    """``1/2 <x, A^H A x> - <A^H y, x> + lam R(x) + tau/2 ||x||^2``.
+
+    Its parameters are ``A^H y``, the maps, lam, tau, the filters' spectra, and the two tensors of every term of R.
+    """
+
+    gram: Gram
+
+    def gradient(self, x: Tensor, *parameters: Tensor) -> Tensor:
+        """Return the gradient with respect to x."""
+        aliased, maps, lam, tau, *ridge = parameters
+        return self.gram(maps, x) - aliased + lam * _ridge(ridge).gradient(x) + tau * x
+
+    def curvature(self, x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
+        """Return the Hessian at x, applied to v."""
+        _, maps, lam, tau, *ridge = parameters
+        return self.gram(maps, v) + lam * _ridge(ridge).curvature(x, v) + tau * v
+
+
+def reconstruction(
+    regulariser: RidgeRegulariser,
+    y: Tensor,
+    A: Sense,
+    lam: float | Tensor,
+    sigma: float | Tensor,
+    tau: float | Tensor,
+    *,
+    tolerance: float,
+    max_iterations: int,
+) -> Minimum:
+    """Return the minimiser of ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2`` and how it was reached.
+
+    It stops where the norm of the gradient is ``tolerance * ||A^H y||``. Differentiable, twice, with respect to y, the
+    maps, lam, sigma, tau and the weights of R.
+    """
+    energy = RidgeEnergy(lambda maps, x: (maps.conj() * A.sample(maps * x.unsqueeze(-3))).sum(-3))
+    aliased = A.H(y)
+    return _minimum(
+        energy,
+        A.gram,
+        aliased,
+        A.maps,
+        regulariser,
+        lam,
+        sigma,
+        tau,
+        tolerance * norm(aliased.detach()),
+        max_iterations,
+    )
+
+
+def denoised(
+    regulariser: RidgeRegulariser,
+    x: Tensor,
+    sigma: float | Tensor,
+    *,
+    tolerance: float = DENOISER_TOLERANCE,
+    max_iterations: int = 200,
+    solve_tolerance: float = 1e-6,
+) -> Minimum:
+    """Return the proximal map of R, ``argmin_u 1/2 ||u - x||^2 + R(u; sigma)``, of complex images ``(batch, y, x)``.
+
+    ``sigma`` is the noise per part, a number or real ``(batch,)``. Differentiable with respect to x, sigma and the
+    weights of R.
+    """
+    level = torch.as_tensor(sigma, dtype=x.real.dtype, device=x.device).detach()
+    limit = (tolerance * level * (2 * x.shape[-1] * x.shape[-2]) ** 0.5).expand(x.shape[0])
+    return _minimum(
+        RidgeEnergy(lambda maps, u: u),
+        lambda u: u,
+        x,
+        torch.ones((), dtype=x.dtype, device=x.device),
+        regulariser,
+        1.0,
+        sigma,
+        0.0,
+        limit,
+        max_iterations,
+        solve_tolerance,
+    )
+
+
+def _minimum(
+    energy: RidgeEnergy,
+    gram: Callable[[Tensor], Tensor],
+    aliased: Tensor,
+    maps: Tensor,
+    regulariser: RidgeRegulariser,
+    lam: float | Tensor,
+    sigma: float | Tensor,
+    tau: float | Tensor,
+    tolerance: Tensor,
+    max_iterations: int,
+    solve_tolerance: float = 1e-6,
+) -> Minimum:
+    weight, shift = (torch.as_tensor(v, dtype=aliased.real.dtype, device=aliased.device) for v in (lam, tau))
+    weight, shift = weight.reshape(-1, 1, 1), shift.reshape(-1, 1, 1)
+    ridge = regulariser.at(aliased.shape, sigma, aliased)
+    parameters = [aliased, maps, weight, shift, *_tensors(ridge)]
+    with torch.no_grad():
+        fixed, start = ridge.detached(), aliased.detach()
+        steepness = (1 + weight * regulariser.lipschitz().to(weight.dtype) + shift).reshape(-1)
+        found = accelerated_gradient(
+            lambda x: gram(x) - start + weight * fixed.gradient(x) + shift * x,
+            start,
+            steepness,
+            tolerance,
+            max_iterations,
+        )
+    value = implicit(energy, found.value, parameters, solve_tolerance)
+    return Minimum(value, found.iterations, found.gradient_norm, found.converged)
+
+
+def _ridge(tensors: Sequence[Tensor]) -> FixedRidge:
+    """Return R from its tensors, as :func:`_tensors` lists them."""
+    spectra, *terms = tensors
+    return FixedRidge(spectra, tuple(zip(terms[::2], terms[1::2], strict=True)))
+
+
+def _tensors(ridge: FixedRidge) -> list[Tensor]:
+    """Return the tensors of R: spectra, and strength and scale of every term."""
+    return [ridge.spectra, *(tensor for term in ridge.terms for tensor in term)]
