@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from smug.bounds import chain
 from smug.bounds.bound import FROZEN, Certified, Estimate
 from smug.bounds.lipschitz import proved_modulus, proved_sector
+from smug.bounds.ridge_bound import ridge_bound, ridge_convexity
 from smug.bounds.sector_bound import sector_bound
 from smug.bounds.spectrum import Spectrum
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
+from smug.models.ridge_reconstruction import Ridge
 from smug.models.sector import Sector
 from smug.models.weight_encoder import WeightEncoder
 from smug.physics.sense import Sense
@@ -74,8 +78,8 @@ def deterministic_bounds(
 ) -> list[Certified | Estimate]:
     """Return bounds of ``||F(y + d) - F(y)||`` for all y and all perturbations with ``||d|| <= radius``.
 
-    ``f`` is a MoDL, SMUG, Weighted SMUG, RS-E2E, CG-SENSE or zero-filled reconstructor, or a Normalised or a Model
-    around one; norms are l2, of a slice, of k-space over all coils. At ``radius = 1`` the bounds in proportion to
+    ``f`` is a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled reconstructor, or a Normalised or a
+    Model around one; norms are l2, of a slice, of k-space over all coils. At ``radius = 1`` the bounds in proportion to
     ``||d||`` are the constants C; for the saturating one the unit matters, that of normalised k-space. Where A has
     several images, the bounds hold for each. ``shape`` is that of the image, for an A that does not tell.
 
@@ -92,9 +96,11 @@ def deterministic_bounds(
     f = described(f).core()
     if isinstance(f, CGSense | ZeroFilled):
         return _of_linear(f, Spectrum.of(A), radius)
+    if isinstance(f, Ridge):
+        return _of_ridge(f, radius)
     if not isinstance(f, NETWORKS):
         raise ValueError(
-            "deterministic bounds: expected a MoDL, SMUG, Weighted SMUG, RS-E2E, CG-SENSE or zero-filled "
+            "deterministic bounds: expected a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled "
             f"reconstructor, got {type(f).__name__}; the percentile certificate holds for any"
         )
     height, width = _shape(A, shape)
@@ -156,6 +162,14 @@ def _of_linear(f: CGSense | ZeroFilled, spectrum: Spectrum, radius: float) -> li
     if f.lam == 0:
         return []
     return [Certified(spectrum.gain(f.lam) * radius, _statement(radius), FROZEN, name="max s / (s^2 + lam)")]
+
+
+def _of_ridge(f: Ridge, radius: float) -> list[Certified | Estimate]:
+    if (convexity := ridge_convexity(f)) <= 0:
+        return []
+    assumed = (f"R is {'convex' if f.regulariser.convex else 'weakly convex'} by construction", "lam, sigma are frozen")
+    value = (1 + float(torch.as_tensor(f.tau).max())) * ridge_bound(radius, convexity)
+    return [Certified(value, _statement(radius), (*assumed, *FROZEN), name="(1 + tau) / (2 sqrt(tau))")]
 
 
 def _expected(s: Setting, value: float, name: str) -> Estimate:

@@ -63,12 +63,12 @@ def accelerated_gradient(
     iterations = torch.zeros_like(tolerance, dtype=torch.long)
     size, active = torch.full_like(tolerance, torch.inf), torch.ones_like(tolerance, dtype=torch.bool)
     result = start
-    for _ in range(max_iterations + 1):
+    for iteration in range(max_iterations + 1):
         g = gradient(v)
         size = torch.where(active, norm(g), size)
         result = torch.where(active[:, None, None], v, result)
         active = active & (size > tolerance)
-        if not bool(active.any()):
+        if iteration == max_iterations or not bool(active.any()):
             break
         iterations = iterations + active
         new = v - step * g

@@ -137,10 +137,6 @@ class FixedRidge:
     spectra: Tensor
     terms: tuple[tuple[Tensor, Tensor], ...]
 
-    def detached(self) -> "FixedRidge":
-        """Return it without a gradient."""
-        return FixedRidge(self.spectra.detach(), tuple((mu.detach(), s.detach()) for mu, s in self.terms))
-
     def responses(self, x: Tensor) -> Tensor:
         """Return ``w_i * x``, complex ``(batch, filter, y, x)``."""
         result: Tensor = torch.fft.ifft2(self.spectra * torch.fft.fft2(x).unsqueeze(-3))

@@ -47,23 +47,21 @@ def reconstruction(
     *,
     tolerance: float,
     max_iterations: int,
+    start: Tensor | None = None,
 ) -> Minimum:
     """Return the minimiser of ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2`` and how it was reached.
 
-    It stops where the norm of the gradient is ``tolerance * ||A^H y||``. Differentiable, twice, with respect to y, the
-    maps, lam, sigma, tau and the weights of R.
+    It starts at an image, by default ``A^H y``, and stops where the norm of the gradient is ``tolerance * ||A^H y||``.
+    Differentiable, twice, with respect to y, the maps, lam, sigma, tau and the weights of R.
     """
-    energy = RidgeEnergy(lambda maps, x: (maps.conj() * A.sample(maps * x.unsqueeze(-3))).sum(-3))
     aliased = A.H(y)
+    ridge = regulariser.at(aliased.shape, sigma, aliased)
     return _minimum(
-        energy,
+        RidgeEnergy(lambda maps, x: (maps.conj() * A.sample(maps * x.unsqueeze(-3))).sum(-3)),
         A.gram,
-        aliased,
-        A.maps,
-        regulariser,
-        lam,
-        sigma,
-        tau,
+        [aliased, A.maps, column(lam, aliased), column(tau, aliased), *_tensors(ridge)],
+        regulariser.lipschitz(),
+        aliased.detach() if start is None else start,
         tolerance * norm(aliased.detach()),
         max_iterations,
     )
@@ -84,17 +82,14 @@ def denoised(
     weights of R.
     """
     level = torch.as_tensor(sigma, dtype=x.real.dtype, device=x.device).detach()
-    limit = (tolerance * level * (2 * x.shape[-1] * x.shape[-2]) ** 0.5).expand(x.shape[0])
+    unit = torch.ones((), dtype=x.dtype, device=x.device)
     return _minimum(
         RidgeEnergy(lambda maps, u: u),
         lambda u: u,
-        x,
-        torch.ones((), dtype=x.dtype, device=x.device),
-        regulariser,
-        1.0,
-        sigma,
-        0.0,
-        limit,
+        [x, unit, column(1.0, x), column(0.0, x), *_tensors(regulariser.at(x.shape, sigma, x))],
+        regulariser.lipschitz(),
+        x.detach(),
+        (tolerance * level * (2 * x.shape[-1] * x.shape[-2]) ** 0.5).expand(x.shape[0]),
         max_iterations,
         solve_tolerance,
     )
@@ -103,32 +98,28 @@ def denoised(
 def _minimum(
     energy: RidgeEnergy,
     gram: Callable[[Tensor], Tensor],
-    aliased: Tensor,
-    maps: Tensor,
-    regulariser: RidgeRegulariser,
-    lam: float | Tensor,
-    sigma: float | Tensor,
-    tau: float | Tensor,
+    parameters: Sequence[Tensor],
+    lipschitz: Tensor,
+    start: Tensor,
     tolerance: Tensor,
     max_iterations: int,
     solve_tolerance: float = 1e-6,
 ) -> Minimum:
-    weight, shift = (torch.as_tensor(v, dtype=aliased.real.dtype, device=aliased.device) for v in (lam, tau))
-    weight, shift = weight.reshape(-1, 1, 1), shift.reshape(-1, 1, 1)
-    ridge = regulariser.at(aliased.shape, sigma, aliased)
-    parameters = [aliased, maps, weight, shift, *_tensors(ridge)]
+    """Minimise an energy with these parameters; ``gram`` is ``A^H A``, ``lipschitz`` the bound of R's curvature."""
     with torch.no_grad():
-        fixed, start = ridge.detached(), aliased.detach()
-        steepness = (1 + weight * regulariser.lipschitz().to(weight.dtype) + shift).reshape(-1)
+        aliased, _, lam, tau, *ridge = parameters
+        fixed = _ridge(ridge)
+        steepness = (1 + lam * lipschitz.to(lam.dtype) + tau).reshape(-1)
         found = accelerated_gradient(
-            lambda x: gram(x) - start + weight * fixed.gradient(x) + shift * x,
-            start,
-            steepness,
-            tolerance,
-            max_iterations,
+            lambda x: gram(x) - aliased + lam * fixed.gradient(x) + tau * x, start, steepness, tolerance, max_iterations
         )
     value = implicit(energy, found.value, parameters, solve_tolerance)
     return Minimum(value, found.iterations, found.gradient_norm, found.converged)
+
+
+def column(value: float | Tensor, like: Tensor) -> Tensor:
+    """Return a number, or one per image, ready to multiply images with: real ``(1 or batch, 1, 1)``."""
+    return torch.as_tensor(value, dtype=like.real.dtype, device=like.device).reshape(-1, 1, 1)
 
 
 def _ridge(tensors: Sequence[Tensor]) -> FixedRidge:

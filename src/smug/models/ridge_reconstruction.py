@@ -9,61 +9,86 @@ from smug.models.minimise import Minimum
 from smug.models.noise import Seeds
 from smug.models.reconstructors import NetworkReconstructor
 from smug.models.ridge import RidgeRegulariser
-from smug.models.ridge_energy import denoised, reconstruction
+from smug.models.ridge_energy import column, denoised, reconstruction
+from smug.models.ridge_level import misfit_level
 from smug.physics.sense import Sense, check_measurements
 from smug.system.arguments import check_fields, check_integer
 
 
 @dataclass(frozen=True, eq=False)
 class Ridge(NetworkReconstructor):
-    """The image that minimises ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2``.
+    """``1 + tau`` times the image that minimises ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2``.
 
-    ``lam`` and ``sigma``, numbers or real ``(batch,)``, weigh and scale the regulariser; ``sigma`` is in units of the
-    image: ``Ridge(R, lam, c sigma)(c y) = c Ridge(R, lam, sigma)(y)``. With a convex R and ``tau > 0`` the map from y
-    to the image has a gain of at most ``1 / (2 sqrt(tau))`` for perturbations of any size (:mod:`smug.bounds`). The
-    iteration stops where the gradient's norm is ``tolerance * ||A^H y||``, or after ``max_iterations``.
+    R knows images of magnitude about 1: :func:`smug.normalised` brings measurements into these units. ``lam``, ``tau``
+    and ``sigma`` are numbers or real ``(batch,)``. ``sigma`` is the noise level that R is told, per real and imaginary
+    part; None takes that of the misfit, from the scan itself (:meth:`level`). The factor undoes what tau shrinks where
+    everything is measured. The iteration stops where the gradient's norm is ``tolerance * ||A^H y||``, or after
+    ``max_iterations``.
 
-    Differentiable, twice, with respect to y, the maps, lam, sigma, tau and the weights of R, by the implicit function
-    theorem: memory does not grow with the iterations. Raises ValueError for values out of range.
+    With a convex R, ``tau > 0`` and sigma frozen, the map from y to the image has a gain of at most
+    ``(1 + tau) / (2 sqrt(tau))`` for perturbations of any size: :mod:`smug.bounds.ridge_bound`. Differentiable, twice,
+    with respect to y, the maps, lam, sigma, tau and the weights of R, by the implicit function theorem: memory does not
+    grow with the iterations. A level that is estimated counts as a constant. Raises ValueError for values out of range.
     """
 
     regulariser: RidgeRegulariser
-    lam: float | Tensor = 1.0
-    sigma: float | Tensor = 0.01
+    lam: float | Tensor = 0.5
+    sigma: float | Tensor | None = None
     tau: float | Tensor = 0.0
-    tolerance: float = 1e-4
+    tolerance: float = 3e-4
     max_iterations: int = 500
 
     def __post_init__(self) -> None:
         """Check the values."""
         check_fields(self)
         for name in ("lam", "sigma", "tau"):
-            value = torch.as_tensor(getattr(self, name)).detach()
-            if value.is_complex() or value.dtype == torch.bool or value.ndim > 1 or not bool(value.isfinite().all()):
-                raise ValueError(f"{name}: expected a finite number, or real (batch,), got {getattr(self, name)}")
-            if not bool((value >= 0 if name == "tau" else value > 0).all()):
-                least = "at least 0" if name == "tau" else "above 0"
-                raise ValueError(f"{name}: expected a number {least}, got {value.tolist()}")
+            _check(name, getattr(self, name))
         if not 0 < self.tolerance < 1:
             raise ValueError(f"tolerance: expected a number between 0 and 1, got {self.tolerance}")
         check_integer("max_iterations", self.max_iterations, 1)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
-        return self.minimum(y, A).value
+        x = self.minimum(y, A).value
+        return (1 + column(self.tau, x)) * x
 
     def minimum(self, y: Tensor, A: Sense) -> Minimum:
-        """Return the reconstruction, and how often the iteration ran and whether it converged."""
+        """Return the minimiser, how often the iteration ran, and whether it converged."""
         check_measurements(y, A)
+        if self.sigma is not None:
+            return self._minimum(y, A, self.sigma)
+        return self._minimum(y, A, *self._level(y, A))
+
+    def level(self, y: Tensor, A: Sense) -> Tensor:
+        """Return the noise level that R is told, real ``(batch,)``: sigma, or what the scan says."""
+        check_measurements(y, A)
+        if self.sigma is not None:
+            return torch.as_tensor(self.sigma, dtype=y.real.dtype, device=y.device).expand(y.shape[0])
+        return self._level(y, A)[0]
+
+    def _level(self, y: Tensor, A: Sense) -> tuple[Tensor, Tensor]:
+        image = y[:, 0]
+        lam, tau = (column(value, image).detach() for value in (self.lam, self.tau))
+        return misfit_level(
+            lambda sigma, start: self._minimum(y, A, sigma, start),
+            lambda sigma: self.regulariser.at(image.shape, sigma, image),
+            y,
+            A,
+            lam,
+            tau,
+        )
+
+    def _minimum(self, y: Tensor, A: Sense, sigma: float | Tensor, start: Tensor | None = None) -> Minimum:
         return reconstruction(
             self.regulariser,
             y,
             A,
             self.lam,
-            self.sigma,
+            sigma,
             self.tau,
             tolerance=self.tolerance,
             max_iterations=self.max_iterations,
+            start=start,
         )
 
     @property
@@ -92,3 +117,13 @@ class RidgeDenoiser(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Denoise."""
         return denoised(self.regulariser, x, self.log_sigma.exp()).value
+
+
+def _check(name: str, value: float | Tensor | None) -> None:
+    if value is None:
+        return
+    numbers = torch.as_tensor(value).detach()
+    if numbers.is_complex() or numbers.dtype == torch.bool or numbers.ndim > 1 or not bool(numbers.isfinite().all()):
+        raise ValueError(f"{name}: expected a finite number, or real (batch,), got {value}")
+    if not bool((numbers >= 0 if name == "tau" else numbers > 0).all()):
+        raise ValueError(f"{name}: expected a number {'>= 0' if name == 'tau' else '> 0'}, got {numbers.tolist()}")
