@@ -20,7 +20,8 @@ from typing import Any
 
 import smug
 
-SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
+RIDGES = ("ridge", "convex-ridge")
+SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial", *RIDGES)
 WEIGHTS = Path(__file__).parents[1] / "src/smug/weights"
 USE = "For research use only: not for diagnosis, treatment or any other clinical decision."
 LICENCE = "MIT, that of the library"
@@ -44,10 +45,10 @@ TRAINING_SETS = {
 
 
 def store(runs: Path) -> None:
-    """Store trained runs as the shipped weights, in half precision."""
+    """Store trained runs as the shipped weights, networks in half precision."""
     for name in (name for name in SHIPPED if (runs / name).is_dir()):
         run, new = smug.load(runs / name), WEIGHTS / f"{name}.new.safetensors"
-        run.save(new, half=True)
+        run.save(new, half=name not in RIDGES)
         models = {"single": run, "half": smug.load(new)}
         found = smug.evaluate(models, "phantom", "clean", split="val", max_slices=8).summaries
         single, half = (summary.psnr.mean for summary in found)
@@ -71,7 +72,7 @@ def card_of(name: str) -> dict[str, Any]:
     """Return the card of shipped weights, without results."""
     file = WEIGHTS / f"{name}.safetensors"
     model = smug.load(file)
-    sources = tuple(dict.fromkeys(model.config.data.sources))
+    sources, trained_on = tuple(dict.fromkeys(model.config.data.sources)), model.training_range()
     if refused := [source for source in sources if source not in TRAINING_SETS]:
         raise SystemExit(f"{name}: was trained on {', '.join(refused)}, which shipped models may not be")
     return {
@@ -81,9 +82,9 @@ def card_of(name: str) -> dict[str, Any]:
         "licence": LICENCE,
         "use": USE,
         "version": smug.__version__,
-        "recipe": "recipes/train.sh",
+        "recipe": "recipes/ridge.sh" if name in RIDGES else "recipes/train.sh",
         "training_data": [TRAINING_SETS[source] for source in sources],
-        "training_range": asdict(model.training_range()),
+        "training_range": {} if trained_on is None else asdict(trained_on),
         "configuration": {"schema": "smug-config-2", **asdict(model.config)},
         "seeds": [model.config.seed],
         "result": None,

@@ -35,6 +35,9 @@ from .models.reconstructors import SMUG as SMUG
 from .models.reconstructors import MoDL as MoDL
 from .models.reconstructors import WeightedSMUG as WeightedSMUG
 from .models.reconstructors import unroll as unroll
+from .models.ridge import RidgeRegulariser as RidgeRegulariser
+from .models.ridge_reconstruction import Ridge as Ridge
+from .models.ridge_reconstruction import RidgeDenoiser as RidgeDenoiser
 from .models.smoothing import Smoothing as Smoothing
 from .models.smoothing import smooth as smooth
 from .models.unet import UNet as UNet

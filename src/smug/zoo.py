@@ -10,13 +10,17 @@ from torch import nn
 from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.model_card import ModelCard
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, replaced
 from smug.system.arguments import check_arguments
 from smug.system.python_file import is_function, load_function, load_network
+from smug.training.config import RIDGE_METHODS
 from smug.training.config_file import from_dict
 from smug.training.runs import load_weights
 
-SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
+RIDGES = ("ridge", "convex-ridge")
+"""Shipped ridge regularisers; ``NAME:LAM`` gives their weight ``lam``."""
+
+SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial", *RIDGES)
 """Names of the weights inside the package."""
 
 REGULARISED: Mapping[str, Callable[..., Reconstructor]] = {"cg-sense": CGSense, "tv": TotalVariation}
@@ -40,8 +44,8 @@ class Entry:
 def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
     """Return a reconstructor ``f(y, A, generator=None)``.
 
-    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``cg-sense:LAM``, ``tv``, ``tv:LAM``
-    or ``zero-filled``, a run folder or a ``.safetensors`` file, ``FILE.py:function`` for a function of yours with
+    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``tv``, or one of these, ``ridge`` or
+    ``convex-ridge`` with a weight, such as ``tv:LAM``, ``zero-filled``, a run folder or a ``.safetensors`` file, ``FILE.py:function`` for a function of yours with
     that signature, or ``RUN@FILE.py:function`` for a run whose network that function returns; the file is executed.
     Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range; ``denoiser`` is
     the network to fill with them, where it is not one of this library. Raises ValueError for an unknown name, unfit
@@ -50,7 +54,7 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
     name = str(name_or_path)
     if name in CLASSICAL:
         return CLASSICAL[name]()
-    if ":" in name and name.partition(":")[0] in REGULARISED:
+    if ":" in name and name.partition(":")[0] in (*REGULARISED, *RIDGES):
         return _regularised(name)
     if name in SHIPPED:
         card(name).check(shipped(name))
@@ -86,19 +90,24 @@ def models() -> list[Entry]:
         Entry("cg-sense:LAM", "CG-SENSE with the lam that you give"),
         Entry("tv", "total variation, for compressed sensing; evaluate tunes lam on validation slices"),
         Entry("tv:LAM", "total variation with the lam that you give"),
+        Entry("ridge:LAM", "the ridge regulariser with the weight that you give; convex-ridge:LAM likewise"),
         Entry("zero-filled", "the zero-filled image A^H y"),
     ]
 
 
 def _entry(card: ModelCard) -> Entry:
     config = from_dict(card.configuration)
+    trained_on = ", ".join(f"{data.source} ({data.licence})" for data in card.training_data)
+    if config.method in RIDGE_METHODS:
+        certified = ", with a certificate" if config.network.kind == "convex-ridge" else ""
+        about = f"ridge regulariser of {config.network.channels} filters: any matrix, coils and sampling{certified}"
+        return Entry(card.name, about, trained_on, card.sha256)
     acquisition, size = config.data.acquisition, config.data.size
     about = (
         f"{size}x{size}, {_span(acquisition, 'coils')} coils, {_span(acquisition, 'acceleration')}x "
         f"{', '.join(dict.fromkeys(acquisition.values('mask')))} lines, noise {_span(acquisition, 'noise')}, "
         f"{config.steps} unrolling steps"
     )
-    trained_on = ", ".join(f"{data.source} ({data.licence})" for data in card.training_data)
     return Entry(card.name, about, trained_on, card.sha256)
 
 
@@ -110,6 +119,6 @@ def _span(acquisition: Acquisition | AcquisitionRange, name: str) -> str:
 def _regularised(name: str) -> Reconstructor:
     family, _, lam = name.partition(":")
     try:
-        return REGULARISED[family](float(lam))
+        return replaced(load(family), lam=float(lam)) if family in RIDGES else REGULARISED[family](float(lam))
     except ValueError as error:
         raise ValueError(f"model: {family}:LAM expects a number: {error}") from None

@@ -49,7 +49,9 @@ def test_without_a_regulariser_the_worst_direction_reaches_the_bound(tau):
 def test_attacks_on_a_convex_one_stay_within_the_bound(radius, lam):
     scan = tiny_scan(1, height=8, width=12, coils=2)
     f = exact(regulariser(), lam=lam, tau=0.01, tolerance=1e-7)
-    threat = Threat(1.0, "l2", "noise", noise_sigma=radius / math.sqrt(2 * float(scan.A.sampled.expand_as(scan.y).sum())))
+    threat = Threat(
+        1.0, "l2", "noise", noise_sigma=radius / math.sqrt(2 * float(scan.A.sampled.expand_as(scan.y).sum()))
+    )
     found = attack(f, scan, threat, rule=PGD(5), objective=to_clean, generator=torch.tensor([0]))
     y = scan.y
     moved = float(norm(f(y + found.delta, scan.A) - f(y, scan.A)))

@@ -81,14 +81,16 @@ def _weights(path: Path, name: str = "") -> Facts:
             "use": "smug train --resume, with the folder that it is in as --out",
         }
     model = load_weights(path)
-    config = model.config
+    config, trained_on = model.config, model.training_range()
     return {
         "kind": "run folder" if path.is_dir() else "weights",
         "method": f"{config.method}, {counted(config.steps, 'unrolling step')}, seed {config.seed}",
         "lam": f"{float(model.reconstructor.lam):.3g}, {'learned' if config.learn_lam else 'fixed'}",
         "network": f"{config.network.kind}, {counted(config.network.channels, 'channel')}",
         **{name: text for name, text in model.metadata.items() if name in ("update", "validation_psnr")},
-        "training range": [f"{name} {_few(values)}" for name, values in vars(model.training_range()).items() if values],
+        "training range": [f"{name} {_few(values)}" for name, values in vars(trained_on).items() if values]
+        if trained_on
+        else ["any matrix, coils and sampling"],
         "use": f"smug reconstruct FILE --model {name or path}, smug evaluate --model {name or path}",
     }
 

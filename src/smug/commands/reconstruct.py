@@ -17,7 +17,7 @@ from smug.system.files import together
 from smug.system.paths import Input, Output
 from smug.system.terminal import say, warn
 
-DEFAULT_MODEL = "tv"
+DEFAULT_MODEL = "ridge"
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Reconstruct(Common):
     files: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """K-space, files or folders of them: HDF5 as of fastMRI, ISMRMRD, or BART's .cfl with its .hdr."""
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())
-    """A name that smug models lists, a run folder, a weights file, or FILE.py:function; may be repeated. By default tv,
-    total variation, which needs no training."""
+    """A name that smug models lists, a run folder, a weights file, or FILE.py:function; may be repeated. By default
+    ridge, a learned regulariser for any matrix, coils and sampling."""
     out: Path | None = None
     """Output in the units of the input: .h5, .nii, .nii.gz, or .png to look at; by default reconstruction.h5. For
     several files or models a folder, by default reconstructions, with files named after the inputs."""

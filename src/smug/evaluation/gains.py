@@ -16,8 +16,9 @@ from smug.bounds.lipschitz import measured_residual
 from smug.data.scan import Scan
 from smug.models.noise import derive
 from smug.models.normalised import Normalised
+from smug.models.ridge_reconstruction import Ridge
 from smug.physics.scale import measurement_scale
-from smug.reconstructor import Reconstructor, described
+from smug.reconstructor import Reconstructor, described, replaced
 from smug.threat import sampled_entries
 from smug.training.runs import Model
 
@@ -92,8 +93,11 @@ def _residual(f: Reconstructor, scan: Scan) -> float | None:
 
 
 def scale_held(f: Reconstructor, scan: Scan) -> Reconstructor:
-    """Return ``f`` with the scale that the clean measurements give, whatever it is called with."""
+    """Return ``f`` with the scale and noise level that the clean measurements give, whatever it is called with."""
     scale = _scale(f, scan)
+    ridge = described(f).core()
+    if isinstance(ridge, Ridge):
+        f = replaced(f, sigma=ridge.level(scan.y / scale.unsqueeze(-3), scan.A))
     match f:
         case Model():
             return Normalised(f.reconstructor, lambda y, A: scale)

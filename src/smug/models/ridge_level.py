@@ -17,7 +17,7 @@ from smug.models.ridge import FixedRidge
 from smug.physics.consistency import conjugate_gradient
 from smug.physics.sense import Sense
 
-START = 0.03
+START = 0.06
 """The first level: so strong that nothing of the aliasing is left."""
 
 LEAST = 0.001

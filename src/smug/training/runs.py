@@ -17,7 +17,7 @@ from smug.models.reconstructors import NetworkReconstructor
 from smug.physics.sense import Sense
 from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.files import write_atomically
-from smug.training.config import Config
+from smug.training.config import RIDGE_METHODS, Config
 from smug.training.config_file import from_dict, to_dict
 from smug.training.configured import build
 from smug.training_range import TrainingRange
@@ -49,11 +49,14 @@ class Model(Wrapper):
         """Return the reconstructor of normalised measurements."""
         return described(self.reconstructor).unscaled()
 
-    def training_range(self) -> TrainingRange:
+    def training_range(self) -> TrainingRange | None:
         """Return what the weights were trained on; where the file does not say, what their configuration asked for.
 
-        Raises ValueError where what the file says cannot be read.
+        None for a ridge regulariser: it is one of images, not of matrices, coils or sampling. Raises ValueError where
+        what the file says cannot be read.
         """
+        if self.config.method in RIDGE_METHODS:
+            return None
         asked = self.config.data.range
         if "range" not in self.metadata:
             return asked
@@ -114,7 +117,7 @@ def initialise(f: NetworkReconstructor, path: Path) -> None:
     state, _ = _read_weights(file)
     for name, network in f.networks().items():
         own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
-        if own or name == "denoiser":
+        if own or name in ("denoiser", "regulariser"):
             _fill(network, own, str(file))
 
 
