@@ -44,8 +44,9 @@ class Entry:
 def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconstructor:
     """Return a reconstructor ``f(y, A, generator=None)``.
 
-    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``tv``, or one of these, ``ridge`` or
-    ``convex-ridge`` with a weight, such as ``tv:LAM``, ``zero-filled``, a run folder or a ``.safetensors`` file, ``FILE.py:function`` for a function of yours with
+    ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``tv`` or ``zero-filled``, a method
+    with its weight such as ``tv:LAM`` or ``ridge:LAM``, a run folder or a ``.safetensors`` file, ``FILE.py:function``
+    for a function of yours with
     that signature, or ``RUN@FILE.py:function`` for a run whose network that function returns; the file is executed.
     Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range; ``denoiser`` is
     the network to fill with them, where it is not one of this library. Raises ValueError for an unknown name, unfit

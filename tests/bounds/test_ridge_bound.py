@@ -10,7 +10,6 @@ from smug.bounds.bound import Certified
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
 from smug.bounds.ridge_bound import ridge_bound, ridge_convexity
-from smug.data.scan import Scan
 from smug.models.minimise import norm
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_reconstruction import Ridge

@@ -4,6 +4,7 @@ from smug.bounds.bound import Bound, Certified, Estimate, LowerBound, certificat
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
 from smug.bounds.percentile import needed_draws, percentile_curve
+from smug.bounds.ridge_bound import ridge_bound
 from smug.bounds.tradeoff import needed_error, needed_gain
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "needed_error",
     "needed_gain",
     "percentile_curve",
+    "ridge_bound",
 ]

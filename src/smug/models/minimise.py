@@ -22,8 +22,8 @@ class Energy(Protocol):
         """Return the gradient with respect to x; differentiable operations."""
         ...
 
-    def curvature(self, x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
-        """Return the Hessian with respect to x, applied to v; differentiable operations."""
+    def hessian(self, x: Tensor, *parameters: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the Hessian with respect to x, a map of images; differentiable operations."""
         ...
 
 
@@ -130,7 +130,7 @@ class _Solve(torch.autograd.Function):
         t = _solved(ctx.energy, ctx.tolerance, x, gradient, parameters)
         inputs = _leaves((x, *parameters), (ctx.needs_input_grad[2], *ctx.needs_input_grad[4:]))
         with torch.enable_grad():
-            product = ctx.energy.curvature(inputs[0], w, *inputs[1:])
+            product = ctx.energy.hessian(inputs[0], *inputs[1:])(w)
         of_x, *rest = _gradients(product, inputs, -t)
         return None, None, of_x, t, *rest
 
@@ -164,7 +164,7 @@ class _Pulled(torch.autograd.Function):
 
 def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     with torch.no_grad():
-        return conjugate_gradient(lambda p: energy.curvature(x, p, *parameters), v, tolerance, SOLVE_ITERATIONS)[0]
+        return conjugate_gradient(energy.hessian(x, *parameters), v, tolerance, SOLVE_ITERATIONS)[0]
 
 
 def _leaves(tensors: Sequence[Tensor], wanted: Sequence[bool]) -> tuple[Tensor, ...]:

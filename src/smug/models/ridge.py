@@ -5,6 +5,7 @@ taken jointly over real and imaginary part, so that no phase is preferred, and t
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
@@ -158,14 +159,18 @@ class FixedRidge:
         power = energy(z)
         return self.gathered(z * sum(mu * torch.rsqrt(1 + power / s**2) for mu, s in self.terms))
 
-    def curvature(self, x: Tensor, v: Tensor) -> Tensor:
-        """Return the Hessian of R at x, applied to v, complex ``(batch, y, x)``; it is linear over real numbers."""
-        z, u = self.responses(x), self.responses(v)
-        power, along = energy(z), (z.conj() * u).real
+    def hessian(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the Hessian of R at x, a map of images ``(batch, y, x)``; it is linear over real numbers."""
+        z = self.responses(x)
+        power = energy(z)
         roots = [(mu, s, torch.rsqrt(1 + power / s**2)) for mu, s in self.terms]
-        across = sum(mu * q for mu, _, q in roots)
-        bend = sum(mu * q**3 / s**2 for mu, s, q in roots)
-        return self.gathered(across * u - bend * along * z)
+        across, bend = sum(mu * q for mu, _, q in roots), sum(mu * q**3 / s**2 for mu, s, q in roots)
+
+        def apply(v: Tensor) -> Tensor:
+            u = self.responses(v)
+            return self.gathered(across * u - bend * (z.conj() * u).real * z)
+
+        return apply
 
 
 def energy(z: Tensor) -> Tensor:

@@ -31,10 +31,11 @@ class RidgeEnergy:
         aliased, maps, lam, tau, *ridge = parameters
         return self.gram(maps, x) - aliased + lam * _ridge(ridge).gradient(x) + tau * x
 
-    def curvature(self, x: Tensor, v: Tensor, *parameters: Tensor) -> Tensor:
-        """Return the Hessian at x, applied to v."""
+    def hessian(self, x: Tensor, *parameters: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the Hessian at x."""
         _, maps, lam, tau, *ridge = parameters
-        return self.gram(maps, v) + lam * _ridge(ridge).curvature(x, v) + tau * v
+        of_ridge = _ridge(ridge).hessian(x)
+        return lambda v: self.gram(maps, v) + lam * of_ridge(v) + tau * v
 
 
 def reconstruction(

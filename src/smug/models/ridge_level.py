@@ -55,8 +55,9 @@ def _estimate(x: Tensor, ridge: FixedRidge, y: Tensor, A: Sense, lam: Tensor, ta
     """Return ``(||A x - y||^2 / (2 (N - d)))^(1/2)``, with d from one random probe of the Hessian (Hutchinson)."""
     sampled = A.sampled.expand_as(y)
     probe = sampled * complex_normal(torch.zeros(1, dtype=torch.int64), y.shape[1:], y.dtype, y.device)
+    of_ridge = ridge.hessian(x)
     answer, _, _ = conjugate_gradient(
-        lambda v: A.gram(v) + lam * ridge.curvature(x, v) + tau * v, A.H(probe), PROBE_TOLERANCE, PROBE_ITERATIONS
+        lambda v: A.gram(v) + lam * of_ridge(v) + tau * v, A.H(probe), PROBE_TOLERANCE, PROBE_ITERATIONS
     )
     size = _square(probe)
     followed = ((probe.conj() * A(answer)).real.sum((-3, -2, -1)) / size).clamp(0, 0.95)
