@@ -10,7 +10,7 @@ train() { # NAME OPTIONS...
   smug train --config ridge --out "$out" "$@"
 }
 for kind in ridge convex-ridge; do
-  train "$kind-start" --set "network.kind=$kind" --method score-matching --max-steps 300 --set optimizer.learning_rate=0.01
+  train "$kind-start" --set "network.kind=$kind" --method score-matching --max-steps 200 --set optimizer.learning_rate=0.01
   train "$kind" --set "network.kind=$kind" --init "$runs/$kind-start"
 done
 python recipes/ship.py "$runs"

@@ -26,13 +26,13 @@ PRESETS: dict[str, Config] = {
         network=NetworkConfig(kind="ridge"),
         data=DataConfig(
             sources=("phantom", "openms"),
-            size=64,
-            zooms=(2, 3, 4),
+            size=128,
+            zooms=(1, 2),
             count=200,
             validation=32,
             acquisition=Acquisition(coils=1, acceleration=1.0, noise=0.01),
         ),
-        optimizer=OptimizerConfig(updates=1500, batch=12, learning_rate=4e-3, clip_norm=0.1, validate_every=100),
+        optimizer=OptimizerConfig(updates=800, batch=4, learning_rate=4e-3, clip_norm=0.1, validate_every=100),
         compute=ComputeConfig(recompute=False),
     ),
     "paper": Config(
@@ -52,7 +52,7 @@ PRESETS: dict[str, Config] = {
 }
 """``tiny`` runs in a minute on two cores, ``small`` in less than an hour, or in minutes on a GPU.
 
-``ridge`` trains a ridge regulariser to denoise patches of images at several pixel sizes, in an hour on one core.
+``ridge`` trains a ridge regulariser to denoise images and halves of them, in half an hour on one core.
 ``paper`` has the paper's network, unrolling, smoothing, optimiser and number of updates (60 epochs of 3000 slices at
 batch 2), on phantoms: name your own data in ``data.sources``.
 """
