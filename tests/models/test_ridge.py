@@ -117,7 +117,9 @@ def test_a_weakly_convex_one_is_not_convex_and_denoising_stays_so():
         R.log_spread.fill_(3.0)
     assert 0.4 < float(R.weak_convexity().detach()) <= 0.99 + 1e-9
     wave = torch.polar(torch.ones(16, 16), torch.pi / 2 * torch.arange(16.0).expand(16, 16)).to(torch.complex128)[None]
-    along = [wave.conj() * at(R, x, 0.1).hessian(x)(wave) for x in wave * torch.logspace(-2, 1, 40)[:, None, None, None]]
+    along = [
+        wave.conj() * at(R, x, 0.1).hessian(x)(wave) for x in wave * torch.logspace(-2, 1, 40)[:, None, None, None]
+    ]
     curvatures = [float(product.real.mean()) for product in along]  # of R on the ray of a plane wave
     assert -0.99 <= min(curvatures) < -1e-3 and curvatures[0] > 0
 

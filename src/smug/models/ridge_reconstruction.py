@@ -91,6 +91,10 @@ class Ridge(NetworkReconstructor):
             start=start,
         )
 
+    def image_networks(self) -> dict[str, nn.Module]:
+        """Return nothing: a regulariser takes no image to another, and its gradient keeps no activations."""
+        return {}
+
     @property
     def denoiser_calls(self) -> int:
         """No denoiser is called."""
