@@ -5,10 +5,11 @@ import torch
 
 from smug import losses
 from smug.commands.train import Train
+from smug.models.ridge_energy import denoised
 from smug.system.distributed import ALONE
 from smug.training import methods
 from smug.training.batches import load_training_data
-from smug.training.config import Config, Method, StabilityTarget
+from smug.training.config import RIDGE_METHODS, Config, Method, StabilityTarget
 from smug.training.config_file import merge
 from smug.training.configured import build
 from smug.training.learner import Learner, Objective, parts
@@ -24,7 +25,8 @@ def scan():
 
 
 def built(method, **changes):
-    config = merge(TINY, {"method": method, **changes})
+    network = {"network": {"kind": "ridge"}} if method in RIDGE_METHODS else {}
+    config = merge(TINY, {"method": method, **network, **changes})
     f = build(config)
     generator = torch.Generator().manual_seed(0)
     for parameter in f.networks().parameters():  # away from the identity that networks start as
@@ -49,6 +51,21 @@ def test_the_terms_are_those_of_the_record(method, scan):
     found = terms(f, config, scan)
     assert tuple(found) == methods.METHODS[method].terms
     assert all(value.ndim == 0 and bool(value > 0) for value in found.values())
+
+
+def test_a_ridge_regulariser_is_told_the_noise_of_every_image(scan):
+    f, config = built("ridge", noise_levels=(0.02, 0.02))
+    same = terms(f, config, scan)["denoising"]
+    y, x = losses._noisy(scan.truth, (0.02, 0.02), SEEDS)[0], scan.truth
+    found = denoised(f.regulariser, y, 0.02, tolerance=1e-4).value.detach()
+    torch.testing.assert_close(same.detach(), losses.mean_square((found - x) / 0.02), rtol=0.01, atol=0)
+    levels = losses._noisy(scan.truth.expand(2, -1, -1), (0.01, 0.1), torch.tensor([5, 6]))[1]
+    assert 0.01 < levels.min() < levels.max() < 0.1
+
+
+def test_only_ridge_regularisers_are_trained_as_such():
+    with pytest.raises(ValueError, match=r'network.kind: expected "ridge" or "convex-ridge" for method'):
+        merge(TINY, {"method": "ridge"})
 
 
 def test_the_terms_of_smug_are_those_of_the_public_losses(scan):

@@ -7,6 +7,7 @@ from smug.system.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
 from smug.training.checkpoint import CHECKPOINT, weights_hash
+from smug.training.config import RIDGE_METHODS
 from smug.training.config_file import merge
 from smug.training.configured import build
 from smug.training.log import read_log
@@ -28,7 +29,8 @@ def data():
 
 
 def configured(method, **changes):
-    return merge(TINY, {"method": method, **changes})
+    network = {"network": {"kind": "ridge"}} if method in RIDGE_METHODS else {}
+    return merge(TINY, {"method": method, **network, **changes})
 
 
 def trained(config, data, out, **options):

@@ -32,8 +32,9 @@ class Train(Common):
     Under torchrun the processes share every batch: torchrun --nproc-per-node 4 -m smug train --device cuda ...
     """
 
-    config: str = "small"
-    """tiny (a minute), small (less than an hour on two cores), paper, a TOML file, or the config.json of a run."""
+    config: str | None = None
+    """tiny (a minute), small (less than an hour on two cores), ridge (half an hour on one core), paper, a TOML file, or
+    the config.json of a run. By default small, or ridge for the methods that train a ridge regulariser."""
     method: (
         Literal[
             "pretrain",
@@ -71,7 +72,7 @@ class Train(Common):
         """Yield the configuration, the data, the weights to start from, and the file of the network."""
         for source in self.settings().data.sources:
             yield from sources.data("--config", source, self.data_root)
-        yield from sources.files("--config", [self.config])
+        yield from sources.files("--config", [] if self.config is None else [self.config])
         yield from sources.files("--init", [] if self.init is None else [self.init])
         yield from sources.files("--denoiser", [] if self.denoiser is None else [self.denoiser])
 
@@ -153,9 +154,11 @@ class Train(Common):
 
     def settings(self) -> "Config":
         """Return the configuration with what the options replace."""
+        from smug.training.config import RIDGE_METHODS
         from smug.training.config_file import load_config
 
-        config = load_config(self.config, self.set)
+        default = "ridge" if self.method in RIDGE_METHODS else "small"
+        config = load_config(default if self.config is None else self.config, self.set)
         config = replace(config, method=self.method or config.method)
         if self.seed is not None:
             config = replace(config, seed=self.seed)

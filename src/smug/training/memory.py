@@ -142,6 +142,8 @@ def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[in
         activations=None,
         temporaries=None,
     )
+    if not f.image_networks():
+        return replace(counted, reason="the minimiser keeps no activations, and some arrays of all filter responses")
     dtype = torch.bfloat16 if compute.precision == "bf16" else None
     try:
         needs = [_network_memory(network, (n.chunk * rows, *matrix), dtype) for network in f.image_networks().values()]
