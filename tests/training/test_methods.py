@@ -64,7 +64,7 @@ def test_a_ridge_regulariser_is_told_the_noise_of_every_image(scan):
 
 
 def test_only_ridge_regularisers_are_trained_as_such():
-    with pytest.raises(ValueError, match=r'network.kind: expected "ridge" or "convex-ridge" for method'):
+    with pytest.raises(ValueError, match=r'network.kind: expected "ridge" or "convex-ridge" for'):
         merge(TINY, {"method": "ridge"})
 
 

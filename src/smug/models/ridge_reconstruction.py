@@ -15,6 +15,10 @@ from smug.physics.sense import Sense, check_measurements
 from smug.system.arguments import check_fields, check_integer
 
 
+LEVEL_TOLERANCE = 3e-3
+"""Of the images from which the noise level is estimated: it changes by less than a per cent below."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ridge(NetworkReconstructor):
     """``1 + tau`` times the image that minimises ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2``.
@@ -35,7 +39,7 @@ class Ridge(NetworkReconstructor):
     lam: float | Tensor = 0.5
     sigma: float | Tensor | None = None
     tau: float | Tensor = 0.0
-    tolerance: float = 3e-4
+    tolerance: float = 2e-4
     max_iterations: int = 500
 
     def __post_init__(self) -> None:
@@ -70,7 +74,7 @@ class Ridge(NetworkReconstructor):
         image = y[:, 0]
         lam, tau = (column(value, image).detach() for value in (self.lam, self.tau))
         return misfit_level(
-            lambda sigma, start: self._minimum(y, A, sigma, start),
+            lambda sigma, start: self.replace(tolerance=LEVEL_TOLERANCE)._minimum(y, A, sigma, start),
             lambda sigma: self.regulariser.at(image.shape, sigma, image),
             y,
             A,

@@ -254,7 +254,7 @@ class Config:
             raise ValueError(f"noise_levels: expected two numbers > 0, the lower one first, got {self.noise_levels}")
         if self.method in RIDGE_METHODS and self.network.kind not in ("ridge", "convex-ridge"):
             raise ValueError(
-                f'network.kind: expected "ridge" or "convex-ridge" for method {self.method!r}, got {self.network.kind!r}'
+                f'network.kind: expected "ridge" or "convex-ridge" for {self.method!r}, got {self.network.kind!r}'
             )
         if self.optimizer.batch % self.compute.accumulate:
             raise ValueError(
