@@ -14,9 +14,8 @@ from smug.models.ridge_level import misfit_level
 from smug.physics.sense import Sense, check_measurements
 from smug.system.arguments import check_fields, check_integer
 
-
 LEVEL_TOLERANCE = 3e-3
-"""Of the images from which the noise level is estimated: it changes by less than a per cent below."""
+"""Of the images from which the noise level is estimated: it is a tenth higher than that of converged ones, at most."""
 
 
 @dataclass(frozen=True, eq=False)
