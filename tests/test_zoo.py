@@ -15,7 +15,7 @@ from smug.model_card import ModelCard, sha256_of
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.reports.card import card_json, cards
 from smug.training.config_file import from_dict
-from smug.zoo import SHIPPED, card, shipped
+from smug.zoo import RIDGES, SHIPPED, card, shipped
 
 
 def test_classical_names():
@@ -29,7 +29,17 @@ def test_classical_names():
 def test_shipped_weights_are_small_and_halved():
     assert sum(shipped(name).stat().st_size for name in SHIPPED) < 10e6
     for name in SHIPPED:
-        assert smug.load(name).config.method == name
+        assert smug.load(name).config.method == ("ridge" if name in RIDGES else name)
+
+
+@pytest.mark.parametrize("name", RIDGES)
+def test_ridge_regularisers_serve_any_scan_and_are_as_convex_as_their_names_say(name):
+    model = smug.load(name)
+    assert shipped(name).stat().st_size < 100_000
+    assert model.training_range() is None and model.unscaled().regulariser.convex == (name == "convex-ridge")
+    assert smug.load(f"{name}:0.25").settings()["lam"] == 0.25
+    with pytest.raises(ValueError, match=f"{name}:LAM expects a number"):
+        smug.load(f"{name}:much")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -37,7 +47,7 @@ def test_cards_are_those_of_the_weights(name):
     found, model = card(name), smug.load(name)
     assert found.name == name and found.sha256 == sha256_of(shipped(name))
     assert from_dict(found.configuration) == model.config and found.seeds == (model.config.seed,)
-    assert json.dumps(found.training_range) == json.dumps(asdict(model.training_range()))
+    assert json.dumps(found.training_range) == json.dumps(asdict(trained_on) if (trained_on := model.training_range()) else {})
     assert {data.source for data in found.training_data} == set(model.config.data.sources)
     assert all(data.about and data.licence in ("MIT", "CC BY") for data in found.training_data)
     assert "research use only" in found.use

