@@ -47,7 +47,9 @@ def test_cards_are_those_of_the_weights(name):
     found, model = card(name), smug.load(name)
     assert found.name == name and found.sha256 == sha256_of(shipped(name))
     assert from_dict(found.configuration) == model.config and found.seeds == (model.config.seed,)
-    assert json.dumps(found.training_range) == json.dumps(asdict(trained_on) if (trained_on := model.training_range()) else {})
+    assert json.dumps(found.training_range) == json.dumps(
+        asdict(trained_on) if (trained_on := model.training_range()) else {}
+    )
     assert {data.source for data in found.training_data} == set(model.config.data.sources)
     assert all(data.about and data.licence in ("MIT", "CC BY") for data in found.training_data)
     assert "research use only" in found.use

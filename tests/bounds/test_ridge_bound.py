@@ -53,7 +53,7 @@ def test_attacks_on_a_convex_one_stay_within_the_bound(radius, lam):
     )
     found = attack(f, scan, threat, rule=PGD(5), objective=to_clean, generator=torch.tensor([0]))
     y = scan.y
-    moved = float(norm(f(y + found.delta, scan.A) - f(y, scan.A)))
+    moved = float(norm(f(y + found.delta, scan.A) - f(y, scan.A)).detach())
     (bound,) = deterministic_bounds(f, scan.A, radius=radius)
     assert 0.1 * bound.value < moved <= bound.value * 1.001
 
@@ -74,8 +74,8 @@ def test_images_of_an_iteration_that_stops_early_stay_within_its_bound():
         d = torch.randn(y.shape, dtype=y.dtype, generator=generator) * scan.A.sampled
         d = 0.1 * d / torch.linalg.vector_norm(d)
         before, after = f.minimum(y, scan.A), f.minimum(y + d, scan.A)
-        stopped = float(torch.maximum(before.gradient_norm, after.gradient_norm))
-        assert float(norm(after.value - before.value)) <= ridge_bound(0.1, 0.01, stopped)
+        stopped = float(torch.maximum(before.gradient_norm, after.gradient_norm).detach())
+        assert float(norm(after.value - before.value).detach()) <= ridge_bound(0.1, 0.01, stopped)
 
 
 def test_weakly_convex_ones_have_a_bound_only_where_tau_outweighs_them():

@@ -18,11 +18,11 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_tv_unless_told_otherwise(smug, write_kspace, tmp_path, capsys):
+def test_ridge_unless_told_otherwise(smug, write_kspace, tmp_path, capsys):
     write_kspace(slices=1)
     assert smug("reconstruct", "scan.h5", "--undersample", 2, "--json", "r.json") == 0
     out = capsys.readouterr().out
-    assert out.startswith("Device: ") and "reconstruction.h5: 1 slice by tv at 2.00x; PSNR" in out
+    assert out.startswith("Device: ") and "reconstruction.h5: 1 slice by ridge at 2.00x; PSNR" in out
     document = json.loads((tmp_path / "r.json").read_text())
     head = ["schema", "version", "use", "command", "device", "model", "input", "acceleration", "settings", "units"]
     assert list(document)[:10] == head and document["model"] == "ridge" and document["device"] == "cpu"

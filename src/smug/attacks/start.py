@@ -12,6 +12,7 @@ from smug.attacks.objective import to_clean
 from smug.attacks.problem import START, Problem, gradient_of
 from smug.models.noise import complex_normal, derive
 from smug.norm import parts, per_slice
+from smug.system.arguments import check_arguments
 
 Start = Callable[[Problem, int], Tensor]
 """A start: the problem and the number of the restart to a perturbation."""
@@ -47,6 +48,7 @@ def image(problem: Problem, restart: int) -> Tensor:
     return torch.view_as_complex(parts(y) * per_slice(scale, parts(y)).to(parts(y).dtype))
 
 
+@check_arguments
 def warm_start(delta: Tensor) -> Start:
     """Return the start from a perturbation that is known, complex ``(batch, coil, y, x)``."""
     return lambda problem, restart: delta

@@ -86,7 +86,7 @@ class AcquisitionRange:
     lowest is 0. Of several kinds of masks and maps each is as likely; a kind named twice counts twice.
 
     >>> AcquisitionRange(noise=(0.001, 0.05), mask=("random", "equispaced")).draw(seed=3).mask
-    'equispaced'
+    'random'
     """
 
     coils: int | tuple[int, int] = 4
@@ -101,6 +101,7 @@ class AcquisitionRange:
 
     def __post_init__(self) -> None:
         """Check that every value is one of an acquisition, and every pair in order."""
+        check_fields(self, "acquisition.")
         for name in asdict(self):
             values = self.values(name)
             if not values:

@@ -64,7 +64,7 @@ def error(path: Path, coil_images: np.ndarray, **options: str) -> float:
 def test_a_good_file_has_nothing_to_say(kspace, coil_images, save):
     path = save(kspace)
     assert read(path).warnings == ()
-    assert error(path, coil_images) < 0.02
+    assert error(path, coil_images) < 0.03
 
 
 SHIFTS = [
@@ -84,7 +84,7 @@ def image_of(kspace: np.ndarray) -> np.ndarray:
 def test_a_peak_off_the_centre_is_refused_or_moved(kspace, coil_images, save, change, message):
     path = save(change(kspace).astype(np.complex64))
     assert_file_refused(read, path, f"{message}...--centre peak...--centre as-stored")
-    assert error(path, coil_images, centre="peak") < 0.02
+    assert error(path, coil_images, centre="peak") < 0.03
     (warning,) = read(path, centre="peak").warnings
     assert "moved to the centre" in warning
     assert read(path, centre="as-stored").warnings == ()
@@ -97,7 +97,7 @@ def test_the_same_in_files_of_bart(kspace, coil_images, save_cfl, change, messag
     array[:, :, 0, :, *[0] * 9] = change(kspace).transpose(2, 3, 1, 0)
     path = save_cfl(array)
     assert_file_refused(read, path, message)
-    assert error(path, coil_images, centre="peak") < 0.02
+    assert error(path, coil_images, centre="peak") < 0.03
 
 
 def test_partial_fourier_that_is_off_the_centre_is_moved_with_its_mask(kspace, save):
@@ -252,7 +252,7 @@ def test_headers_need_to_state_nothing(kspace, coil_images, save, text):
     v = read(path)
     assert v.fully_sampled and v.crop == (SIZE, SIZE) and v.warnings == ()
     assert v.geometry.voxel_size[2] == 1
-    assert error(path, coil_images) < 0.02
+    assert error(path, coil_images) < 0.03
 
 
 def test_what_is_assumed_is_told(kspace, save):
@@ -265,7 +265,7 @@ def test_limits_that_measured_lines_contradict_are_ignored(kspace, coil_images, 
     path = save(kspace, ismrmrd_header=header(limits=limits(0, 47, 20)))
     (warning,) = read(path).warnings
     assert "encoding limits say lines 12 to 59, but there are others" in warning
-    assert error(path, coil_images) < 0.02
+    assert error(path, coil_images) < 0.03
 
 
 def test_receiver_channels_tell_slices_from_coils(kspace, save):

@@ -44,6 +44,7 @@ def estimate_maps(y: Tensor, mask: Tensor) -> CoilMaps:
     return CoilMaps(maps, eigenvalues, tuple(s.kernels[0] for s in slices))
 
 
+@check_arguments
 def espirit_maps(y: Tensor, mask: Tensor) -> Tensor:
     """Return the maps of :func:`estimate_maps`, complex ``(batch, coil, y, x)``."""
     return estimate_maps(y, mask).maps
