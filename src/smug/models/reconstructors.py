@@ -35,7 +35,8 @@ def unroll(
     also the first x. Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the
     reconstruction.
     """
-    x, lam = aliased, current(lam)
+    lam = current(lam)
+    x = aliased
     for n in range(steps):
         z = denoise(x, n)
         solution = solve(A, aliased + lam * z.value, lam)
