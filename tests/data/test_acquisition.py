@@ -78,13 +78,19 @@ def test_what_shares_a_batch_has_its_coils_and_axes():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"noise": (0.05, 0.001)}, "acquisition.noise: expected a lowest and a highest value"),
-        ({"noise": (0.0, 0.01, 0.1)}, "acquisition.noise: expected a lowest and a highest value"),
+        (
+            {"noise": (0.05, 0.001)},
+            "acquisition.noise: expected a (lowest and a highest value|finite number or 2 values)",
+        ),
+        (
+            {"noise": (0.0, 0.01, 0.1)},
+            "acquisition.noise: expected a (lowest and a highest value|finite number or 2 values)",
+        ),
         ({"noise": (-0.01, 0.01)}, "acquisition.noise: expected a finite number >= 0, got -0.01"),
         ({"coils": (0, 4)}, "acquisition.coils: expected an integer of at least 1, got 0"),
-        ({"coils": (1.5, 4)}, "acquisition.coils: expected an integer, got float 1.5"),
+        ({"coils": (1.5, 4)}, "acquisition.coils: expected an integer or 2 values"),
         ({"mask": ("random", "spiral")}, "acquisition.mask: expected one of"),
-        ({"maps": "guessed"}, "acquisition.maps: expected one of exact, espirit, got"),
+        ({"maps": "guessed"}, "acquisition.maps: expected one of exact, espirit or several"),
         ({"mask": ()}, "acquisition.mask: expected at least one value, got none"),
     ],
 )
