@@ -53,7 +53,7 @@ def row(scan: smug.Scan, tau: float, size: float) -> dict[str, float]:
 
     def error(f: smug.Described, delta: Tensor | None = None) -> float:
         y = scan.y if delta is None else scan.y + delta
-        return float(torch.linalg.vector_norm(f(y, scan.A) - t))
+        return float(torch.linalg.vector_norm(f(y, scan.A).detach() - t))
 
     def attacked(f: smug.Described) -> float:
         return error(f, smug.attacks.pgd(f, scan, threat, steps=STEPS).delta)
