@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the shipped ridge regularisers: recipes/ridge.sh RUNS (about an hour on 2 idle cores). SMUG_DATA names the folder
+# Train the shipped ridge regularisers: recipes/ridge.sh RUNS (about 50 minutes of one idle core). SMUG_DATA names the folder
 # of the image sets. A run that was cut off goes on when this is called again.
 set -euo pipefail
 runs="$1"

@@ -46,8 +46,9 @@ def row(scan: smug.Scan, tau: float, size: float) -> dict[str, float]:
     adaptive = smug.load("convex-ridge").unscaled().replace(tau=tau, tolerance=TOLERANCE, max_iterations=3000)
     frozen, linear = adaptive.replace(sigma=adaptive.level(scan.y, scan.A)), smug.CGSense(tau)
     radius = size * float(torch.linalg.vector_norm(scan.y))
-    found = frozen.minimum(scan.y, scan.A)
-    bound = (1 + tau) * smug.bounds.ridge_bound(radius, tau, float(found.gradient_norm))
+    limit = TOLERANCE * (float(torch.linalg.vector_norm(scan.A.H(scan.y))) + radius)  # of attacked measurements too
+    stopped = max(limit, float(frozen.minimum(scan.y, scan.A).gradient_norm))
+    bound = (1 + tau) * smug.bounds.ridge_bound(radius, tau, stopped)
     free = adaptive.replace(tau=0.0, sigma=frozen.sigma)
     threat = smug.Threat(size, norm="l2", unit="kspace-l2")
 
