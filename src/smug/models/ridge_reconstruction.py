@@ -15,7 +15,7 @@ from smug.physics.sense import Sense, check_measurements
 from smug.system.arguments import check_fields, check_integer
 
 LEVEL_TOLERANCE = 3e-3
-"""Of the images from which the noise level is estimated. On a measured slice it came out a tenth above converged ones."""
+"""Of the images from which the noise level is estimated: on a measured slice it came out a tenth too high."""
 
 
 @dataclass(frozen=True, eq=False)
