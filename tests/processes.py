@@ -14,7 +14,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 IMPORTED = [
-    *("smug.cli", "smug.commands.train", "smug.training.trainer", "smug.evaluation.evaluate", "smug.reports.report"),
+    *("smug.cli", "smug.commands.train", "smug.training.trainer", "smug.evaluation.scoring", "smug.reports.report"),
     *("h5py", "tyro", "rich.progress", "matplotlib.figure", "matplotlib.backends.backend_agg"),
     "torch._dynamo",  # which the first optimiser of a process imports
 ]

@@ -12,7 +12,7 @@ from smug.attacks import PGD, Threat
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import attacked, clean, noisy
 from smug.evaluation.datasets import simulated_set, tuned
-from smug.evaluation.evaluate import evaluate
+from smug.evaluation.scoring import score
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense
 from smug.models.noise_map import noise_map
@@ -30,7 +30,7 @@ def scan():
 
 @pytest.fixture(scope="module")
 def alone(scan):
-    return evaluate({"cg": CGSense(0.01)}, CONDITIONS, [scan])
+    return score({"cg": CGSense(0.01)}, CONDITIONS, [scan])
 
 
 class Keeps:
@@ -168,14 +168,14 @@ VANDALS = [
 
 @pytest.mark.parametrize("vandal", VANDALS, ids=lambda f: getattr(f, "__name__", type(f).__name__))
 def test_the_rows_of_other_models_are_those_without_it(vandal, scan, alone):
-    beside = evaluate({"vandal": vandal, "cg": CGSense(0.01)}, CONDITIONS, [scan])
+    beside = score({"vandal": vandal, "cg": CGSense(0.01)}, CONDITIONS, [scan])
     assert [row for row in beside if row.model == "cg"] == alone
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
 
 
 def test_what_is_returned_in_the_same_memory_is_scored_as_it_was(scan):
-    fresh, buffered = evaluate({"f": lambda y, A: A.H(y), "g": Buffered()}, CONDITIONS[:2], [scan])[1::2]
+    fresh, buffered = score({"f": lambda y, A: A.H(y), "g": Buffered()}, CONDITIONS[:2], [scan])[1::2]
     assert fresh.psnr == buffered.psnr
     assert fresh.gain == buffered.gain > 0
 
@@ -231,9 +231,9 @@ def test_rules_of_users_code_do_not_reach_the_measurements(scan, alone):
             problem.target.zero_()
             return super().step(state, value, problem)
 
-    both = evaluate({"cg": CGSense(0.01)}, (*CONDITIONS[:2], attacked(Threat(0.02), Spoils(2), "mine")), [scan])
+    both = score({"cg": CGSense(0.01)}, (*CONDITIONS[:2], attacked(Threat(0.02), Spoils(2), "mine")), [scan])
     assert both[:2] == alone[:2]
-    assert evaluate({"cg": CGSense(0.01)}, CONDITIONS[:2], [scan]) == alone[:2]
+    assert score({"cg": CGSense(0.01)}, CONDITIONS[:2], [scan]) == alone[:2]
 
 
 def test_gradients_flow_through(scan):

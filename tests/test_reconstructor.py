@@ -11,8 +11,8 @@ from smug.attacks.surrogate import noise_free, with_seed
 from smug.bounds.percentile import Release
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS
+from smug.evaluation.scoring import score
 from smug.foreign.adapted import Adapted, numpy_function, slicewise
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.models.normalised import normalised
@@ -33,7 +33,7 @@ def test_a_function_of_measurements_and_operator_is_attacked_and_scored():
     (scan,) = simulated_set("phantom", "test", 32, Acquisition(coils=2), count=1).scans
     result = attack(adjoint, scan, Threat(0.02), rule=PAPER)
     assert bool((result.objective > result.clean_objective).all())
-    assert len(evaluate({"adjoint": adjoint}, PROTOCOLS["clean"].conditions, [scan])) == 1
+    assert len(score({"adjoint": adjoint}, PROTOCOLS["clean"].conditions, [scan])) == 1
 
 
 def test_functions_of_two_arguments_take_a_generator_and_ignore_it():

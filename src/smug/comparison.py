@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
 from smug.evaluation.chosen import Data, Models, Slices, choose
 from smug.evaluation.datasets import TestSet, settings_of
-from smug.evaluation.evaluate import evaluate as scored
-from smug.evaluation.own_attack import OwnAttack, tried, with_attacks
+from smug.evaluation.own_attack import OwnAttack, try_out, with_attacks
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.protocols import protocol as named_protocol
 from smug.evaluation.row import Outcome, Row
+from smug.evaluation.scoring import score
 from smug.evaluation.store import RowStore
 from smug.evaluation.summary import Kspace, to_json
 from smug.reconstructor import Reconstructor, moved
@@ -71,27 +72,28 @@ def evaluate(
     ValueError for those that do not keep to their contract, and for what is no model, no data or no protocol.
     """
     models, test = choose(models, data, Slices(split, size, acquisition, max_slices, kspace))
-    for name, value, kind in (("protocol", protocol, str | Protocol), ("epsilons", epsilons, Sequence[float])):
-        check_kind(name, value, kind)
     check_integer("seed", seed)
-    if isinstance(protocol, str):
-        protocol = named_protocol(protocol, epsilons)
-    protocol = with_attacks(protocol, attacks or {})
+    protocol = _protocol(protocol, epsilons, attacks or {})
     store = RowStore(Path(store)) if isinstance(store, str | Path) else store
-    moved_models = {name: moved(f, device) for name, f in models.items()}
+    placed = {name: moved(f, device) for name, f in models.items()}
     first = test.scans[0].to(device)
-    without_gradient = tried(moved_models, protocol, first)
+    without_gradient = try_out(placed, protocol, first)
     for sentence in without_gradient.values():
         warn(sentence)
-
-    def score(scan: Scan, keep: Callable[[Outcome], None] | None) -> list[Row]:
-        options: dict[str, Any] = {"seed": seed, "draws": protocol.draws, "subjects": test.subjects, "store": store}
-        return scored(moved_models, protocol.conditions, [scan.to(device)], keep=keep, advance=advance, **options)
-
-    rows, images = _scored(score, test, group)
-    diagnoses = _diagnoses(moved_models, protocol, first, group)
-    rows = [[_warned(row, diagnoses, without_gradient) for row in cells] for cells in rows]
-    every = [row for cells in rows for row in cells]
+    scored = partial(
+        score,
+        placed,
+        protocol.conditions,
+        seed=seed,
+        draws=protocol.draws,
+        subjects=test.subjects,
+        store=store,
+        advance=advance,
+    )
+    rows, images = _scored(scored, test, device, group)
+    diagnoses = _diagnoses(placed, protocol, first, group)
+    flagged = [[_flagged(row, diagnoses, without_gradient) for row in cells] for cells in rows]
+    every = [row for cells in flagged for row in cells]
     document = to_json(
         every,
         protocol.conditions,
@@ -102,22 +104,30 @@ def evaluate(
         command=command,
         reference=BASELINE if BASELINE in models else None,
     )
-    return Evaluation(every, _outcomes(rows, images), test.subjects, {**document, "diagnoses": diagnoses})
+    return Evaluation(every, _outcomes(flagged, images), test.subjects, {**document, "diagnoses": diagnoses})
+
+
+def _protocol(protocol: str | Protocol, epsilons: Sequence[float], attacks: Mapping[str, OwnAttack]) -> Protocol:
+    """Return a protocol that may be a name, with the user's attacks in it."""
+    check_kind("protocol", protocol, str | Protocol)
+    check_kind("epsilons", epsilons, Sequence[float])
+    return with_attacks(named_protocol(protocol, epsilons) if isinstance(protocol, str) else protocol, attacks)
 
 
 def _scored(
-    score: Callable[[Scan, Callable[[Outcome], None] | None], list[Row]], test: TestSet, group: Group
+    scored: Callable[..., list[Row]], test: TestSet, device: torch.device | str, group: Group
 ) -> tuple[list[list[Row]], list[Tensor]]:
     """Return the rows of every slice, and of the first slices their images: the reconstructions, then the targets.
 
-    Every rank scores its share. Images are complex ``(2 cell, y, x)``, in the order of the rows.
+    Every rank gets the rows of its share from ``scored(scans, keep=...)``. Images are complex ``(2 cell, y, x)``, in
+    the order of the rows.
     """
     rows: list[list[Row]] = []
     images: list[Tensor] = []
     pictured = len(range(PICTURED_SLICES)[group.rows])
     for scan in test.scans[group.rows]:
         kept: list[Outcome] = []
-        rows.append(score(scan, kept.append if len(images) < pictured else None))
+        rows.append(scored([scan.to(device)], keep=kept.append if len(images) < pictured else None))
         if kept:
             images.append(torch.stack([*(outcome.image for outcome in kept), *(outcome.target for outcome in kept)]))
     gathered = group.gathered([[row.to_json() for row in cells] for cells in rows])
@@ -146,7 +156,7 @@ def _diagnoses(models: Mapping[str, Reconstructor], protocol: Protocol, scan: Sc
     return dict(zip(models, group.gathered(plain), strict=True))
 
 
-def _warned(row: Row, diagnoses: Diagnoses, without_gradient: Collection[str]) -> Row:
+def _flagged(row: Row, diagnoses: Diagnoses, without_gradient: Collection[str]) -> Row:
     """Return an attacked row with the flags of its model too."""
     if not row.attack:
         return row

@@ -12,7 +12,7 @@ from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.read import read
 from smug.data.kspace.read import undersample as keep_lines
 from smug.data.kspace.volume import MapsEstimator, Volume
-from smug.data.scan import stacked
+from smug.data.scan import Scan, stacked
 from smug.data.simulate import Acquisition, named_seed
 from smug.data.slices import remembered
 from smug.metrics import WINDOW, nmse, psnr, ssim
@@ -125,31 +125,50 @@ def reconstruct(
     f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
     volume = replace(volume, kspace=remembered(volume.kspace))
     images: list[Tensor] = []
-    targets: list[Tensor] = []
-    roots: list[Tensor] = []
-    noise: list[Tensor] = []
+    others: list[tuple[Tensor | None, ...]] = []
     for first in range(0, len(volume), batch):
         rows = range(first, min(first + batch, len(volume)))
-        scans = []
-        for i in rows:
-            scans.append(volume.scan(i, maps))
-            if volume.fully_sampled:
-                roots.append(volume.rss(i))
-        scan = stacked(scans)
+        scan, rss = _scan(volume, rows, maps)
         seeds = torch.tensor([named_seed(name, seed) for name in scan.id], dtype=torch.int64)
-        y, A = scan.y.to(device), scan.A.to(device)
-        signal = y.flatten(1).any(1)[:, None, None]
-        image = f(y, A, seeds)
-        _check_image(image, y, scan.id)
-        images.append((image * signal).cpu())
-        if scan.target is not None:
-            targets.append(scan.target)
-        if noise_sigma is not None:
-            noise.append((noise_map(f, y, A, noise_sigma, replicas, seeds) * signal).cpu())
+        image, noise_std = _images(f, scan.to(device), seeds, noise_sigma, replicas)
+        images.append(image)
+        others.append((scan.target, rss, noise_std))
         if advance is not None:
             advance(len(rows))
-    target, rss, noise_std = (volume.cropped(torch.cat(parts)) if parts else None for parts in (targets, roots, noise))
+    target, rss, noise_std = (_joined(volume, column) for column in zip(*others, strict=True))
     return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
+
+
+def _scan(volume: Volume, rows: range, maps: MapsEstimator) -> tuple[Scan, Tensor | None]:
+    """Return the scan of some slices and, where the full scan is known, their root of the sum of squares."""
+    scans, roots = [], []
+    for i in rows:  # one slice after the other, as the volume remembers the last that was read
+        scans.append(volume.scan(i, maps))
+        if volume.fully_sampled:
+            roots.append(volume.rss(i))
+    return stacked(scans), torch.cat(roots) if roots else None
+
+
+def _images(
+    f: Reconstructor, scan: Scan, seeds: Tensor, noise_sigma: float | None, replicas: int
+) -> tuple[Tensor, Tensor | None]:
+    """Return the images of a scan and, where ``noise_sigma`` is known, their noise map; slices without signal are zero.
+
+    Raises ValueError for images of another shape or not finite.
+    """
+    y, A = scan.y, scan.A
+    signal = y.flatten(1).any(1)[:, None, None]
+    images = f(y, A, seeds)
+    _check_images(images, y, scan.id)
+    if noise_sigma is None:
+        return (images * signal).cpu(), None
+    return (images * signal).cpu(), (noise_map(f, y, A, noise_sigma, replicas, seeds) * signal).cpu()
+
+
+def _joined(volume: Volume, parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Return the whole, cropped, of parts that are all there or all None."""
+    there = [part for part in parts if part is not None]
+    return volume.cropped(torch.cat(there)) if there else None
 
 
 def _read(source: Volume | str | Path, centre: Centre, slices: SliceOrder) -> Volume:
@@ -202,10 +221,10 @@ def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
     return outside(trained, ScanFacts((height, width), coils, volume.mask, lines, rate, noise, measured=True))
 
 
-def _check_image(image: Tensor, y: Tensor, names: tuple[str, ...]) -> None:
+def _check_images(images: Tensor, y: Tensor, names: tuple[str, ...]) -> None:
     expected = (y.shape[0], *y.shape[-2:])
-    if image.shape != expected:
-        raise ValueError(f"model: expected images {expected} from k-space {tuple(y.shape)}, got {tuple(image.shape)}")
-    finite = image.isfinite().flatten(1).all(1).tolist()
+    if images.shape != expected:
+        raise ValueError(f"model: expected images {expected} from k-space {tuple(y.shape)}, got {tuple(images.shape)}")
+    finite = images.isfinite().flatten(1).all(1).tolist()
     if not all(finite):
         raise ValueError(f"model: expected a finite image of slice {names[finite.index(False)]}, got NaN or inf")

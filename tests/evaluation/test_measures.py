@@ -7,8 +7,8 @@ import torch
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, noisy_relative
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.measures import identity_loop, norm, qualities
+from smug.evaluation.scoring import score
 from smug.metrics import head_mask, psnr, ssim
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.normalised import normalised
@@ -24,7 +24,7 @@ def scan():
 
 
 def only(f, condition, scan, **options):
-    (row,) = evaluate({"f": f}, [condition], [scan], **options)
+    (row,) = score({"f": f}, [condition], [scan], **options)
     return row
 
 
@@ -32,7 +32,7 @@ def test_effects_against_their_definitions(scan):
     f = MoDL(lambda x: x.abs() * x, steps=3, lam=0.5)
     row = only(f, noisy_relative(0.05), scan)
     kept = []
-    evaluate({"f": f}, [noisy_relative(0.05)], [scan], keep=kept.append)
+    score({"f": f}, [noisy_relative(0.05)], [scan], keep=kept.append)
     y = next(iter(_perturbed(noisy_relative(0.05), f, scan)))
     d = y - scan.y
     size = norm(d)
@@ -46,7 +46,7 @@ def test_effects_against_their_definitions(scan):
 
 
 def _perturbed(condition, f, scan):
-    from smug.evaluation.evaluate import _seeds
+    from smug.evaluation.scoring import _seeds
 
     yield condition.perturb(f, scan, _seeds(scan, "made:0")).scan.y
 
@@ -153,5 +153,5 @@ def test_models_without_a_setting_have_no_row_where_it_changes(scan):
     from smug.shifts.model import steps
 
     conditions = [clean(), with_setting("steps", steps, 3, clean())]
-    rows = evaluate({"cg": CGSense(), "f": MoDL(lambda x: x)}, conditions, [scan])
+    rows = score({"cg": CGSense(), "f": MoDL(lambda x: x)}, conditions, [scan])
     assert [(row.model, row.condition) for row in rows] == [("cg", "clean"), ("f", "clean"), ("f", "steps 3")]

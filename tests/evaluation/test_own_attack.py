@@ -9,9 +9,9 @@ from smug import comparison
 from smug.attacks import PGD, Threat
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
-from smug.evaluation.own_attack import load_attacks, own_attack, tried, with_attacks
+from smug.evaluation.own_attack import load_attacks, own_attack, try_out, with_attacks
 from smug.evaluation.protocols import PROTOCOLS, protocol
+from smug.evaluation.scoring import score
 from smug.evaluation.store import RowStore
 from smug.evaluation.verdict import verdict
 from smug.models.classical import CGSense
@@ -33,7 +33,7 @@ def along_y(f, scan, threat, *, generator=None):
 def test_it_has_a_column_of_its_own(data):
     both = with_attacks(PROTOCOLS["demo"], {"mine": along_y, "rule": PGD(steps=1)})
     assert [c.name for c in both.conditions[-2:]] == ["mine l2 0.05", "rule l2 0.05"]
-    rows = evaluate({"cg": CGSense(0.01)}, both.conditions, data.scans)
+    rows = score({"cg": CGSense(0.01)}, both.conditions, data.scans)
     mine = rows[-2]
     assert mine.attack == "mine"
     assert mine.relative_l2 == pytest.approx(0.05, rel=1e-5)
@@ -50,10 +50,10 @@ def test_every_threat_of_the_protocol_is_met():
 
 def test_results_of_our_attacks_and_other_precisions_are_taken(data):
     result = own_attack("own", lambda *a, generator: SimpleNamespace(delta=along_y(*a)), Threat(0.02))
-    (row,) = evaluate({"cg": CGSense(0.01)}, [result], data.scans)
+    (row,) = score({"cg": CGSense(0.01)}, [result], data.scans)
     assert row.relative_l2 > 0
     double = own_attack("own", lambda *a, generator: along_y(*a).to(torch.complex128), THREAT)
-    assert evaluate({"cg": CGSense(0.01)}, [double], data.scans)[0].attack == "own"
+    assert score({"cg": CGSense(0.01)}, [double], data.scans)[0].attack == "own"
 
 
 BAD = {
@@ -72,7 +72,7 @@ BAD = {
 def test_what_the_threat_does_not_allow_is_refused_before_anything_is_scored(kind, data):
     bad, match = BAD[kind]
     with pytest.raises(ValueError, match=match) as error:
-        tried({"cg": CGSense(0.01)}, with_attacks(PROTOCOLS["demo"], {"bad": bad}), data.scans[0])
+        try_out({"cg": CGSense(0.01)}, with_attacks(PROTOCOLS["demo"], {"bad": bad}), data.scans[0])
     assert str(error.value).startswith("attack bad: ")
 
 
@@ -89,13 +89,13 @@ def test_an_attack_that_works_in_place_harms_nobody(data):
         generator.zero_()
         return torch.zeros_like(scan.y)
 
-    before = evaluate({"cg": CGSense(0.01)}, PROTOCOLS["demo"].conditions, data.scans)
+    before = score({"cg": CGSense(0.01)}, PROTOCOLS["demo"].conditions, data.scans)
     both = with_attacks(PROTOCOLS["demo"], {"bad": spoils})
-    assert evaluate({"cg": CGSense(0.01)}, both.conditions, data.scans)[:3] == before
+    assert score({"cg": CGSense(0.01)}, both.conditions, data.scans)[:3] == before
 
 
 def test_its_rows_are_not_stored(data, tmp_path):
-    evaluate({"cg": CGSense(0.01)}, [own_attack("own", along_y, THREAT)], data.scans, store=RowStore(tmp_path))
+    score({"cg": CGSense(0.01)}, [own_attack("own", along_y, THREAT)], data.scans, store=RowStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,8 +11,8 @@ from smug.attacks.presets import fast
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import known_noise, worst_case
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS, protocol
+from smug.evaluation.scoring import score
 from smug.models.classical import CGSense
 from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
@@ -33,7 +33,7 @@ def test_conditions_have_different_names_and_recipes(name):
 
 
 def test_fast_sets_the_attack_beside_noise_of_its_norm(scan):
-    rows = evaluate({"cg": CGSense()}, protocol("fast", (0.02,)).conditions, [scan])
+    rows = score({"cg": CGSense()}, protocol("fast", (0.02,)).conditions, [scan])
     clean, noise, in_range, attack = rows
     assert (clean.condition, noise.condition) == ("clean", "noise 2%")
     assert (in_range.condition, attack.condition) == ("noise in range 2%", "fast l2 0.02")
@@ -46,7 +46,7 @@ def test_fast_sets_the_attack_beside_noise_of_its_norm(scan):
 
 def test_a_stochastic_reconstructor_is_scored_on_fresh_draws(scan):
     fast_one = protocol("fast", (0.02,))
-    rows = evaluate({"f": STOCHASTIC}, fast_one.conditions, [scan], draws=fast_one.draws)
+    rows = score({"f": STOCHASTIC}, fast_one.conditions, [scan], draws=fast_one.draws)
     assert all(row.psnr_sd > 0 for row in rows)
     assert math.isfinite(rows[-1].optimism)
     assert rows[-1].attack in ("noise-free", "noisy")
@@ -55,7 +55,7 @@ def test_a_stochastic_reconstructor_is_scored_on_fresh_draws(scan):
 def test_who_knows_the_noise_does_at_least_as_much_damage(scan):
     condition = worst_case(Threat(0.05, "l2", "kspace-l2"), "fast", fast)
     loud = STOCHASTIC.replace(sigma=0.3)
-    rows = evaluate({"f": loud, "modl": MoDL(lambda x: x, steps=2)}, [condition, known_noise(condition)], [scan])
+    rows = score({"f": loud, "modl": MoDL(lambda x: x, steps=2)}, [condition, known_noise(condition)], [scan])
     assert [(row.model, row.condition) for row in rows] == [
         ("f", "fast l2 0.05"),
         ("f", "fast l2 0.05, known noise"),
@@ -65,7 +65,7 @@ def test_who_knows_the_noise_does_at_least_as_much_damage(scan):
 
 
 def test_every_shift_of_the_protocol_can_be_scored(scan):
-    rows = evaluate({"f": MoDL(lambda x: 0.9 * x, steps=2), "cg": CGSense()}, PROTOCOLS["shifts"].conditions, [scan])
+    rows = score({"f": MoDL(lambda x: 0.9 * x, steps=2), "cg": CGSense()}, PROTOCOLS["shifts"].conditions, [scan])
     names = {model: [row.condition for row in rows if row.model == model] for model in ("f", "cg")}
     assert "steps 16" in names["f"]
     assert not any(name.startswith(("steps", "sigma")) for name in names["cg"])

@@ -8,8 +8,8 @@ from smug import zoo
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import Condition, Perturbed, clean, noisy
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.row import Row
+from smug.evaluation.scoring import score
 from smug.evaluation.store import RowStore, cache_folder, fingerprint
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, ZeroFilled
@@ -38,19 +38,19 @@ class Counting:
 
 def test_nothing_is_scored_twice(scans, tmp_path):
     counted, store = Counting(), RowStore(tmp_path)
-    first = evaluate({"cg": CGSense()}, [counted.condition], scans, store=store)
+    first = score({"cg": CGSense()}, [counted.condition], scans, store=store)
     assert counted.calls == 2
-    again = evaluate({"another name": CGSense()}, [counted.condition], scans, store=store)
+    again = score({"another name": CGSense()}, [counted.condition], scans, store=store)
     assert counted.calls == 2
     assert [dataclasses.replace(row, model="cg") for row in again] == first
-    without = evaluate({"cg": CGSense()}, [counted.condition], scans)
+    without = score({"cg": CGSense()}, [counted.condition], scans)
     assert without == first
 
 
 def test_a_stopped_evaluation_goes_on_where_it_was(scans, tmp_path):
     counted, store = Counting(), RowStore(tmp_path)
-    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
-    evaluate({"cg": CGSense()}, [counted.condition], scans, store=store)
+    score({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
+    score({"cg": CGSense()}, [counted.condition], scans, store=store)
     assert counted.calls == 2
 
 
@@ -76,12 +76,12 @@ def test_lines_that_are_never_encoded_are_in_the_address(scans, tmp_path):
 
 def test_images_are_kept_where_they_are_wanted(scans, tmp_path):
     counted, store = Counting(), RowStore(tmp_path)
-    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
+    score({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
     kept = []
-    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store, keep=kept.append)
+    score({"cg": CGSense()}, [counted.condition], scans[:1], store=store, keep=kept.append)
     assert counted.calls == 2  # there were no images
     read = []
-    evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store, keep=read.append)
+    score({"cg": CGSense()}, [counted.condition], scans[:1], store=store, keep=read.append)
     assert counted.calls == 2
     assert torch.equal(read[0].image, kept[0].image)
     assert torch.equal(read[0].target, kept[0].target)
@@ -90,10 +90,10 @@ def test_images_are_kept_where_they_are_wanted(scans, tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"rows": [{"model": 1}]}', b"\xff\xfe"], ids=repr)
 def test_a_damaged_row_is_scored_again(scans, tmp_path, damage):
     counted, store = Counting(), RowStore(tmp_path)
-    rows = evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
+    rows = score({"cg": CGSense()}, [counted.condition], scans[:1], store=store)
     (path,) = tmp_path.rglob("*.json")
     path.write_bytes(damage)
-    assert evaluate({"cg": CGSense()}, [counted.condition], scans[:1], store=store) == rows
+    assert score({"cg": CGSense()}, [counted.condition], scans[:1], store=store) == rows
     assert counted.calls == 2
 
 
@@ -129,14 +129,14 @@ def test_what_could_be_anything_is_not_stored(scans, tmp_path):
     assert fingerprint(lambda y, A: A.H(y)) is None
     assert fingerprint(MoDL(lambda x: x)) is None
     assert fingerprint(normalised(lambda y, A, generator=None: A.H(y))) is None
-    evaluate({"mine": lambda y, A: A.H(y)}, [clean()], scans, store=RowStore(tmp_path))
+    score({"mine": lambda y, A: A.H(y)}, [clean()], scans, store=RowStore(tmp_path))
     assert not list(tmp_path.iterdir())
 
     def mine(y, A):
         return A.H(y)
 
     mine.fingerprint = "version 1"
-    evaluate({"mine": mine}, [clean()], scans, store=RowStore(tmp_path))
+    score({"mine": mine}, [clean()], scans, store=RowStore(tmp_path))
     assert len(list(tmp_path.rglob("*.json"))) == 2
 
 
@@ -149,8 +149,8 @@ def test_rows_survive_json():
 
 def test_noise_is_stored_by_its_level(scans, tmp_path):
     store = RowStore(tmp_path)
-    rows = evaluate({"cg": CGSense()}, [noisy(0.01), noisy(0.02)], scans[:1], store=store)
-    assert evaluate({"cg": CGSense()}, [noisy(0.02)], scans[:1], store=store) == rows[1:]
+    rows = score({"cg": CGSense()}, [noisy(0.01), noisy(0.02)], scans[:1], store=store)
+    assert score({"cg": CGSense()}, [noisy(0.02)], scans[:1], store=store) == rows[1:]
 
 
 def test_the_cache_is_the_users(monkeypatch, tmp_path):
@@ -166,7 +166,7 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
 def test_a_folder_that_refuses_rows_stops_nothing_and_is_told_once(scans, tmp_path, caplog):
     blocked = tmp_path / "file"
     blocked.write_text("")
-    rows = evaluate({"cg": CGSense()}, (clean(), noisy(0.01)), scans, store=RowStore(blocked / "rows"))
+    rows = score({"cg": CGSense()}, (clean(), noisy(0.01)), scans, store=RowStore(blocked / "rows"))
     assert len(rows) == 2 * len(scans)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "from here on rows are not kept" in caplog.text

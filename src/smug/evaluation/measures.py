@@ -27,7 +27,7 @@ STEPS, LAM = 8, 1.0
 
 
 @torch.no_grad()
-def drawn(f: Reconstructor, y: Tensor, A: Sense, seeds: Sequence[Tensor]) -> Tensor:
+def reconstructions(f: Reconstructor, y: Tensor, A: Sense, seeds: Sequence[Tensor]) -> Tensor:
     """Return reconstructions for several draws of the reconstructor's noise, ``(draw, batch, y, x)``.
 
     One draw is enough, and returned, where the second is equal to the first: nothing is random.

@@ -100,7 +100,7 @@ def own_attack(name: str, attack: OwnAttack, threat: Threat) -> Condition:
     )
 
 
-def tried(models: Mapping[str, Reconstructor], protocol: Protocol, scan: Scan) -> dict[str, str]:
+def try_out(models: Mapping[str, Reconstructor], protocol: Protocol, scan: Scan) -> dict[str, str]:
     """Try users' models and attacks on one slice, before hours are spent on them.
 
     An attack is tried on the zero-filled image, or where it wants more on the first model. Returns, by its name, a

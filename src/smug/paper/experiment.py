@@ -11,8 +11,8 @@ import torch
 from smug.data.scan import Scan, stacked
 from smug.evaluation.conditions import Condition
 from smug.evaluation.datasets import TestSet, load_set, tuned_for
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.row import Outcome, Row
+from smug.evaluation.scoring import score
 from smug.evaluation.store import RowStore
 from smug.models.reconstructors import NetworkReconstructor
 from smug.paper.reporting import Report, silent
@@ -130,7 +130,7 @@ class Experiment:
         self, name: str, f: Reconstructor, conditions: Sequence[Condition], scan: Scan, **options: Any
     ) -> list[Row]:
         models, scans = {name: f}, [scan.to(self.device)]
-        return evaluate(models, conditions, scans, seed=self.seed, store=self.store, **options)
+        return score(models, conditions, scans, seed=self.seed, store=self.store, **options)
 
     @cached_property
     def store(self) -> RowStore:

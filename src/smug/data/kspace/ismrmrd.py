@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,23 +19,10 @@ from smug.data.kspace.header import Header, parse_header
 from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
 from smug.data.kspace.positions import SliceOrder, renumbered
 from smug.data.kspace.prewhitening import noise_covariance, noise_variance, whitening_matrix
+from smug.data.kspace.purposes import Purposes, purposes_of
 from smug.data.kspace.sampling import is_full, lines_around_dc
 from smug.data.kspace.volume import Volume, crop_corner, unknown_size
 from smug.physics.maps.calibration import MAX_CALIBRATION
-
-
-def _flags(*numbers: int) -> np.uint64:
-    """The bits of flags, which ISMRMRD numbers from 1."""
-    return np.uint64(sum(1 << (number - 1) for number in numbers))
-
-
-NOISE = _flags(19)
-CALIBRATION = _flags(20)
-CALIBRATION_AND_IMAGING = _flags(21)
-REVERSE = _flags(22)
-COMPRESSED = _flags(53, 54, 55, 56)
-NOT_IMAGING = _flags(23, 24, 26, 27, 28, 29, 30, 31)
-"""Navigators, phase correction, feedback, dummy scans, surface coil correction, phase stabilisation."""
 
 FRAME = ("contrast", "phase", "repetition", "set")
 """The counters whose values make a frame each."""
@@ -74,48 +61,32 @@ def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume:
     path = Path(path)
     with opened(path) as file:
         name = _group(file)
-        where = f"{path}: {name}"
-        table = acquisitions(file[name])
-        head, signal, direction = read_heads(table)
-        imaging, flagged, noise = _kinds(head, where)
-        header = _header(file[name], head, imaging, direction, where)
-        if not signal[imaging].any():
-            raise ValueError(f"{where}: expected measurements, got only zeros")
-        grid = grid_of(header, head, imaging, where)
-        warnings = [*header.warnings, *grid.warnings]
-        measurement = Measurement(table, head, signal, grid, where)
-        warnings += _tell_apart(measurement, imaging, flagged, slices)
-        groups = grouped(head, imaging, (*FRAME, "slice"))
-        frames = _frames(groups, where)
+        measurement, header, purposes, warnings = _checked(file[name], f"{path}: {name}", slices)
+        groups = grouped(measurement.head, purposes.imaging, (*FRAME, "slice"))
+        frames = _frames(groups, measurement.where)
         images = stored_lines(measurement, list(groups.values()))
-        calibration = _calibration(measurement, imaging, flagged, groups)
-        if calibration is not None and calibration.readout.channels != images.readout.channels:
-            raise ValueError(f"{where}: expected as many channels in the calibration lines as in the images")
-        whitening, noise_sigma, attributes = _prewhitening(measurement, header, imaging, noise, images)
+        calibration = _calibration(measurement, purposes, groups, images.readout.channels)
+        prewhitening = _prewhitening(measurement, header, purposes, images)
 
-    images, mask = replace(images, whitening=whitening), images.mask
-    encoded = _encoded_lines(images, header, grid)
+    mask, grid, encoded = images.mask, measurement.grid, _encoded_lines(images, header, measurement.grid)
     volume = Volume(
         name=path.stem,
-        kspace=images.kspace,
+        kspace=replace(images, whitening=prewhitening.matrix).kspace,
         mask=mask,
         encoded_lines=encoded,
         fully_sampled=mask.ndim == 2 and all(is_full(lines, encoded) for lines in mask.numpy()),
         crop=grid.image,
-        geometry=_geometry(head[[rows[0] for rows in images.rows[: len(groups) // frames]]], grid),
+        geometry=_geometry(measurement.head[[rows[0] for rows in images.rows[: len(groups) // frames]]], grid),
         frames=frames,
-        noise_sigma=noise_sigma,
-        attributes={**attributes, **unknown_size(grid.spacing)},
+        noise_sigma=prewhitening.noise_sigma,
+        attributes={**prewhitening.attributes, **unknown_size(grid.spacing)},
         format="ISMRMRD",
         warnings=tuple(warnings),
     )
     if calibration is None:
         return volume
-    calibration = replace(calibration, whitening=whitening)
-    return replace(
-        volume,
-        calibration=replace(volume, kspace=calibration.kspace, mask=calibration.mask, fully_sampled=False),
-    )
+    lines = replace(calibration, whitening=prewhitening.matrix)
+    return replace(volume, calibration=replace(volume, kspace=lines.kspace, mask=lines.mask, fully_sampled=False))
 
 
 def _measurements(file: Any) -> list[str]:
@@ -133,24 +104,21 @@ def _group(file: Any) -> str:
     return found[0]
 
 
-def _kinds(head: NDArray[np.void], where: str) -> tuple[Rows, Rows, Rows]:
-    """The rows of images, of calibration (some are both), and of noise."""
-    flags, space = head["flags"], head["encoding_space_ref"]
-    noise = flags & NOISE != 0
-    useful = ~noise & (flags & NOT_IMAGING == 0)
-    calibration = useful & (flags & (CALIBRATION | CALIBRATION_AND_IMAGING) != 0)
-    imaging = useful & ((flags & CALIBRATION == 0) | (flags & CALIBRATION_AND_IMAGING != 0))
-    if not imaging.any():
-        raise ValueError(f"{where}: expected acquisitions of an image, got only noise, calibration, navigators, ...")
-    spaces = np.unique(space[imaging]).tolist()
-    if len(spaces) > 1:
-        raise ValueError(f"{where}: images of several encoding spaces {spaces[:4]} are not supported: expected one")
-    calibration &= space == spaces[0]
-    if (flags[imaging | calibration] & REVERSE != 0).any():
-        raise ValueError(f"{where}: EPI (readouts in reverse) is not supported: expected one direction")
-    if (flags & COMPRESSED != 0).any():
-        raise ValueError(f"{where}: compressed samples are not supported: expected single-precision values")
-    return np.flatnonzero(imaging), np.flatnonzero(calibration), np.flatnonzero(noise)
+def _checked(group: Any, where: str, order: SliceOrder) -> tuple[Measurement, Header, Purposes, list[str]]:
+    """Read the whole table of a group and its header; return them with what rows are for, and warnings.
+
+    Raises ValueError unless they are those of a Cartesian, two-dimensional acquisition with signal.
+    """
+    table = acquisitions(group)
+    head, signal, direction = read_heads(table)
+    purposes = purposes_of(head, where)
+    header = _header(group, head, purposes.imaging, direction, where)
+    if not signal[purposes.imaging].any():
+        raise ValueError(f"{where}: expected measurements, got only zeros")
+    grid = grid_of(header, head, purposes.imaging, where)
+    measurement = Measurement(table, head, signal, grid, where)
+    separated = _separate_slices(measurement, purposes, order)
+    return measurement, header, purposes, [*header.warnings, *grid.warnings, *separated]
 
 
 def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArray[np.intp], where: str) -> Header:
@@ -178,18 +146,18 @@ def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArra
     return header
 
 
-def _tell_apart(measurement: Measurement, imaging: Rows, flagged: Rows, order: SliceOrder) -> list[str]:
-    """Renumber slices that lie at several places but share a counter; return warnings."""
+def _separate_slices(measurement: Measurement, purposes: Purposes, order: SliceOrder) -> list[str]:
+    """Renumber, in the headers, slices that lie at several places but share a counter; return warnings."""
     head, grid, where = measurement.head, measurement.grid, measurement.where
     from_dc = measurement.places - grid.lines // 2
-    groups = grouped(head, np.union1d(imaging, flagged), (*FRAME, "slice"))
+    groups = grouped(head, np.union1d(purposes.imaging, purposes.calibration), (*FRAME, "slice"))
     try:
-        numbers, told = renumbered(head, [*groups.values()], from_dc, grid.spacing[1], order)
+        numbers, warning = renumbered(head, [*groups.values()], from_dc, grid.spacing[1], order)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     rows = np.fromiter(numbers, dtype=np.intp)
     head["idx"]["slice"][rows] = np.fromiter(numbers.values(), dtype=np.intp)
-    return [f"{where}: {told}"] if told else []
+    return [f"{where}: {warning}"] if warning else []
 
 
 def _frames(slices: Groups, where: str) -> int:
@@ -197,14 +165,17 @@ def _frames(slices: Groups, where: str) -> int:
     frames, numbers = ({key[part] for key in slices} for part in (slice(0, -1), slice(-1, None)))
     if len(slices) != len(frames) * len(numbers):
         frame, number = next((f, n) for f in sorted(frames) for n in sorted(numbers) if (*f, *n) not in slices)
-        told = ", ".join(f"{name} {value}" for name, value in zip((*FRAME, "slice"), (*frame, *number), strict=True))
-        raise ValueError(f"{where}: expected all slices of every frame, got no lines of {told}")
+        missing = ", ".join(f"{name} {value}" for name, value in zip((*FRAME, "slice"), (*frame, *number), strict=True))
+        raise ValueError(f"{where}: expected all slices of every frame, got no lines of {missing}")
     return len(frames)
 
 
-def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices: Groups) -> StoredLines | None:
-    """The lines that the coil maps of each slice are estimated from; None if they are those of the slice itself."""
-    head = measurement.head
+def _calibration(measurement: Measurement, purposes: Purposes, slices: Groups, channels: int) -> StoredLines | None:
+    """The lines that the coil maps of each slice are estimated from; None if they are those of the slice itself.
+
+    Raises ValueError for another number of channels than that of the images.
+    """
+    head, imaging, flagged = measurement.head, purposes.imaging, purposes.calibration
     if np.isin(flagged, imaging).all() and len(grouped(head, imaging, CONTRAST)) == len(slices):
         return None
     source = flagged if len(flagged) else imaging
@@ -216,30 +187,39 @@ def _calibration(measurement: Measurement, imaging: Rows, flagged: Rows, slices:
     if None in chosen:
         return None
     stored = stored_lines(measurement, list(pools.values()))
+    if stored.readout.channels != channels:
+        raise ValueError(f"{measurement.where}: expected as many channels in the calibration lines as in the images")
     order = {key: i for i, key in enumerate(pools)}
     of_slice = [order[key] for key in chosen if key is not None]
     rows, places = (tuple(parts[i] for i in of_slice) for parts in (stored.rows, stored.places))
     return replace(stored, rows=rows, places=places)
 
 
-def _prewhitening(
-    measurement: Measurement, header: Header, imaging: Rows, noise: Rows, images: StoredLines
-) -> tuple[Tensor | None, float | None, dict[str, str]]:
-    """The matrix that whitens the channels, the noise per part of the whitened images, and attributes about it."""
-    head, channels = measurement.head, images.readout.channels
+class Prewhitening(NamedTuple):
+    """The ``matrix`` that whitens the channels, the noise per part of whitened images, and ``attributes`` about it."""
+
+    matrix: Tensor | None
+    noise_sigma: float | None
+    attributes: dict[str, str]
+
+
+def _prewhitening(measurement: Measurement, header: Header, purposes: Purposes, images: StoredLines) -> Prewhitening:
+    """What a noise measurement, where there is one, makes of the channels."""
+    head, channels, noise = measurement.head, images.readout.channels, purposes.noise
     if len(noise) == 0:
-        return None, None, {}
+        return Prewhitening(None, None, {})
     if (head["active_channels"][noise] != channels).any():
-        return None, None, {"prewhitening": "none: the noise measurement has other channels than the images"}
+        unlike = "none: the noise measurement has other channels than the images"
+        return Prewhitening(None, None, {"prewhitening": unlike})
     psi, samples = noise_covariance(_noise(measurement, noise, channels))
     try:
         whitening = torch.from_numpy(whitening_matrix(psi, samples))
     except ValueError as reason:
-        return None, None, {"prewhitening": f"none: {reason}"}
+        return Prewhitening(None, None, {"prewhitening": f"none: {reason}"})
     bandwidth = header.noise_bandwidth or 1.0
-    variance = noise_variance(psi) * _dwell_time(head, noise) / _dwell_time(head, imaging) / bandwidth
+    variance = noise_variance(psi) * _dwell_time(head, noise) / _dwell_time(head, purposes.imaging) / bandwidth
     sigma = math.sqrt(variance / images.averages) if images.averages and variance < math.inf else None
-    return whitening, sigma, {"prewhitening": f"from {samples} noise samples per channel"}
+    return Prewhitening(whitening, sigma, {"prewhitening": f"from {samples} noise samples per channel"})
 
 
 def _noise(measurement: Measurement, rows: Rows, channels: int) -> Iterator[NDArray[np.complex64]]:

@@ -12,14 +12,14 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.evaluation.conditions import Condition, Perturbed
-from smug.evaluation.measures import drawn, effects, qualities
+from smug.evaluation.measures import effects, qualities, reconstructions
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.store import RowStore
 from smug.reconstructor import Reconstructor, described, taking_generator
 from smug.shifts.model import Inapplicable
 
 
-def evaluate(
+def score(
     models: Mapping[str, Reconstructor],
     conditions: Iterable[Condition],
     scans: Iterable[Scan],
@@ -71,7 +71,7 @@ class _Cells:
         self.made = _seeds(scan, f"made:{seed}")
         self.scored = [_seeds(scan, f"scored:{seed}" if n == 0 else f"scored:{seed}:{n}") for n in range(draws)]
         self.changed = cache(lambda change: taking_generator(change(f)))
-        self.clean = cache(lambda change: drawn(self.changed(change), scan.y, scan.A, self.scored))
+        self.clean = cache(lambda change: reconstructions(self.changed(change), scan.y, scan.A, self.scored))
         self.address = partial(_address, store, f, scan, seed, draws)
 
     def outcomes(self, condition: Condition) -> list[Outcome]:
@@ -94,7 +94,7 @@ class _Cells:
         f, clean = self.changed(condition.change), self.clean(condition.change)
         made = condition.perturb(f, self.scan, self.made)
         after = made.scan
-        images = clean if after is self.scan else drawn(f, after.y, after.A, self.scored[: len(clean)])
+        images = clean if after is self.scan else reconstructions(f, after.y, after.A, self.scored[: len(clean)])
         columns = {**qualities(images, after.truth), **effects(f, self.scan, made, clean, images)}
         calls = float(described(f).denoiser_calls)
         rows = [

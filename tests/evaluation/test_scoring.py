@@ -7,8 +7,8 @@ from smug.attacks import relative_l2
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import clean, noisy
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
 from smug.evaluation.protocols import PROTOCOLS
+from smug.evaluation.scoring import score
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.reconstructors import SMUG
 
@@ -23,7 +23,7 @@ def test_set():
 def test_one_row_per_model_condition_and_slice(test_set):
     kept, ticks = [], []
     models = {"cg": CGSense(), "zero": ZeroFilled()}
-    rows = evaluate(models, PROTOCOLS["demo"].conditions, test_set.scans, keep=kept.append, advance=ticks.append)
+    rows = score(models, PROTOCOLS["demo"].conditions, test_set.scans, keep=kept.append, advance=ticks.append)
     assert len(rows) == len(kept) == len(ticks) == 2 * 3 * 3
     assert len({(row.model, row.condition, row.slice) for row in rows}) == len(rows)
     assert all(math.isfinite(row.psnr) and 0 < row.ssim <= 1 for row in rows)
@@ -31,10 +31,10 @@ def test_one_row_per_model_condition_and_slice(test_set):
 
 def test_rows_do_not_depend_on_order_or_company(test_set):
     f = SMUG(lambda x: 0.9 * x, steps=2)
-    together = evaluate({"zero": ZeroFilled(), "f": f}, PROTOCOLS["demo"].conditions, test_set.scans)
-    alone = evaluate({"f": f}, tuple(reversed(PROTOCOLS["demo"].conditions)), test_set.scans[1:2])
+    together = score({"zero": ZeroFilled(), "f": f}, PROTOCOLS["demo"].conditions, test_set.scans)
+    alone = score({"f": f}, tuple(reversed(PROTOCOLS["demo"].conditions)), test_set.scans[1:2])
     assert {row for row in together if row.model == "f" and row.slice == test_set.scans[1].id[0]} == set(alone)
-    other = evaluate({"f": f}, PROTOCOLS["demo"].conditions, test_set.scans[1:2], seed=1)
+    other = score({"f": f}, PROTOCOLS["demo"].conditions, test_set.scans[1:2], seed=1)
     assert set(other) != set(alone)
 
 
@@ -59,7 +59,7 @@ def test_the_demo_compares_noise_and_attack_of_the_same_size(test_set):
 
 
 def test_attacks_hurt_more_than_noise_of_the_same_size(test_set):
-    rows = evaluate({"cg": CGSense()}, PROTOCOLS["demo"].conditions, test_set.scans)
+    rows = score({"cg": CGSense()}, PROTOCOLS["demo"].conditions, test_set.scans)
     psnr = {name: sum(r.psnr for r in rows if r.condition == name) for name in {r.condition for r in rows}}
     names = [condition.name for condition in PROTOCOLS["demo"].conditions]
     assert psnr[names[0]] > psnr[names[1]] > psnr[names[2]]
@@ -67,4 +67,4 @@ def test_attacks_hurt_more_than_noise_of_the_same_size(test_set):
 
 def test_conditions_of_the_same_name_are_refused(test_set):
     with pytest.raises(ValueError, match="different names"):
-        evaluate({"zero": ZeroFilled()}, (clean(), clean()), test_set.scans)
+        score({"zero": ZeroFilled()}, (clean(), clean()), test_set.scans)

@@ -12,7 +12,7 @@ from smug.data.simulate import Acquisition
 from smug.diagnosis import diagnose
 from smug.evaluation.conditions import Condition, Perturbed, clean, noisy_relative
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.evaluate import evaluate
+from smug.evaluation.scoring import score
 from smug.foreign import fastmri_network, image_network, numpy_function
 from smug.physics.fourier import ifft2c
 from smug.physics.sense import Sense
@@ -38,7 +38,7 @@ def scan():
 
 def test_magnitudes_have_rows_without_a_complex_psnr(scan):
     models = {"magnitude": fastmri_network(root_sum_of_squares)}
-    for row in evaluate(models, [clean(), noisy_relative(0.05)], [scan]):
+    for row in score(models, [clean(), noisy_relative(0.05)], [scan]):
         assert math.isfinite(row.psnr)
         assert math.isnan(row.psnr_complex)
     assert row.gain > 0
@@ -50,7 +50,7 @@ def test_a_magnitude_that_shows_a_lesion_recovers_all_of_it(scan):
     added = lesion(scan, 0.3, seeds) * torch.tensor(1j)  # changes the magnitude less than the image
     made = Perturbed(replace(scan, y=full(scan.truth + added), target=scan.truth + added), feature=added)
     condition = Condition("lesion", "a lesion", lambda f, scan, seeds: made, "")
-    (row,) = evaluate({"magnitude": fastmri_network(root_sum_of_squares)}, [condition], [scan])
+    (row,) = score({"magnitude": fastmri_network(root_sum_of_squares)}, [condition], [scan])
     assert row.feature == pytest.approx(1, abs=1e-4)
 
 
