@@ -9,8 +9,10 @@ train() { # NAME OPTIONS...
   if [ -e "$out/checkpoint.safetensors" ]; then set -- "$@" --resume; fi
   smug train --config ridge --out "$out" "$@"
 }
-for kind in ridge convex-ridge; do
-  train "$kind-start" --set "network.kind=$kind" --method score-matching --max-steps 200 --set optimizer.learning_rate=0.01
-  train "$kind" --set "network.kind=$kind" --init "$runs/$kind-start"
-done
+train_both() { # NAME OPTIONS...: from score matching to the minimiser itself
+  train "$1-start" --set "network.kind=$1" "${@:2}" --method score-matching --max-steps 200 --set optimizer.learning_rate=0.01
+  train "$1" --set "network.kind=$1" "${@:2}" --init "$runs/$1-start"
+}
+train_both ridge
+train_both convex-ridge --set tau=0.0025  # a gain of at most 10
 python recipes/ship.py "$runs"

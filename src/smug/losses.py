@@ -29,6 +29,12 @@ def mean_square(difference: Tensor) -> Tensor:
 
 
 @check_arguments
+def mean_squares(difference: Tensor) -> Tensor:
+    """Return the :func:`mean_square` of every image, real ``(batch,)``, of complex ``(batch, ...)``."""
+    return torch.view_as_real(difference).square().flatten(1).mean(1)
+
+
+@check_arguments
 def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:
     """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
     eta = sigma * complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
@@ -85,7 +91,7 @@ def unrolled_stability(
     :func:`denoised_target` and :func:`denoised_iterate` of ``f.denoiser`` or of a :func:`frozen` one. Gradients
     flow through ``D(x^n + eta)``, ``x^n`` and ``D(t)``.
     """
-    return stable_reconstruction(f, scan, generator, towards=towards)[0]
+    return stable_reconstruction(f, scan, generator, towards=towards)[0].mean()
 
 
 @check_arguments
@@ -99,19 +105,19 @@ def smug(
 ) -> Tensor:
     """Equations (8) and (12): ``UStab + lam_l ||F(y) - t||^2``, in one pass through the unrolling."""
     stability, x = stable_reconstruction(f, scan, generator, towards=towards)
-    return stability + reconstruction_weight * mean_square(x - scan.truth)
+    return stability.mean() + reconstruction_weight * mean_square(x - scan.truth)
 
 
 @check_arguments
 def stable_reconstruction(
     f: Unrolled, scan: Scan, generator: Seeds = None, *, towards: StabilityTarget | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss of equation (7) and the reconstruction, from one pass."""
+    """Return the loss of equation (7) of every image, real ``(batch,)``, and the reconstructions, from one pass."""
     t = scan.truth
     goal = (towards or denoised_target(f.denoiser))(t)
-    stability = torch.zeros((), device=t.device)
+    stability = torch.zeros(t.shape[0], device=t.device)
     for step in f.iterate(scan.y, scan.A, generator):
-        stability = stability + mean_square(step.z.samples - goal(step))
+        stability = stability + mean_squares((step.z.samples - goal(step)).transpose(0, 1))
     return stability, step.solution.value
 
 

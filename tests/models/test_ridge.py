@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from smug.models.minimise import accelerated_gradient, norm
+from smug.models.minimise import accelerated_gradient, implicit, norm
 from smug.models.reconstructors import MoDL
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import denoised, reconstruction
@@ -146,6 +146,26 @@ def test_an_iteration_that_ends_too_early_says_so():
     A, y = measured()
     found = Ridge(regulariser(True), lam=1.0, sigma=0.2, tolerance=1e-6, max_iterations=3).minimum(y, A)
     assert found.iterations.tolist() == [3, 3] and not bool(found.converged.any())
+
+
+class _Quadratic:
+    """``c/2 ||x||^2 - <b, x>``."""
+
+    def gradient(self, x, curvature, b):
+        return curvature * x - b
+
+    def hessian(self, x, curvature, b):
+        return lambda v: curvature * v
+
+
+def test_a_gradient_through_negative_curvature_says_so():
+    b = images(2, 3, 4).requires_grad_()
+    positive, negative = (torch.tensor(value, dtype=torch.float64) for value in (2.0, -1.0))
+    (gradient,) = torch.autograd.grad(implicit(_Quadratic(), b.detach() / 2, (positive, b)).real.sum(), b)
+    torch.testing.assert_close(gradient, torch.full_like(b, 0.5))
+    stationary = implicit(_Quadratic(), -b.detach(), (negative, b))
+    with pytest.warns(RuntimeWarning, match="2 of 2 images: the energy has negative curvature"):
+        torch.autograd.grad(stationary.real.sum(), b)
 
 
 def test_accelerated_gradient_solves_a_quadratic_like_linear_algebra():

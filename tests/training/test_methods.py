@@ -76,6 +76,42 @@ def test_the_terms_of_smug_are_those_of_the_public_losses(scan):
     torch.testing.assert_close(found["stability"], losses.unrolled_stability(g, scan, SEEDS))
 
 
+@pytest.mark.parametrize("method", ["modl", "smug"])
+def test_the_logarithm_weighs_every_image_by_its_error(method, scan):
+    """Its gradient is that of the square's terms in parts of the image's own error."""
+    f, config = built(method, loss="log", reconstruction_weight=7.0 if method == "smug" else 1.0)
+    sum(terms(f, config, scan).values()).backward()
+    found = [parameter.grad for parameter in f.networks().parameters()]
+    g, square = built(method, reconstruction_weight=config.reconstruction_weight)
+    for i in range(2):
+        of_image = Objective(g, square)(scan[i : i + 1], SEEDS[i : i + 1])
+        error = of_image["reconstruction"].detach() / config.reconstruction_weight
+        (sum(of_image.values()) / (2 * (error + methods.FLOOR))).backward()
+    expected = [parameter.grad for parameter in g.networks().parameters()]
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        ("pretrain", {"loss": "log"}, 'loss: expected "square" for'),
+        ("ridge", {"loss": "log", "network": {"kind": "ridge"}}, 'loss: expected "square" for'),
+        ("modl", {"loss": "cube"}, "loss: expected one of square, log"),
+        ("modl", {"tau": 0.1}, "tau: expected a finite number >= 0, and 0 but for ridge"),
+        ("ridge", {"tau": -0.1, "network": {"kind": "ridge"}}, "tau: expected a finite number >= 0"),
+        ("ridge", {"lam": 0.0, "network": {"kind": "ridge"}}, "lam: expected a number > 0"),
+    ],
+)
+def test_settings_that_do_not_fit_the_method_are_refused(method, changes, message):
+    with pytest.raises(ValueError, match=message):
+        merge(TINY, {"method": method, **changes})
+
+
+def test_a_ridge_reconstructs_with_the_weights_of_its_configuration():
+    f, _ = built("ridge", lam=0.25, tau=0.01)
+    assert (f.lam, f.tau) == (0.25, 0.01)
+
+
 @pytest.mark.parametrize("changes", [{"noise": 1e-9}, {"threat": {"value": 0.0}}], ids=["jitter", "adversarial"])
 def test_no_perturbation_is_modl(changes, scan):
     method = "jitter" if "noise" in changes else "adversarial"

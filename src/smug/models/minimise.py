@@ -1,5 +1,6 @@
 """Minimisers of smooth energies by accelerated gradient, differentiable by the implicit function theorem."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,7 +88,8 @@ def implicit(energy: Energy, minimum: Tensor, parameters: Sequence[Tensor], tole
 
     By the implicit function theorem: with ``w = hess^-1 g`` for a gradient g of the loss with respect to the minimum,
     that with respect to a parameter is ``-<w, d grad / d parameter>``. Each costs a linear solve, to a residual of
-    ``tolerance`` relative to g; no iteration of the minimisation is kept.
+    ``tolerance`` relative to g; no iteration of the minimisation is kept. Warns where the energy's curvature is
+    negative, so that the solve stops.
     """
     if not torch.is_grad_enabled() or not any(parameter.requires_grad for parameter in parameters):
         return minimum
@@ -164,7 +166,16 @@ class _Pulled(torch.autograd.Function):
 
 def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     with torch.no_grad():
-        return conjugate_gradient(energy.hessian(x, *parameters), v, tolerance, SOLVE_ITERATIONS)[0]
+        w, iterations, converged = conjugate_gradient(energy.hessian(x, *parameters), v, tolerance, SOLVE_ITERATIONS)
+    stopped = ~converged & (iterations < SOLVE_ITERATIONS) & norm(v).isfinite()
+    if bool(stopped.any()):
+        warnings.warn(
+            f"the gradient of a minimum has not converged for {int(stopped.sum())} of {len(stopped)} images: the energy "
+            "has negative curvature there; a larger tau, a smaller lam or a convex regulariser has none",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return w
 
 
 def _leaves(tensors: Sequence[Tensor], wanted: Sequence[bool]) -> tuple[Tensor, ...]:

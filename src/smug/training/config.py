@@ -34,6 +34,9 @@ StabilityTarget = Literal[
 """What UStab pulls the denoised samples towards: D(t), t, D(x^n), and the first and third by the denoiser as it was at
 the start, frozen (Fig. 13)."""
 
+ErrorMeasure = Literal["square", "log"]
+"""What of ``||F(y) - t||^2`` of an image is minimised: itself, or its logarithm, as PSNR has it."""
+
 Precision = Literal["fp32", "bf16"]
 """The arithmetic of the denoiser; Fourier transforms and solver stay in single precision."""
 
@@ -214,9 +217,11 @@ class ComputeConfig:
 class Config:
     """All settings of a run: what its result depends on, except the weights it starts from.
 
-    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins.
+    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins. A ridge
+    regulariser has the weight ``lam`` where it reconstructs, with ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
-    (0: no noise), ``smoothing.num_samples`` afterwards. A ridge regulariser is trained to denoise at all
+    (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
+    their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge regulariser is trained to denoise at all
     ``noise_levels``, from the lowest to the highest, in parts of the image.
     """
 
@@ -224,9 +229,11 @@ class Config:
     steps: int = 5
     lam: float = 1.0
     learn_lam: bool = False
+    tau: float = 0.0
     smoothing: Smoothing = Smoothing()
     training_samples: int = 10
     reconstruction_weight: float = 1.0
+    loss: ErrorMeasure = "square"
     stability_target: StabilityTarget = "denoised-target"
     noise_levels: tuple[float, float] = (0.002, 0.1)
     perturbation: PerturbationConfig = PerturbationConfig()
@@ -239,7 +246,8 @@ class Config:
     def __post_init__(self) -> None:
         """Check the values."""
         check_fields(self)
-        for name, known in (("method", get_args(Method)), ("stability_target", get_args(StabilityTarget))):
+        literals = {"method": Method, "stability_target": StabilityTarget, "loss": ErrorMeasure}
+        for name, known in ((name, get_args(literal)) for name, literal in literals.items()):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
         for name in ("lam", "reconstruction_weight"):
@@ -249,10 +257,19 @@ class Config:
             raise ValueError(
                 f"expected steps >= 1 and training_samples >= 0, got {self.steps} and {self.training_samples}"
             )
+        ridge = self.method in RIDGE_METHODS
+        if not 0 <= self.tau < float("inf") or (self.tau and not ridge):
+            raise ValueError(f"tau: expected a finite number >= 0, and 0 but for ridge regularisers, got {self.tau}")
+        if ridge and not self.lam:
+            raise ValueError(f"lam: expected a number > 0 for a ridge regulariser, got {self.lam}")
+        if self.loss != "square" and (ridge or self.method == "pretrain"):
+            raise ValueError(
+                f'loss: expected "square" for {self.method!r}, whose loss is of denoising, got {self.loss!r}'
+            )
         low, high = self.noise_levels
         if not 0 < low <= high < float("inf"):
             raise ValueError(f"noise_levels: expected two numbers > 0, the lower one first, got {self.noise_levels}")
-        if self.method in RIDGE_METHODS and self.network.kind not in ("ridge", "convex-ridge"):
+        if ridge and self.network.kind not in ("ridge", "convex-ridge"):
             raise ValueError(
                 f'network.kind: expected "ridge" or "convex-ridge" for {self.method!r}, got {self.network.kind!r}'
             )

@@ -25,10 +25,6 @@ def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstru
         return RECONSTRUCTORS[config.method](config, denoiser or build_denoiser(config.network))
 
 
-CERTIFIED_TAU = 0.0025
-"""The weight of ``1/2 ||x||^2`` beside a convex regulariser: its certificate is a gain of 10."""
-
-
 def _lam(config: Config) -> Lam:
     learns = config.learn_lam and config.method != "pretrain"  # which has no data consistency
     return LearnedLam(config.lam) if learns else config.lam
@@ -53,7 +49,7 @@ def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
 def _ridge(config: Config, denoiser: nn.Module) -> Ridge:
     if not isinstance(denoiser, RidgeDenoiser):
         raise ValueError(f"{config.method}: expected a ridge regulariser to train, got {type(denoiser).__name__}")
-    return Ridge(denoiser.regulariser, tau=CERTIFIED_TAU if denoiser.regulariser.convex else 0.0)
+    return Ridge(denoiser.regulariser, config.lam, tau=config.tau)
 
 
 RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstructor]] = {

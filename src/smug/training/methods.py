@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
+import torch
 from torch import Tensor
 
 from smug import losses
@@ -19,7 +20,7 @@ from smug.models.smoothing import ImageMap
 from smug.reconstructor import Reconstructor
 from smug.shifts.noise import jitter
 from smug.system.arguments import check_arguments
-from smug.training.config import Config, Method, StabilityTarget
+from smug.training.config import Config, ErrorMeasure, Method, StabilityTarget
 
 Terms = Mapping[str, Tensor]
 """The terms of a loss by name, weighted: their sum is what is minimised."""
@@ -90,17 +91,23 @@ def _pretraining(config: Config, start: ImageMap) -> Loss:
 
 
 def _supervised(config: Config, start: ImageMap) -> Loss:
-    return lambda f, scan, seeds: {"reconstruction": losses.supervised(f, scan, seeds)}
+    def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
+        errors = losses.mean_squares(f(scan.y, scan.A, seeds) - scan.truth)
+        return {"reconstruction": ERRORS[config.loss](errors)[0].mean()}
+
+    return terms
 
 
 def _stable(config: Config, start: ImageMap) -> Loss:
-    weight = config.reconstruction_weight
-
     def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
         unrolled = cast(Unrolled, f)
         target = TARGETS[config.stability_target](unrolled.denoiser, start)
         stability, x = losses.stable_reconstruction(unrolled, scan, seeds, towards=target)
-        return {"stability": stability, "reconstruction": weight * losses.mean_square(x - scan.truth)}
+        errors, weights = ERRORS[config.loss](losses.mean_squares(x - scan.truth))
+        return {
+            "stability": (weights * stability).mean(),
+            "reconstruction": config.reconstruction_weight * errors.mean(),
+        }
 
     return terms
 
@@ -113,6 +120,24 @@ def _ridge(loss: Callable[..., Tensor]) -> Callable[[Config, ImageMap], Loss]:
 
     return of
 
+
+FLOOR = 1e-6
+"""The mean square per part below which an error no longer counts in its logarithm: 57 dB."""
+
+
+def _square(errors: Tensor) -> tuple[Tensor, Tensor]:
+    return errors, torch.ones_like(errors)
+
+
+def _logarithm(errors: Tensor) -> tuple[Tensor, Tensor]:
+    return (errors / FLOOR).log1p(), 1 / (FLOOR + errors.detach())
+
+
+ERRORS: Mapping[ErrorMeasure, Callable[[Tensor], tuple[Tensor, Tensor]]] = {"square": _square, "log": _logarithm}
+"""From the mean square of every image, real ``(batch,)``, to what is minimised and the weights of its other terms.
+
+The logarithm's gradient is that of the square in parts of it: images with much and little noise count alike.
+"""
 
 TARGETS: Mapping[StabilityTarget, Callable[[ImageMap, ImageMap], losses.StabilityTarget]] = {
     "denoised-target": lambda denoiser, start: losses.denoised_target(denoiser),

@@ -23,6 +23,7 @@ PRESETS: dict[str, Config] = {
     ),
     "ridge": Config(
         method="ridge",
+        lam=0.5,
         network=NetworkConfig(kind="ridge"),
         data=DataConfig(
             sources=("phantom", "openms"),
