@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from smug.data.simulate import Acquisition
-from smug.evaluation.certificates import ATTACKED, RATIOS, Certification, certify, seconds_per_reconstruction
+from smug.evaluation.certificates import RATIOS, SHOWN, Certification, certify, seconds_per_reconstruction
 from smug.evaluation.datasets import simulated_set
 from smug.metrics import psnr
 from smug.models.classical import CGSense, ZeroFilled
-from smug.reports.certificate_views import lines, write
+from smug.reports.certificate_views import lines, table, write
 from smug.system.documents import plainly
 
 pytest.importorskip("matplotlib")
 
-TINY = Certification(noise=0.02, levels=(1.0, 4.0), draws=20, attacked=ATTACKED, scores=64)
+TINY = Certification(noise=0.02, levels=(1.0, 4.0), draws=20, attacked=SHOWN, scores=64)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_one_row_per_model_slice_level_and_size(result):
 def test_what_20_draws_reach(result):
     for row in result.rows:
         assert row.vacuous == (row.ratio > 1)  # 18 draws reach one sigma, 44 one and a half
-        assert math.isnan(row.attacked_psnr) == (row.vacuous or row.ratio not in ATTACKED)
+        assert math.isnan(row.attacked_psnr) == (row.vacuous or row.ratio not in SHOWN)
         assert row.eps == row.ratio * row.sigma == row.ratio * row.level * 0.02
         if not row.vacuous:
             assert not row.contradicted(0.5)
@@ -73,7 +73,7 @@ def test_zero_filled_never_amplifies(result):
 def test_joint_certificates_need_more(test_set):
     joint = Certification(noise=0.02, levels=(1.0, 4.0), draws=20, joint=True)
     assert joint.statements(2) == 2 * 2 * len(RATIOS)
-    assert [joint.needed(ratio, 2) > TINY.needed(ratio, 2) for ratio in ATTACKED] == [True] * 3
+    assert [joint.needed(ratio, 2) > TINY.needed(ratio, 2) for ratio in SHOWN] == [True] * 3
     rows = certify({"zero-filled": ZeroFilled()}, test_set, joint).rows
     assert [row.vacuous for row in rows] == [row.ratio > 0.5 for row in rows]
 
@@ -103,12 +103,25 @@ def test_document_is_json(result):
 def test_words_and_pictures(result, tmp_path):
     write(tmp_path, result, "A title")
     text = (tmp_path / "certificates.md").read_text(encoding="utf-8")
-    assert text.count("\n| ") == 2 + 2 * 2 * len(ATTACKED)
+    assert text.count("\n| ") == 2 + 2 * 2 * len(SHOWN)
     assert "vacuous: needs 131 draws" in text
     assert "mean over 2 slices" in text
     assert "None of 8 attacks, scored on 64 draws each, contradicts its certificate." in text
     assert "cg-sense itself, without ζ, amplifies random noise" in text
     assert (tmp_path / "certificates.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_table_names_every_model_once_and_shows_what_was_attacked(test_set):
+    asked = Certification(noise=0.02, draws=44, attacked=(1.5,), scores=4)
+    result = certify(
+        {"first": ZeroFilled(), "second": CGSense(0.1)}, replace(test_set, scans=test_set.scans[:1]), asked
+    )
+    cells = [line for group in table(result).groups for line in group.rows]
+    assert [line[0] for line in cells] == ["first", "", "", "", "second", "", "", ""]
+    assert [line[2] for line in cells[:4]] == ["1 σ_k", "1.5 σ_k", "2 σ_k", "3 σ_k"]
+    assert [line[-1] == "—" for line in cells[:4]] == [True, False, True, True]
+    one = replace(result, rows=tuple(row for row in result.rows if row.model == "first"))
+    assert "The one attack, scored on 4 draws, does not contradict its certificate." in table(one).notes[0]
 
 
 def test_lines_are_means(result):
@@ -143,10 +156,10 @@ def test_what_contradicts_a_certificate(result, inside, contradicted):
 
 def test_the_default_takes_few_reconstructions_and_certifies_what_it_attacks():
     usual = Certification()
-    assert usual.cost(1) <= 370
+    assert usual.cost(1) <= 130
     assert all(usual.draws >= usual.needed(ratio, 1) for ratio in usual.attacked)
-    assert usual.draws == usual.needed(2, 1)  # the fewest
-    earlier = Certification(levels=(1.0, 2.0, 5.0), draws=200, attacked=ATTACKED, scores=64)
+    assert usual.draws == usual.needed(1, 1)  # the fewest
+    earlier = Certification(levels=(1.0, 2.0, 5.0), draws=200, attacked=SHOWN, scores=64)
     assert earlier.cost(1) > 4 * usual.cost(1)
     with pytest.raises(ValueError, match=r"attacked: expected multiples of sigma_k among .*, got 1.2"):
         Certification(attacked=(1.2,))

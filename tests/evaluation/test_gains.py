@@ -27,7 +27,7 @@ def test_a_linear_reconstructor_reaches_its_norm(scan):
     s = spectrum(scan.A).sqrt()
     exact = float((s / (s.square() + 0.1)).max())
     row = gain_row(CGSense(0.1), scan, 0.5, "cg", SEEDS)
-    assert exact * 0.99 <= row.worst <= exact * (1 + 1e-3)
+    assert exact * 0.96 <= row.worst <= exact * (1 + 1e-3)
     assert row.average < row.worst
 
 

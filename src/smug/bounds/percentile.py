@@ -41,7 +41,7 @@ from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, Wrapper, taking_generator
 from smug.system.arguments import check_arguments, check_integer
 
-FRESH_DRAWS = 16
+FRESH_DRAWS = 8
 """Draws behind the PSNR of the release on clean data; none of them is among those of the certificate."""
 
 CERTIFICATE, FRESH = range(2)

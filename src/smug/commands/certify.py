@@ -41,12 +41,14 @@ class Certify(Common):
     """Receiver noise per part, where the image's maximum is about 1."""
     levels: tuple[Positive, ...] = (2.0,)
     """The noise that is added, sigma_k, as multiples of the receiver noise; such as 1 2 5, each as long again."""
-    draws: Count = 131
-    """Reconstructions behind each certificate: 131 reach perturbations of 2 sigma_k, 2218 those of 3 sigma_k."""
-    attacked: tuple[Positive, ...] = (2.0,)
+    draws: Count = 18
+    """Reconstructions behind each certificate: 18 reach perturbations of sigma_k, 131 of 2 sigma_k, 2218 of 3."""
+    attacked: tuple[Positive, ...] = (1.0,)
     """The sizes that are attacked too, as multiples of sigma_k, where the draws reach them; such as 1 2 3."""
-    scores: Count = 32
+    scores: Count = 16
     """Fresh reconstructions that an attack is scored on."""
+    steps: Count = 5
+    """Steps of each attack."""
     p: Probability = 0.5
     """The share of reconstructions that a certificate covers."""
     alpha: Probability = 0.05
@@ -88,7 +90,7 @@ class Certify(Common):
         if not self.model:
             raise ValueError("--model: expected at least one; smug models lists the names")
         asked = Certification(
-            self.noise, self.levels, self.draws, self.p, self.alpha, self.joint, self.attacked, self.scores
+            self.noise, self.levels, self.draws, self.p, self.alpha, self.joint, self.attacked, self.scores, self.steps
         )
         acquisition = Acquisition(
             coils=self.coils,

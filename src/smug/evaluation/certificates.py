@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from scipy import special
 from torch import Tensor
 
-from smug.attacks import attack
-from smug.attacks.presets import FAST
+from smug.attacks import APGD, attack, warm_start
+from smug.attacks.presets import CHECK
 from smug.attacks.suite import Attempt, strongest
 from smug.attacks.surrogate import noise_free
 from smug.bounds.percentile import (
@@ -36,22 +36,25 @@ from smug.reconstructor import Reconstructor, moved, taking_generator
 from smug.system.arguments import check_fields, check_integer
 from smug.system.documents import document
 
-if TYPE_CHECKING:
-    pass
-
 SCHEMA = "smug-certify-1"
 
 RATIOS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """The sizes of perturbations that are certified, as multiples of sigma_k."""
 
-ATTACKED = (1.0, 2.0, 3.0)
-"""The sizes that are attacked too, and that tables show."""
+SHOWN = (1.0, 2.0, 3.0)
+"""The sizes that tables show, beside those that are attacked."""
 
-SELECTION = 4
+SELECTION = 2
 """Draws on which attacks on the release are compared."""
 
-ATTACK_COST = 85
-"""About what an attack on the release costs, in reconstructions; scoring it comes on top."""
+STEPS = 5
+"""Steps of the attack. Perturbations of this size are so small that F is nearly linear: more find no more."""
+
+GRADIENT_COST = 3
+"""About what a reconstruction with its gradient costs, in reconstructions."""
+
+COMPARISON_COST = CHECK.steps * GRADIENT_COST + 2 * SELECTION + 6
+"""About what two steps through the release and the choice between two attacks cost, in reconstructions."""
 
 SLOW = 5.0
 """Seconds: a reconstruction that takes longer is timed once."""
@@ -66,19 +69,20 @@ class Certification:
 
     ``draws`` are those of one certificate, which holds with confidence ``1 - alpha`` for a share ``p`` of the release's
     reconstructions; ``joint``: for all certificates of a model at once. ``attacked`` are the sizes that the release is
-    attacked at too, where the draws certify something, each scored on ``scores`` fresh draws. The defaults certify
-    perturbations of up to twice the noise that is added, with the fewest draws that do, and attack the largest. Raises
-    ValueError for values out of range.
+    attacked at too, where the draws certify something, in ``steps`` steps, each scored on ``scores`` fresh draws. The
+    defaults certify perturbations of the size of the noise that is added, with the fewest draws that do, and attack
+    the largest. Raises ValueError for values out of range.
     """
 
     noise: float = 0.01
     levels: tuple[float, ...] = (2.0,)
-    draws: int = 131
+    draws: int = 18
     p: float = 0.5
     alpha: float = 0.05
     joint: bool = False
-    attacked: tuple[float, ...] = (2.0,)
-    scores: int = 32
+    attacked: tuple[float, ...] = (1.0,)
+    scores: int = 16
+    steps: int = STEPS
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -87,7 +91,7 @@ class Certification:
             raise ValueError(f"noise: expected a finite number > 0, got {self.noise}")
         if not self.levels or not all(0 < level < math.inf for level in self.levels):
             raise ValueError(f"levels: expected finite numbers > 0, got {self.levels}")
-        for name in ("draws", "scores"):
+        for name in ("draws", "scores", "steps"):
             check_integer(name, getattr(self, name), 1)
         for name in ("p", "alpha"):
             if not 0 < getattr(self, name) < 1:
@@ -109,10 +113,15 @@ class Certification:
         """The largest eps."""
         return max(RATIOS) * max(self.levels) * self.noise
 
+    @property
+    def attack_cost(self) -> int:
+        """About how many reconstructions attacking the release at one size costs, with the scores."""
+        return self.steps * (1 + GRADIENT_COST) + COMPARISON_COST + self.scores
+
     def cost(self, slices: int) -> int:
         """Return about how many reconstructions a model takes on each slice."""
         attacks = sum(self.draws >= self.needed(ratio, slices) for ratio in self.attacked)
-        return len(self.levels) * (self.draws + FRESH_DRAWS + attacks * (ATTACK_COST + self.scores)) + GAIN_COST
+        return len(self.levels) * (self.draws + FRESH_DRAWS + attacks * self.attack_cost) + GAIN_COST
 
 
 @dataclass(frozen=True)
@@ -179,7 +188,7 @@ def certify(
     way to repeat it. A model that autograd cannot differentiate has no gains. Users' models are tried first; raises
     ValueError for those that are no reconstructors of several slices at a time.
     """
-    told = advance or (lambda _: None)
+    report = advance or (lambda _: None)
     slices, fs = len(test.scans), {name: taking_generator(moved(f, device)) for name, f in models.items()}
     first = test.scans[0].to(device)
     blind = check_reconstructors(fs, first.y.expand(2, *first.y.shape[1:]), first.A, gradient=True)
@@ -189,10 +198,10 @@ def certify(
         scan, subject = scan.to(device), test.subjects.get(scan.id[0], "")
         address = torch.tensor([named_seed(f"certify:{seed}:{scan.id[0]}")], dtype=torch.int64)
         for name, f in fs.items():
-            rows += _rows(f, scan, asked, asked.statements(slices), address, (name, scan.id[0], subject), told)
+            rows += _rows(f, scan, asked, asked.statements(slices), address, (name, scan.id[0], subject), report)
             if name not in blind:
                 gains.append(gain_row(f, scan, asked.largest, name, derive(address, GAIN)))
-            told(GAIN_COST)
+            report(GAIN_COST)
     made = document(
         SCHEMA,
         command=command,
@@ -228,7 +237,7 @@ def _rows(
     statements: int,
     address: Tensor,
     names: tuple[str, str, str],
-    told: Callable[[int], None],
+    report: Callable[[int], None],
 ) -> list[CertificateRow]:
     """Certify the release of a slice at every sigma_k, and attack it."""
     rows = []
@@ -246,12 +255,12 @@ def _rows(
             alpha=asked.alpha,
             statements=statements,
             generator=address,
-            advance=told,
+            advance=report,
         )
         for ratio, point in zip(RATIOS, curve.points, strict=True):
             tried = ratio in asked.attacked and not point.error.vacuous
             attacked, inside = _attacked(Release(f, sigma), scan, point, asked, address) if tried else (math.nan,) * 2
-            told((ATTACK_COST + asked.scores) * tried)
+            report(asked.attack_cost * tried)
             row = CertificateRow(
                 *names,
                 sigma=sigma,
@@ -276,15 +285,15 @@ def _rows(
 def _attacked(release: Release, scan: Scan, point: Point, asked: Certification, address: Tensor) -> tuple[float, float]:
     """Attack the release at the eps of a point; return the PSNR that a share p keeps, and the share inside.
 
-    Two attacks, through F without noise of any kind and through the release; the stronger one counts.
+    It ascends through F without noise of any kind, and from there through the release; the stronger of both counts.
     """
-    y, A, target, quiet = scan.y, scan.A, scan.truth, noise_free(release.reconstructor)
+    y, A, target, threat, seeds = scan.y, scan.A, scan.truth, l2_threat(scan, point.eps), derive(address, ATTACK)
+    quiet = attack(noise_free(release.reconstructor), scan, threat, rule=APGD(asked.steps), generator=derive(seeds, 0))
     attempts = (
-        Attempt("quiet", lambda _, *problem, generator=None: attack(quiet, *problem, rule=FAST, generator=generator)),
-        Attempt("noisy", partial(attack, rule=FAST)),
+        Attempt("noise-free", lambda *problem, generator=None: quiet),
+        Attempt("noisy", partial(attack, rule=replace(CHECK, start=warm_start(quiet.delta)))),
     )
-    threat = l2_threat(scan, point.eps)
-    found = strongest(release, scan, threat, attempts, selection_draws=SELECTION, generator=derive(address, ATTACK))
+    found = strongest(release, scan, threat, attempts, selection_draws=SELECTION, generator=seeds)
     errors = release_errors(
         release.reconstructor, y + found.delta, A, target, release.sigma, draw_seeds(address, SCORE, asked.scores)
     )

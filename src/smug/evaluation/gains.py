@@ -22,9 +22,10 @@ from smug.reconstructor import Reconstructor, described, replaced
 from smug.threat import sampled_entries
 from smug.training.runs import Model
 
-ITERATIONS, PROBES, STEPS = 10, 2, 6
+ITERATIONS, PROBES, STEPS = 5, 1, 2
+"""Few, for what they cost: on the shipped models twice as many iterations found 3 % more, with the steps 0.3 %."""
 
-COST = 100
+COST = 45
 """About what the gains of a slice cost, in reconstructions."""
 
 OWN, LOCAL, START = range(3)

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from smug.bounds.bound import Bound, Certified
-from smug.evaluation.certificates import ATTACKED, CertificateRow, Certificates
+from smug.evaluation.certificates import SHOWN, CertificateRow, Certificates
 from smug.evaluation.gains import GainRow
 from smug.evaluation.summary import per_cent
 from smug.reports.axes import legend_label
@@ -73,7 +73,8 @@ def table(certificates: Certificates, title: str = "") -> Table:
     """Return a table with a line per model, sigma_k and attacked eps, and an explanation below."""
     rows: dict[str, list[tuple[str, ...]]] = {}
     for model, *texts in _texts(certificates):
-        rows.setdefault(model, []).append((model if model not in rows else "", *texts))
+        own = rows.setdefault(model, [])
+        own.append(("" if own else model, *texts))
     return Table(COLUMNS, tuple(Group("", lines) for lines in rows.values()), title, (paragraph(certificates),))
 
 
@@ -142,7 +143,7 @@ def _texts(certificates: Certificates) -> Iterator[tuple[str, ...]]:
     """Yield the cells of every line of the table."""
     asked, slices = certificates.asked, len({row.slice for row in certificates.rows})
     for line in lines(certificates.rows):
-        if line.ratio not in ATTACKED:
+        if line.ratio not in (*SHOWN, *asked.attacked):
             continue
         vacuous = f"vacuous: needs {asked.needed(line.ratio, slices)} draws"
         yield (
@@ -161,12 +162,15 @@ def _respected(rows: Iterable[CertificateRow], p: float) -> str:
     if not tried:
         return "Nothing was attacked, for nothing is certified there."
     broken = sum(row.contradicted(p) for row in tried)
+    if len(tried) == 1:
+        verb = "contradicts" if broken else "does not contradict"
+        return f"The one attack, scored on {counted(tried[0].scores, 'draw')}, {verb} its certificate."
     count, verb = (
         ("None", "contradicts") if broken == 0 else (str(broken), "contradicts" if broken == 1 else "contradict")
     )
     attacks = counted(len(tried), "attack")
     whose = "their" if broken > 1 else "its"
-    return f"{count} of {attacks}, scored on {tried[0].scores} draws each, {verb} {whose} certificate."
+    return f"{count} of {attacks}, scored on {counted(tried[0].scores, 'draw')} each, {verb} {whose} certificate."
 
 
 def _by_model(gains: Iterable[GainRow]) -> Iterator[tuple[str, list[GainRow]]]:
