@@ -27,7 +27,7 @@ def reached(s: torch.Tensor, steps: int, lam: float, sector: Sector) -> float:
     u = torch.randn(steps, len(s), dtype=torch.float64, generator=generator).requires_grad_()
     optimiser = torch.optim.Adam([d, u], lr=0.05)
     best = 0.0
-    for _ in range(250):
+    for _ in range(150):
         e, unit = s * d / d.norm(), d / d.norm()
         for k in range(steps):
             e = q * (sector.centre * e + sector.radius * e.norm() * u[k] / u[k].norm()) + b * unit

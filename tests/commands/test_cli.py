@@ -52,6 +52,8 @@ def test_models_lists_every_name(tmp_path, capsys):
 def test_demo(tmp_path, capsys, monkeypatch):
     shipped = ("modl", "smug")  # test_zoo has the others
     monkeypatch.setattr("smug.zoo.SHIPPED", shipped)
+    monkeypatch.setattr("smug.commands.demo.SIZE", 64)
+    monkeypatch.setattr("smug.evaluation.datasets.TUNING_SLICES", 2)
     assert run("demo", "--out", tmp_path / "demo", "--slices", 1, "--json", tmp_path / "demo.json") == 0
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {"report.html", "figure.png", "table.md", "cards"}
     document = json.loads((tmp_path / "demo.json").read_text())
@@ -66,7 +68,7 @@ def test_demo(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize("model", ["modl", "cg-sense:0.01"])
 def test_reconstruct_in_the_units_of_the_input(model, kspace_file, tmp_path):
     out, report = tmp_path / "out.h5", tmp_path / "out.json"
-    argv = ("--model", model, "--undersample", 3, "--out", out, "--json", report, "--noise-sigma", 1e-9)
+    argv = ("--model", model, "--undersample", 3, "--out", out, "--json", report, "--noise-sigma", 1e-9, "--replicas", 4)
     assert run("reconstruct", kspace_file, *argv) == 0
     with h5py.File(out) as file:
         images, noise = file["reconstruction"][()], file["noise_std"][()]
@@ -82,7 +84,8 @@ def test_reconstruct_in_the_units_of_the_input(model, kspace_file, tmp_path):
 def test_same_seed_same_result(kspace_file, tmp_path):
     results = []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        run("reconstruct", kspace_file, "--undersample", 2, "--seed", seed, "--out", tmp_path / f"{name}.h5")
+        argv = ("--model", "cg-sense:0.01", "--undersample", 2, "--seed", seed)
+        assert run("reconstruct", kspace_file, *argv, "--out", tmp_path / f"{name}.h5") == 0
         with h5py.File(tmp_path / f"{name}.h5") as file:
             results.append(file["reconstruction"][()])
     np.testing.assert_array_equal(results[0], results[1])
@@ -123,7 +126,7 @@ def test_train_then_use_the_run(tmp_path, kspace_file, capsys):
 
 def test_evaluate_any_function(tmp_path, capsys):
     (tmp_path / "mine.py").write_text("def adjoint(y, A, generator=None):\n    return A.H(y)\n")
-    argv = ("--model", f"{tmp_path}/mine.py:adjoint", "--model", "cg-sense", "--protocol", "demo", "--size", 32)
+    argv = ("--model", f"{tmp_path}/mine.py:adjoint", "--model", "cg-sense:0.01", "--protocol", "demo", "--size", 32)
     report = tmp_path / "rows.json"
     assert run("evaluate", *argv, "--max-slices", 2, "--out", tmp_path / "out", "--json", report) == 0
     assert "lost least under the worst attack found" in capsys.readouterr().out.splitlines()[-1]

@@ -10,4 +10,4 @@ from ..scans import tiny_scan
 
 @pytest.fixture
 def scan(device: torch.device) -> Scan:
-    return tiny_scan(1, seed=1, device=device)
+    return tiny_scan(1, height=16, width=14, seed=1, device=device)

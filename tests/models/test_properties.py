@@ -54,4 +54,4 @@ def test_images_in_the_unit_of_the_measurements(name, unit, device):
 
 @pytest.mark.parametrize("name", RECONSTRUCTORS)
 def test_gradients(name, device):
-    assert_gradient(RECONSTRUCTORS[name](device, DOUBLE), tiny_scan(1, 2, 3, 4, device=device), SEEDS[:1])
+    assert_gradient(RECONSTRUCTORS[name](device, DOUBLE), tiny_scan(1, 2, 2, 3, device=device), SEEDS[:1])

@@ -66,7 +66,9 @@ def test_antithetic_samples_are_nearer_to_the_expectation():
     assert samplers.distances(f, scans, reference, reference) == (0.0, 0.0)
 
 
-def test_the_share_of_an_attack():
+def test_the_share_of_an_attack(monkeypatch):
+    f = smug.load("smug").reconstructor.replace(steps=2)
+    monkeypatch.setattr(smug, "load", lambda name: f)
     (scan,) = smug.load_scans("phantom", "val", 32, count=1)
     threat = smug.Threat(0.01, "l2", "kspace-l2")
     said = attack_strength.shares("smug", scan, threat, torch.tensor([0]), steps=2)

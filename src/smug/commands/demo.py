@@ -13,6 +13,9 @@ from smug.system.terminal import say, show
 
 TITLE = "Networks and CG-SENSE under clean, noisy and worst-case measurements"
 
+SIZE = 128
+"""Pixels along each axis of the phantoms, as of those that the networks were trained on."""
+
 
 @dataclass(frozen=True)
 class Demo(Common):
@@ -44,8 +47,8 @@ class Demo(Common):
         device = self.start()
         acquisition, protocol = Acquisition(), PROTOCOLS["demo"]
         networks = [name for name in SHIPPED if name not in RIDGES]  # attacks on these take minutes
-        models = with_settings(named_models(("cg-sense", *networks), "phantom", 128, acquisition), PAIR)
-        test = simulated_set("phantom", "test", 128, acquisition, count=self.slices)
+        models = with_settings(named_models(("cg-sense", *networks), "phantom", SIZE, acquisition), PAIR)
+        test = simulated_set("phantom", "test", SIZE, acquisition, count=self.slices)
         cells = len(test.scans) * len(models) * len(protocol.conditions)
         with progress("Reconstructing and attacking", cells) as advance:
             result = evaluate(
