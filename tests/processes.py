@@ -8,10 +8,13 @@ import multiprocessing
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import tempfile
 from multiprocessing import forkserver
 from pathlib import Path
+
+from smug.data.hdf5_trial import walk
 
 IMPORTED = [
     *("smug.cli", "smug.commands.train", "smug.training.trainer", "smug.evaluation.scoring", "smug.reports.report"),
@@ -53,6 +56,25 @@ class Started:
         finally:
             self._process.kill()
             self._folder.cleanup()
+
+
+def run_trial(argv: list[str], *, timeout: float, **_: object) -> subprocess.CompletedProcess[bytes]:
+    """Read an HDF5 file as the program of :mod:`smug.data.hdf5_trial` does, in place of ``subprocess.run``."""
+    _serve()
+    process = CONTEXT.Process(target=_walk, args=(argv[-1],))
+    process.start()
+    process.join(timeout)
+    if process.is_alive():
+        process.kill()
+        raise subprocess.TimeoutExpired(argv, timeout)
+    return subprocess.CompletedProcess(argv, process.exitcode or 0)
+
+
+def _walk(path: str) -> None:
+    try:
+        walk(path)
+    except Exception:
+        sys.exit(1)
 
 
 def _serve() -> None:

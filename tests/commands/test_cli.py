@@ -68,7 +68,20 @@ def test_demo(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize("model", ["modl", "cg-sense:0.01"])
 def test_reconstruct_in_the_units_of_the_input(model, kspace_file, tmp_path):
     out, report = tmp_path / "out.h5", tmp_path / "out.json"
-    argv = ("--model", model, "--undersample", 3, "--out", out, "--json", report, "--noise-sigma", 1e-9, "--replicas", 4)
+    argv = (
+        "--model",
+        model,
+        "--undersample",
+        3,
+        "--out",
+        out,
+        "--json",
+        report,
+        "--noise-sigma",
+        1e-9,
+        "--replicas",
+        4,
+    )
     assert run("reconstruct", kspace_file, *argv) == 0
     with h5py.File(out) as file:
         images, noise = file["reconstruction"][()], file["noise_std"][()]

@@ -31,7 +31,7 @@ def test_prepare_evaluate_and_train(source, tmp_path, capsys):
 
     rows = tmp_path / "rows.json"
     options = ("--acceleration", 2, "--protocol", "clean", "--json", rows)
-    assert run("evaluate", "--data", out, "--model", "cg-sense", *options) == 0
+    assert run("evaluate", "--data", out, "--model", "cg-sense:0.01", *options) == 0
     evaluated = json.loads(rows.read_text())
     assert evaluated["kspace"] == "measured" and evaluated["data"]["sha256"] == document["sha256"]
     told = " ".join(capsys.readouterr().out.split())

@@ -1,11 +1,19 @@
 """The process that opens HDF5 files first."""
 
+import subprocess
+
 import h5py
 import numpy as np
 import pytest
 
 from smug.data import hdf5_trial
 from smug.data.hdf5_trial import walk
+
+
+@pytest.fixture(autouse=True)
+def own_interpreter(monkeypatch):
+    """Start the program itself, for which other tests fork a process."""
+    monkeypatch.setattr(hdf5_trial, "subprocess", subprocess)
 
 
 @pytest.fixture

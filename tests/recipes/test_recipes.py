@@ -4,12 +4,14 @@ import importlib
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import smug
 from recipes import attack_strength, leave_one_out_table, regimes, samplers, ship
+from smug.cli import main
 from smug.system.documents import plainly
 from smug.training.config_file import to_dict
 
@@ -34,6 +36,8 @@ def small(monkeypatch):
 
 def test_regimes_are_trained_once(small, tmp_path, monkeypatch):
     monkeypatch.setattr(regimes, "METHODS", ("smug",))
+    here = SimpleNamespace(run=lambda command, **_: main(command[3:]))  # python -m smug, in this process
+    monkeypatch.setattr(regimes, "subprocess", here)
     regime = regimes.REGIMES["quick"]
     models = regimes.train(tmp_path / "quick", regime)
     assert models["smug"].settings()["noise"] == "antithetic"
