@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.sense import Sense
-from smug.system.user_code import copied, is_ours, name_of, users_code
+from smug.system.user_code import UsersError, copied, is_ours, name_of, users_code
 from smug.training_range import TrainingRange
 
 Reconstructor = Callable[..., Tensor]
@@ -198,7 +198,7 @@ class Guarded(Wrapper):
         with users_code(f):
             image = f(copied(y), copied(A), **options)
         if not isinstance(image, Tensor):
-            raise ValueError(f"{name_of(f)}: expected it to return a torch tensor, got {type(image).__name__}")
+            raise UsersError(f"{name_of(f)}: expected it to return a torch tensor, got {type(image).__name__}")
         result: Tensor = copied(image)
         return result
 

@@ -84,3 +84,13 @@ def test_normalised_serves_a_network_that_wants_magnitudes_of_one(measured, prom
     y, A, _ = measured
     f = normalised(image_network(convolution(2, 2).to(y.device)))
     torch.testing.assert_close(f(100 * y, A), 100 * f(y, A))
+
+
+def test_what_is_no_tensor_is_refused(measured):
+    class Network(nn.Module):
+        def forward(self, x):
+            return x.cpu().numpy()
+
+    y, A, _ = measured
+    with pytest.raises(ValueError, match=r"network: expected it to return a torch tensor, got ndarray"):
+        image_network(Network())(y, A)

@@ -73,6 +73,8 @@ def test_spectrum_of_lines_is_that_of_the_matrix(device):
         (torch.ones(1, 8), None, "expected bool"),
         (torch.ones(8, dtype=torch.bool), None, "expected bool"),
         (torch.zeros(2, 8, dtype=torch.bool), None, "at least one sampled"),
+        (torch.ones(0, 8, dtype=torch.bool), None, "at least one sampled"),
+        (torch.ones(1, 8, dtype=torch.bool), torch.ones(1, 0, 8, 8, dtype=torch.complex64), "at least one coil"),
         (torch.ones(6, 8, dtype=torch.bool), random_maps(2, 2, 6, 8), r"needs a batch axis|does not fit"),
         (torch.ones(1, 8, dtype=torch.bool), random_maps(2, 2, 6, 7), "does not fit"),
         (torch.ones(1, 8, dtype=torch.bool), 2 * random_maps(2, 2, 6, 8), "<= 1 at every pixel"),

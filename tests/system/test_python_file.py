@@ -106,6 +106,19 @@ def test_relative_imports_in_a_package(root, tmp_path):
     assert load_function(f"{tmp_path / root / 'nets' / 'net.py'}:f", "model")(3) == 2
 
 
+def test_relative_imports_in_a_folder_without_init(tmp_path):
+    for name, value in (("one", 1), ("other", 2)):
+        write(tmp_path / name / "layers.py", f"def value(): return {value}\n")
+        path = write(
+            tmp_path / name / "net.py",
+            "from .layers import value\ndef f(y, A=None, generator=None): return value()\n",
+        )
+        assert load_function(f"{path}:f", "model")(3) == value
+    path = write(tmp_path / "one" / "wrong.py", "from .nothing import value\n")
+    with pytest.raises(ValueError, match=r"line 1: ModuleNotFoundError"):
+        load_function(f"{path}:f", "model")
+
+
 def test_absolute_imports_of_its_own_package(tmp_path):
     write(tmp_path / "absolute_package" / "__init__.py", "")
     write(tmp_path / "absolute_package" / "layers.py", F)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from smug.models.noise import Seeds, entry_seeds
 from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Described, Reconstructor, taking_generator
-from smug.system.arguments import check_arguments, check_fields
+from smug.system.arguments import check_arguments, check_fields, shown
 from smug.system.user_code import copied, users_code
 
 Network = Callable[..., Tensor]
@@ -110,6 +110,8 @@ def as_image(result: Tensor) -> Tensor:
 
     Raises ValueError for anything else.
     """
+    if not isinstance(result, Tensor):
+        raise ValueError(f"network: expected it to return a torch tensor, got {shown(result)}")
     if result.ndim == 4 and not result.is_complex() and result.shape[1] in (1, 2):
         return torch.complex(result[:, 0], result[:, 1]) if result.shape[1] == 2 else result[:, 0]
     if result.ndim == 3:

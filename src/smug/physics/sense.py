@@ -181,13 +181,15 @@ def _check_mask(mask: Tensor) -> None:
         raise ValueError(
             f"mask: expected bool (batch, x) for lines or bool (batch, y, x), got {mask.dtype} {tuple(mask.shape)}"
         )
-    if not bool(mask.flatten(1).any(1).all()):
+    if not (mask.numel() and bool(mask.flatten(1).any(1).all())):
         raise ValueError("mask: expected at least one sampled entry for every image of the batch, got none")
 
 
 def _check_maps(maps: Tensor) -> None:
     if not maps.is_complex() or maps.ndim != 4:
         raise ValueError(f"maps: expected complex (batch, coil, y, x), got {maps.dtype} {tuple(maps.shape)}")
+    if not maps.numel():
+        raise ValueError(f"maps: expected at least one coil, pixel and image of the batch, got {tuple(maps.shape)}")
     largest = float(maps.detach().abs().square().sum(1).max())
     if not largest <= 1 + MAPS_TOLERANCE:
         raise ValueError(

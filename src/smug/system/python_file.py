@@ -197,11 +197,14 @@ def _executed(path: Path, what: str) -> ModuleType:
 
 def _run(path: Path, stamp: Stamp) -> ModuleType:
     root, top, inner = _package(path) if _imports_relatively(path) else (path.parent, path.stem, "")
-    name = top if _free(top, root) else f"_{re.sub(r'[^0-9A-Za-z_]', '_', top)}_{_hash(stamp)}"
+    bare = bool(inner) and not (root / top / "__init__.py").is_file()
+    name = top if not bare and _free(top, root) else f"_{re.sub(r'[^0-9A-Za-z_]', '_', top)}_{_hash(stamp)}"
     with importing_beside(path), settings_kept():
         if not inner:
             return _execute(name, path)
-        if name != top:
+        if bare:
+            sys.modules[name] = _folder_as_package(name, root / top)
+        elif name != top:
             _execute(name, root / top / "__init__.py", package=root / top)
         return importlib.import_module(f"{name}.{inner}")
 
@@ -221,6 +224,13 @@ def _execute(name: str, path: Path, package: Path | None = None) -> ModuleType:
     return module
 
 
+def _folder_as_package(name: str, folder: Path) -> ModuleType:
+    """Return a package of a folder that has no ``__init__.py``, so that its files can import each other relatively."""
+    package = ModuleType(name)
+    package.__path__ = [str(folder)]
+    return package
+
+
 def _package(path: Path) -> tuple[Path, str, str]:
     """Return the folder that the outermost package of a file lies in, its name, and the dotted rest."""
     top = path.resolve().parent
@@ -230,9 +240,7 @@ def _package(path: Path) -> tuple[Path, str, str]:
 
 
 def _imports_relatively(path: Path) -> bool:
-    """Whether a file of a package has a relative import."""
-    if not (path.parent / "__init__.py").is_file():
-        return False
+    """Whether a file has a relative import."""
     nodes = ast.walk(ast.parse(path.read_bytes(), str(path)))
     return any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in nodes)
 
