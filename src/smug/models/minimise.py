@@ -170,8 +170,8 @@ def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: 
     stopped = ~converged & (iterations < SOLVE_ITERATIONS) & norm(v).isfinite()
     if bool(stopped.any()):
         warnings.warn(
-            f"the gradient of a minimum has not converged for {int(stopped.sum())} of {len(stopped)} images: the energy "
-            "has negative curvature there; a larger tau, a smaller lam or a convex regulariser has none",
+            f"the gradient of a minimum has not converged for {int(stopped.sum())} of {len(stopped)} images: "
+            "the energy has negative curvature there; a larger tau, a smaller lam or a convex regulariser has none",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -221,8 +221,8 @@ class Config:
     regulariser has the weight ``lam`` where it reconstructs, with ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
     (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
-    their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge regulariser is trained to denoise at all
-    ``noise_levels``, from the lowest to the highest, in parts of the image.
+    their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge
+    regulariser is trained to denoise at all ``noise_levels``, from the lowest to the highest, in parts of the image.
     """
 
     method: Method = "modl"
