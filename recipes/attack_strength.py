@@ -47,7 +47,7 @@ def started(rule: smug.attacks.Rule, delta: torch.Tensor) -> smug.attacks.Rule:
 def main(slices: str = "5", size: str = "0.01", source: str = "siat") -> None:
     """Print for every slice the share of the reference's damage, in squared error and in dB."""
     threat = smug.Threat(float(size), "l2", "kspace-l2")
-    for name in ("modl", "smug"):
+    for name in ("modl-4x", "smug-4x"):
         for number, scan in enumerate(smug.load_scans(source, "val", count=int(slices))):
             print(shares(name, scan, threat, torch.tensor([number])), flush=True)
 

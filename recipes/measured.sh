@@ -6,10 +6,11 @@ runs="$1"
 methods=("${@:2}")
 train() { smug train --config recipes/measured.toml --resume --threads 1 --out "$runs/$1" "${@:2}"; }
 
-[ -e "$runs/start/run.json" ] || train start --method modl --init src/smug/weights/modl.safetensors
+[ -e "$runs/start/run.json" ] || train start --method modl --init src/smug/weights/modl-4x.safetensors
 for method in "${methods[@]:-modl smug weighted-smug rs-e2e adversarial}"; do
   for name in $method; do
     [ -e "$runs/$name/run.json" ] || train "$name" --method "$name" --init "$runs/start" \
       --set optimizer.updates=400 --set optimizer.learning_rate=3e-4
   done
 done
+python recipes/ship.py "$runs"

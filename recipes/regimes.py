@@ -48,7 +48,7 @@ def train(folder: Path, regime: Regime) -> dict[str, smug.Described]:
     """Train what is not trained yet in a folder; return the methods, averaging an antithetic pair where they smooth."""
     start = folder.parent / "modl.safetensors"
     if not start.exists():
-        smug.load("modl").save(start)
+        smug.load("modl-4x").save(start)
     _run(folder / "warm", start, "modl", regime, WARM, 7e-4)
     return {method: _run(folder / method, folder / "warm", method, regime, regime.updates, 3e-4) for method in METHODS}
 

@@ -62,7 +62,7 @@ def main(*names: str) -> None:
     """Print a table for every model."""
     scans = [scan.normalised() for scan in smug.load_scans("phantom", count=SLICES)]
     print(f"Relative l2 distance to the mean of 256 samples, {SLICES} phantoms: smoothed denoiser / reconstruction.\n")
-    for name in names or ("smug", "weighted-smug"):
+    for name in names or ("smug-4x", "weighted-smug-4x"):
         f = smug.load(name).reconstructor
         print(f"| {name} | " + " | ".join(f"sigma {sigma:g}" for sigma in SIGMAS) + " |")
         print("| --- |" + " ---: |" * len(SIGMAS))

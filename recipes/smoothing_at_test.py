@@ -22,7 +22,7 @@ def main() -> None:
     """Print the table."""
     kept, slices, size = Path(sys.argv[1]), int([*sys.argv, "6"][2]), float([*sys.argv[3:], "0.05"][0])
     models = {}
-    for name in ("modl", "smug"):
+    for name in ("modl-4x", "smug-4x"):
         loop = smug.load(name).reconstructor
         for sampler, smoothing in SAMPLERS.items():
             models[f"{name}, {sampler}"] = smug.normalised(smug.SMUG(loop.denoiser, smoothing, loop.steps, loop.lam))

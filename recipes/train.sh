@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the shipped weights, by way of MoDL on phantoms only: recipes/train.sh RUNS (about an hour on 2 idle cores).
+# Train the shipped weights for 4 coils and 4x, NAME-4x, by way of MoDL on phantoms only: recipes/train.sh RUNS (about an hour on 2 idle cores).
 # SMUG_DATA names the folder of the image sets.
 set -euo pipefail
 runs="$1"
@@ -12,4 +12,4 @@ train modl mixed
 train weighted-smug mixed
 train rs-e2e mixed
 train adversarial modl
-python recipes/ship.py "$runs"
+python recipes/ship.py "$runs" -4x

@@ -27,8 +27,8 @@ from smug.system.arguments import check_integer, check_kind
 from smug.system.distributed import ALONE, Group
 from smug.system.documents import plainly
 
-BASELINE = "modl"
-"""The model that the others are compared with, as in the paper; where it is not there, the first."""
+BASELINES = ("modl", "modl-4x")
+"""The models that others are compared with, as in the paper; where none is there, with the first."""
 
 PICTURED_SLICES = 6
 """How many slices keep their images for the report."""
@@ -102,7 +102,7 @@ def evaluate(
         data=test.description,
         subjects=test.subjects,
         command=command,
-        reference=BASELINE if BASELINE in models else None,
+        reference=next((name for name in BASELINES if name in models), None),
     )
     return Evaluation(every, _outcomes(flagged, images), test.subjects, {**document, "diagnoses": diagnoses})
 

@@ -20,7 +20,13 @@ from smug.training.runs import load_weights
 RIDGES = ("ridge", "convex-ridge")
 """Shipped ridge regularisers; ``NAME:LAM`` gives their weight ``lam``."""
 
-SHIPPED = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial", *RIDGES)
+NETWORKS = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
+"""Shipped networks for a range of scans: coils, rates, lines, noise and matrices."""
+
+NETWORKS_4X = tuple(f"{name}-4x" for name in NETWORKS)
+"""Shipped networks for 4 coils and 4x random lines alone, from which the paper's exhibits start."""
+
+SHIPPED = (*NETWORKS, *RIDGES, *NETWORKS_4X)
 """Names of the weights inside the package."""
 
 REGULARISED: Mapping[str, Callable[..., Reconstructor]] = {"cg-sense": CGSense, "tv": TotalVariation}

@@ -142,7 +142,7 @@ def test_a_normalised_reconstructor_has_the_bounds_of_the_one_inside(coils):
     f = MoDL(nonexpansive(), steps=2)
     frozen = Normalised(f, scale=lambda y, A: torch.tensor([[[7.0]]]))
     assert deterministic_bounds(frozen, coils) == deterministic_bounds(f, coils)
-    model = smug.load("smug")
+    model = smug.load("smug-4x")
     assert {b.name for b in deterministic_bounds(model, coils)} == {"theorem 1", "corrected chain", "saturating chain"}
 
 

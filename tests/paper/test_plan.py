@@ -50,7 +50,7 @@ def test_phases_do_their_own_work_alone(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "train", lambda *_, **__: pytest.fail("trained by another phase"))
     results = score(planned, alone)
     assert (tmp_path / "rows").exists() and not (tmp_path / "fig9.csv").exists()
-    monkeypatch.setattr("smug.paper.experiment.evaluate", lambda *_, **__: pytest.fail("scored by drawing"))
+    monkeypatch.setattr("smug.paper.experiment.score", lambda *_, **__: pytest.fail("scored by drawing"))
     ((exhibit, drawing, document),) = draw(planned, alone, results, tmp_path)
     assert exhibit is FIG9 and (tmp_path / "fig9.csv").exists()
     assert document["records"] and len(document["records"]) == len(drawing.records)

@@ -42,11 +42,11 @@ class Demo(Common):
         from smug.evaluation.datasets import PAIR, named_models, simulated_set, with_settings
         from smug.evaluation.protocols import PROTOCOLS
         from smug.system.files import together
-        from smug.zoo import RIDGES, SHIPPED
+        from smug.zoo import NETWORKS
 
         device = self.start()
         acquisition, protocol = Acquisition(), PROTOCOLS["demo"]
-        networks = [name for name in SHIPPED if name not in RIDGES]  # attacks on these take minutes
+        networks = list(NETWORKS)  # attacks on ridge regularisers take minutes
         models = with_settings(named_models(("cg-sense", *networks), "phantom", SIZE, acquisition), PAIR)
         test = simulated_set("phantom", "test", SIZE, acquisition, count=self.slices)
         cells = len(test.scans) * len(models) * len(protocol.conditions)

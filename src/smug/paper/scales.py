@@ -110,7 +110,7 @@ SCALES: Mapping[str, Scale] = {
     "small": Scale(
         "small",
         _SMALL,
-        start="modl",
+        start="modl-4x",
         warm=OptimizerConfig(updates=300, learning_rate=7e-4, validate_every=300),
         brain=Anatomy("brain", "siat", "SIAT brain images with simulated coils, 128 x 128"),
         knee=Anatomy("knee", "openms", "openms brain images stand in for the knee, with simulated coils, 128 x 128"),
