@@ -194,7 +194,8 @@ def test_implicit_gradients_are_those_of_the_unrolled_iteration(convex):
     y, maps, lam, sigma, tau = inputs
     weights = list(R.parameters())
     A = Sense(A.mask, maps)
-    x = Ridge(R, lam=lam, sigma=sigma, tau=tau, tolerance=1e-9, max_iterations=4000)(y, A)
+    f = Ridge(R, lam=lam, sigma=sigma, tau=tau, tolerance=1e-9, max_iterations=4000, solve_tolerance=1e-8)
+    x = f(y, A)
     direction = images(*x.shape, seed=9)
     implicit = torch.autograd.grad((direction.conj() * x).real.sum(), (*inputs, *weights))
     u = torch.zeros_like(x)
@@ -207,6 +208,10 @@ def test_implicit_gradients_are_those_of_the_unrolled_iteration(convex):
     unrolled = torch.autograd.grad((direction.conj() * u).real.sum(), (*inputs, *weights))
     torch.testing.assert_close(implicit, unrolled, rtol=1e-4, atol=1e-6)
     assert all(float(gradient.abs().max()) > 0 for gradient in implicit)
+    rough = f.replace(solve_tolerance=0.1)(y, A)
+    (found,) = torch.autograd.grad((direction.conj() * rough).real.sum(), y)
+    error = float(norm(found - implicit[0]).max() / norm(implicit[0]).max())
+    assert 1e-6 < error < 0.3
 
 
 @CONVEX
@@ -267,7 +272,15 @@ def test_a_ridge_denoiser_serves_in_modl_and_learns_there():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"lam": 0.0}, {"lam": float("nan")}, {"sigma": -1.0}, {"tau": -0.1}, {"tolerance": 0.0}, {"max_iterations": 0}],
+    [
+        {"lam": 0.0},
+        {"lam": float("nan")},
+        {"sigma": -1.0},
+        {"tau": -0.1},
+        {"tolerance": 0.0},
+        {"solve_tolerance": 1.0},
+        {"max_iterations": 0},
+    ],
 )
 def test_bad_settings_are_refused(changes):
     with pytest.raises(ValueError, match=f"{next(iter(changes))}: expected"):

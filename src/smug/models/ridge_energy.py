@@ -48,11 +48,13 @@ def reconstruction(
     *,
     tolerance: float,
     max_iterations: int,
+    solve_tolerance: float = 1e-6,
     start: Tensor | None = None,
 ) -> Minimum:
     """Return the minimiser of ``1/2 ||A x - y||^2 + lam R(x; sigma) + tau/2 ||x||^2`` and how it was reached.
 
     It starts at an image, by default ``A^H y``, and stops where the norm of the gradient is ``tolerance * ||A^H y||``.
+    Gradients of what follows are solved for to ``solve_tolerance``.
     Differentiable, twice, with respect to y, the maps, lam, sigma, tau and the weights of R.
     """
     aliased = A.H(y)
@@ -65,6 +67,7 @@ def reconstruction(
         aliased.detach() if start is None else start,
         tolerance * norm(aliased.detach()),
         max_iterations,
+        solve_tolerance,
     )
 
 

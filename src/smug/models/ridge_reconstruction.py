@@ -31,7 +31,7 @@ class Ridge(NetworkReconstructor):
     With a convex R, ``tau > 0`` and sigma frozen, the map from y to the image has a gain of at most
     ``(1 + tau) / (2 sqrt(tau))`` for perturbations of any size: :mod:`smug.bounds.ridge_bound`. Differentiable, twice,
     with respect to y, the maps, lam, sigma, tau and the weights of R, by the implicit function theorem: memory does not
-    grow with the iterations. A level that is estimated counts as a constant. Raises ValueError for values out of range.
+    grow with the iterations, and each gradient is a linear solve, to a relative residual of ``solve_tolerance``. A level that is estimated counts as a constant. Raises ValueError for values out of range.
     """
 
     regulariser: RidgeRegulariser
@@ -40,14 +40,16 @@ class Ridge(NetworkReconstructor):
     tau: float | Tensor = 0.0
     tolerance: float = 2e-4
     max_iterations: int = 500
+    solve_tolerance: float = 1e-4
 
     def __post_init__(self) -> None:
         """Check the values."""
         check_fields(self)
         for name in ("lam", "sigma", "tau"):
             _check(name, getattr(self, name))
-        if not 0 < self.tolerance < 1:
-            raise ValueError(f"tolerance: expected a number between 0 and 1, got {self.tolerance}")
+        for name in ("tolerance", "solve_tolerance"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected a number between 0 and 1, got {getattr(self, name)}")
         check_integer("max_iterations", self.max_iterations, 1)
 
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
@@ -91,6 +93,7 @@ class Ridge(NetworkReconstructor):
             self.tau,
             tolerance=self.tolerance,
             max_iterations=self.max_iterations,
+            solve_tolerance=self.solve_tolerance,
             start=start,
         )
 
