@@ -31,7 +31,8 @@ class Ridge(NetworkReconstructor):
     With a convex R, ``tau > 0`` and sigma frozen, the map from y to the image has a gain of at most
     ``(1 + tau) / (2 sqrt(tau))`` for perturbations of any size: :mod:`smug.bounds.ridge_bound`. Differentiable, twice,
     with respect to y, the maps, lam, sigma, tau and the weights of R, by the implicit function theorem: memory does not
-    grow with the iterations, and each gradient is a linear solve, to a relative residual of ``solve_tolerance``. A level that is estimated counts as a constant. Raises ValueError for values out of range.
+    grow with the iterations, and each gradient is a linear solve, to a relative residual ``solve_tolerance``. A level
+    that is estimated counts as a constant. Raises ValueError for values out of range.
     """
 
     regulariser: RidgeRegulariser
