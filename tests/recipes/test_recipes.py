@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +11,12 @@ import pytest
 import torch
 
 import smug
-from recipes import attack_strength, leave_one_out_table, regimes, samplers, ship
+from recipes import attack_strength, leave_one_out_table, regimes, samplers, ship, validation
 from smug.cli import main
 from smug.system.documents import plainly
 from smug.training.config_file import to_dict
+from smug.training.configured import build
+from smug.training.runs import save_weights
 
 SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "recipes").glob("*.py"))
 
@@ -104,3 +107,25 @@ def test_runs_are_shipped_in_half_precision(tmp_path, monkeypatch, capsys):
     assert "in half precision" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "weights").iterdir()] == ["modl.safetensors"]
     assert ship.card_of("modl")["training_data"] == [ship.TRAINING_SETS["phantom"], ship.TRAINING_SETS["openms"]]
+
+
+def test_a_lam_that_was_learned_is_replaced_by_the_chosen_one_and_a_suffix_names_another_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(ship, "WEIGHTS", tmp_path / "weights")
+    config = replace(smug.training.PRESETS["tiny"], lam=0.3, learn_lam=True)
+    run = tmp_path / "runs" / "modl" / "model.safetensors"
+    run.parent.mkdir(parents=True)
+    save_weights(run, build(config), config)
+    ship.store(tmp_path / "runs", "-4x")
+    kept = smug.load(tmp_path / "weights" / "modl-4x.safetensors")
+    assert kept.config.learn_lam and kept.settings()["lam"]().item() == pytest.approx(0.3, rel=1e-3)
+    ship.store(tmp_path / "runs")
+    chosen = smug.load(tmp_path / "weights" / "modl.safetensors")
+    assert (chosen.settings()["lam"], chosen.config.lam, chosen.config.learn_lam) == (0.1, 0.1, False)
+
+
+def test_models_are_compared_on_the_scans_of_a_configuration(tmp_path, capsys):
+    config = tmp_path / "small.toml"
+    config.write_text('preset = "tiny"\n[data]\nsize = 32\nvalidation = 2\n')
+    validation.main(str(config), ["zero-filled", "cg-sense:0.01"])
+    zero, cg, best = (float(line.split(": ")[1].split(" dB")[0]) for line in capsys.readouterr().out.splitlines())
+    assert best >= max(zero, cg) and cg > zero

@@ -1,3 +1,4 @@
+from .batches import load_training_data as load_training_data
 from .config import Config as Config
 from .config import Method as Method
 from .config_file import load_config as load_config
