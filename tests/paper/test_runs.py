@@ -24,7 +24,7 @@ def test_a_warm_start_may_begin_with_a_shipped_model():
     weights = warm.parent(scale)
     assert isinstance(weights, Path) and weights == shipped("modl-4x")
     initialise(build(warm.config(scale)), weights)  # raises where the weights do not fit
-    with pytest.raises(ValueError, match="small starts from the shipped modl: it has no run of its own"):
+    with pytest.raises(ValueError, match="small starts from the shipped modl-4x: it has no run of its own"):
         Run("knee", 8.0, "start").config(scale)
 
 
