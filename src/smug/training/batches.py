@@ -16,6 +16,7 @@ from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import named_scans, named_seed, simulate
 from smug.physics.maps.calibration import MIN_CALIBRATION
 from smug.physics.masks import calibration_region
+from smug.system.arguments import check_arguments
 from smug.training.config import DataConfig
 from smug.training.framing import Frame, turned
 from smug.training.prepared_slices import BatchSlice, PreparedSlices
@@ -100,6 +101,7 @@ class TrainingData:
         return BatchSlice(name, own.coils, partial(_simulated, image, frame, symmetry, own, seed, name))
 
 
+@check_arguments
 def load_training_data(config: DataConfig, root: Path | None = None) -> TrainingData:
     """Load all sources' training images, and validation scans spread evenly over the sources.
 
