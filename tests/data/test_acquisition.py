@@ -109,6 +109,22 @@ def test_named_scans_draw_by_name_alone():
         assert scan.y.shape[1] == range_.draw(named_seed(name)).coils
 
 
+@pytest.mark.parametrize("kind", ["random", "equispaced", "variable-density", "poisson"])
+def test_a_fixed_mask_is_that_of_all_scans_and_all_else_stays(kind):
+    fixed = Acquisition(mask=kind, center_fraction=0.1, acceleration=3.0, fixed_mask=True)
+    images, names = torch.stack([head_phantom(seed, 48) for seed in range(3)]), ["a", "b", "c"]
+    together, own = (named_scans(images, names, a) for a in (fixed, replace(fixed, fixed_mask=False)))
+    assert len(torch.cat([scan.A.mask for scan in together]).unique(dim=0)) == 1
+    assert len(torch.cat([scan.A.mask for scan in own]).unique(dim=0)) == 3
+    for one, other in zip(together, own, strict=True):
+        assert torch.equal(one.A.maps, other.A.maps) and torch.equal(one.truth, other.truth)
+
+
+def test_a_range_has_a_fixed_mask_too():
+    drawn = [replace(RANGE, fixed_mask=True).draw(seed) for seed in range(5)]
+    assert drawn == [replace(RANGE.draw(seed), fixed_mask=True) for seed in range(5)]
+
+
 # ---- maps as they are estimated, images as they are measured ----
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from smug.models.denoisers import NetworkConfig, build_denoiser
 from smug.models.didn import DIDN
 from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
 from smug.models.noise import complex_normal
@@ -118,3 +119,22 @@ def test_building_blocks(device):
     assert sum(isinstance(layer, nn.Conv2d) for layer in body.modules()) == 2
     torch.testing.assert_close(body(x), x + body.body(x))
     assert not start_at_zero(nn.Conv2d(2, 2, 3, bias=False)).weight.any()
+
+
+@pytest.mark.parametrize("kind", ["unet", "didn"])
+def test_a_random_start_draws_the_last_convolution_as_the_others(kind, device):
+    config = NetworkConfig(kind, 8, 1, start="random")
+    drawn, again = (seeded(lambda: build_denoiser(config), device, torch.complex64) for _ in range(2))
+    identity = seeded(lambda: build_denoiser(NetworkConfig(kind, 8, 1)), device, torch.complex64)
+    x = image(2, 16, 16, device=device)
+    assert torch.equal(identity(x), x) and not torch.allclose(drawn(x), x, atol=1e-2)
+    assert torch.equal(drawn(x), again(x))
+    same = identity.state_dict()
+    changed = {name for name, value in drawn.state_dict().items() if not torch.equal(value, same[name])}
+    assert len(changed) == 2  # weight and bias of the last
+    assert all(drawn.state_dict()[name].all() for name in changed)
+
+
+def test_a_random_start_needs_no_memory_on_the_meta_device():
+    with torch.device("meta"):
+        assert build_denoiser(NetworkConfig("unet", 8, 1, start="random")).tail[0].weight.is_meta

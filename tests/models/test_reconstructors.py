@@ -130,6 +130,16 @@ def test_every_step_has_noise_of_its_own(problem, device):
     assert correlation.abs().max() < 0.6  # 70 pixels
 
 
+@pytest.mark.parametrize("method", ["smug", "weighted-smug"])
+def test_draws_can_be_shared_by_all_steps(problem, device, method):
+    f = make(method, device).replace(denoiser=lambda x: x, shared_draws=True)
+    first, *others = (step.z.samples - step.x for step in f.iterate(problem.y, problem.A, problem.seeds))
+    own = next(f.replace(shared_draws=False).iterate(problem.y, problem.A, problem.seeds))
+    assert torch.equal(first, own.z.samples - own.x)
+    for draws in others:
+        torch.testing.assert_close(draws, first, atol=1e-5, rtol=1e-5)
+
+
 # ---- randomness ----
 
 

@@ -141,6 +141,12 @@ def test_every_draw_of_a_slice_has_a_mask_maps_and_noise_of_its_own():
     assert len(torch.cat([scan.A.maps[:, 0, 5, 7] for scan in scans]).angle().unique()) == 48
 
 
+def test_a_fixed_mask_is_that_of_every_update_and_of_validation():
+    data = load_training_data(replace(CONFIG, acquisition=Acquisition(fixed_mask=True)))
+    scans = [*(data.batch(update, 2, seed=update % 2) for update in range(4)), *data.validation]
+    assert len(torch.cat([scan.A.mask for scan in scans]).unique(dim=0)) == 1
+
+
 def test_training_validation_and_test_phantoms_are_different():
     data = load_training_data(CONFIG)
     trained = set(data.sources[0].names)

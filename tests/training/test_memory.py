@@ -66,6 +66,11 @@ def test_the_estimate_is_the_memory_of_a_step_and_a_little_more(method, recomput
         assert 1 <= estimate(config).total / taken(config) < 1.3
 
 
+def test_the_estimate_is_that_of_the_most_steps():
+    drawn = estimate(replace(SMALL, training_steps=(1, 4)))
+    assert drawn == estimate(replace(SMALL, steps=4)) != estimate(SMALL)
+
+
 def test_a_ridge_regulariser_has_no_estimate_and_says_why():
     found = estimate(merge(SMALL, {"method": "ridge", "network": {"kind": "ridge"}}))
     assert found.total is None and "no activations" in found.reason

@@ -3,6 +3,7 @@ import signal
 import pytest
 import torch
 
+from smug.system.distributed import ALONE
 from smug.system.stopping import Stopped
 from smug.training import methods, runs, trainer
 from smug.training.batches import load_training_data
@@ -10,6 +11,7 @@ from smug.training.checkpoint import CHECKPOINT, weights_hash
 from smug.training.config import RIDGE_METHODS
 from smug.training.config_file import merge
 from smug.training.configured import build
+from smug.training.learner import Learner, drawn_steps
 from smug.training.log import read_log
 from smug.training.presets import PRESETS
 
@@ -296,3 +298,26 @@ def test_building_leaves_the_global_generators_alone():
     before = torch.get_rng_state()
     build(TINY)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_numbers_of_steps_are_drawn_once_an_update(data):
+    config = configured("smug", training_steps=[2, 4], optimizer={"batch": 2}, compute={"accumulate": 2})
+    drawn = [drawn_steps(config, update) for update in range(300)]
+    assert drawn == [drawn_steps(config, update) for update in range(300)]
+    assert all(70 < drawn.count(steps) < 130 for steps in (2, 3, 4))
+    assert drawn != [drawn_steps(merge(config, {"seed": 1}), update) for update in range(300)]
+    assert drawn_steps(TINY, 1) is None
+
+
+def test_an_update_unrolls_the_number_that_was_drawn(data):
+    scan = data.batch(1, 2, 0)
+    for steps in (1, 3):
+        drawn, fixed = (configured("modl", **each) for each in ({"training_steps": [steps, steps]}, {"steps": steps}))
+        found = [Learner.of(build(config), config, ALONE).update(1, scan) for config in (drawn, fixed)]
+        assert found[0] == found[1]
+
+
+def test_a_run_with_random_steps_is_used_with_its_own(data, tmp_path):
+    config = configured("smug", training_steps=[1, 3], optimizer={"updates": 2})
+    trained(config, data, tmp_path / "run")
+    assert runs.load_weights(tmp_path / "run").settings()["steps"] == config.steps == 2

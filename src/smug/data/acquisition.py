@@ -25,7 +25,8 @@ class Acquisition:
     ``profile_width`` is that of :func:`smug.physics.maps.simulated_maps`; ``phase`` is the size in radians of a
     smooth random phase on the image. ``maps`` "espirit" are estimated from the lines that are kept, as those of a
     measured scan are. ``background`` is noise per part of the image itself, inside the object and around it, as images
-    have that were measured: it belongs to the target.
+    have that were measured: it belongs to the target. With ``fixed_mask`` all scans of one matrix have the same mask,
+    instead of one each.
     """
 
     coils: int = 4
@@ -37,6 +38,7 @@ class Acquisition:
     phase: float = 1.0
     maps: MapsKind = "exact"
     background: float = 0.0
+    fixed_mask: bool = False
 
     def __post_init__(self) -> None:
         """Check the values; the masks and maps check theirs."""
@@ -50,7 +52,8 @@ class Acquisition:
                 raise ValueError(f"acquisition.{name}: expected a finite number >= 0, got {getattr(self, name)}")
 
     def sample(self, height: int, width: int, seed: int) -> Tensor:
-        """Return a mask, ``bool (1, x)``, or ``(1, y, x)`` for "poisson"."""
+        """Return a mask, ``bool (1, x)``, or ``(1, y, x)`` for "poisson"; a fixed one is that of seed 0."""
+        seed = 0 if self.fixed_mask else seed
         match self.mask:
             case "random":
                 return random_lines(width, self.acceleration, self.center_fraction, seed=seed)
@@ -98,6 +101,7 @@ class AcquisitionRange:
     phase: float | tuple[float, float] = 1.0
     maps: MapsKind | tuple[MapsKind, ...] = "exact"
     background: float | tuple[float, float] = 0.0
+    fixed_mask: bool = False
 
     def __post_init__(self) -> None:
         """Check that every value is one of an acquisition, and every pair in order."""

@@ -8,11 +8,15 @@ from typing import Literal
 from torch import nn
 
 from smug.models.didn import DIDN
+from smug.models.layers import start_at_random
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_reconstruction import RidgeDenoiser
 from smug.models.unet import UNet
 from smug.system.arguments import check_fields
+
+RANDOM = ("unet", "didn")
+"""The kinds that can start with random weights everywhere."""
 
 MAX_DEPTH = 16
 """Most levels of a U-Net, or blocks of a DIDN: a file that asks for more does not get the memory."""
@@ -27,12 +31,15 @@ class NetworkConfig:
     row, or "file": your own.
 
     ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
+    ``start`` "identity" lets the network return its input before training; "random", for "unet" and "didn", draws the
+    weights of its last convolution as those of the others, which is how the authors of the paper begin.
     """
 
     kind: Literal["unet", "didn", "nonexpansive", "ridge", "convex-ridge", "file"] = "unet"
     channels: int = 32
     depth: int = 3
     file: str = ""
+    start: Literal["identity", "random"] = "identity"
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -47,17 +54,20 @@ class NetworkConfig:
             raise ValueError(
                 f"network: expected channels in multiples of 4 and depth >= 1, got {self.channels} and {self.depth}"
             )
+        if self.start == "random" and self.kind not in RANDOM:
+            raise ValueError(f'network.start: expected "identity" for {self.kind!r}, got "random"')
         if self.depth > MAX_DEPTH:
             raise ValueError(f"network.depth: expected at most {MAX_DEPTH}, got {self.depth}")
 
 
 def build_denoiser(network: NetworkConfig) -> nn.Module:
-    """Return a new network of this library, at first (nearly) the identity; raises ValueError for kind "file"."""
+    """Return a new network of this library; raises ValueError for kind "file"."""
     if network.kind == "file":
         raise ValueError(
             f"a network of your own: train it with --denoiser {network.file}, use it as RUN@{network.file}"
         )
-    return KINDS[network.kind](network.channels, network.depth)
+    built = KINDS[network.kind](network.channels, network.depth)
+    return start_at_random(built) if network.start == "random" else built
 
 
 def _ridge(filters: int, depth: int, *, convex: bool) -> RidgeDenoiser:

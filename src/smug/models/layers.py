@@ -56,3 +56,11 @@ def start_at_zero(layer: nn.Conv2d) -> nn.Conv2d:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+def start_at_random(network: nn.Module) -> nn.Module:
+    """Draw the weights of the convolutions that :func:`start_at_zero` has set to zero as torch draws all others."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and not layer.weight.is_meta and not layer.weight.any():
+            layer.reset_parameters()
+    return network

@@ -151,7 +151,7 @@ class MoDL(Unrolled):
 
 @dataclass(frozen=True, eq=False)
 class SMUG(Unrolled):
-    """SMUG: ``unroll(smooth(D))``, equation (5), with fresh noise in every unrolling step."""
+    """SMUG: ``unroll(smooth(D))``, equation (5), with fresh noise in every step unless draws are shared."""
 
     denoiser: ImageMap
     smoothing: Smoothing = Smoothing()
@@ -168,7 +168,7 @@ class SMUG(Unrolled):
         check_measurements(y, A)
         D, s = batched(self.denoiser), self.smoothing
         seeds = entry_seeds(generator, y.shape[0], s.seed)
-        return unroll(lambda x, n: smooth(D, x, s, derive(seeds, n)), A.H(y), A, self.steps, self.lam)
+        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, self.lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,7 @@ class WeightedSMUG(Unrolled):
         check_measurements(y, A)
         D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
         seeds = entry_seeds(generator, y.shape[0], s.seed)
-        return unroll(lambda x, n: smooth(D, x, s, derive(seeds, n), weight=E), A.H(y), A, self.steps, self.lam)
+        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, self.lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +223,11 @@ def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: Lam) -> ImageMap:
     """Return MoDL as a map of ``A^H y`` with any leading axes."""
     D = batched(denoiser)
     return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))
+
+
+def _drawn(smoothing: Smoothing, seeds: Tensor, step: int) -> Tensor:
+    """Return the seeds of the noise of an unrolling step."""
+    return derive(seeds, 0 if smoothing.shared_draws else step)
 
 
 def _check(steps: int, lam: Lam) -> None:

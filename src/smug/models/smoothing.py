@@ -24,8 +24,8 @@ class Smoothing:
     ``sigma`` is the standard deviation per real and imaginary part, in units of the normalised image. ``noise`` is
     "iid", or "antithetic": pairs +eta, -eta, for an even number of samples. ``num_samples = 0`` (or ``sigma = 0``)
     calls the function once, without noise. ``seed`` serves calls without a generator. ``chunk`` samples are
-    evaluated at a time (None: all), which changes memory and speed, not the result. Raises ValueError for values out
-    of range.
+    evaluated at a time (None: all), which changes memory and speed, not the result. With ``shared_draws`` all steps of
+    an unrolling have the same draws instead of fresh ones. Raises ValueError for values out of range.
     """
 
     sigma: float = 0.01
@@ -33,6 +33,7 @@ class Smoothing:
     noise: Literal["iid", "antithetic"] = "iid"
     seed: int = 0
     chunk: int | None = None
+    shared_draws: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -217,8 +217,10 @@ class ComputeConfig:
 class Config:
     """All settings of a run: what its result depends on, except the weights it starts from.
 
-    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins. A ridge
-    regulariser has the weight ``lam`` where it reconstructs, with ``tau / 2 ||x||^2`` beside it.
+    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins. With
+    ``training_steps``, a lowest and a highest number, every update unrolls a random number of steps between them, and
+    ``steps`` are those of validation and afterwards. A ridge regulariser has the weight ``lam`` where it reconstructs,
+    with ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
     (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
     their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge
@@ -227,6 +229,7 @@ class Config:
 
     method: Method = "modl"
     steps: int = 5
+    training_steps: tuple[int, ...] = ()
     lam: float = 1.0
     learn_lam: bool = False
     tau: float = 0.0
@@ -257,7 +260,12 @@ class Config:
             raise ValueError(
                 f"expected steps >= 1 and training_samples >= 0, got {self.steps} and {self.training_samples}"
             )
-        ridge = self.method in RIDGE_METHODS
+        drawn, ridge = self.training_steps, self.method in RIDGE_METHODS
+        if drawn and (ridge or len(drawn) != 2 or not 1 <= drawn[0] <= drawn[1]):
+            raise ValueError(
+                "training_steps: expected none, or a lowest number of at least 1 and a highest for methods that "
+                f"unroll, got {list(drawn)} for {self.method!r}"
+            )
         if not 0 <= self.tau < float("inf") or (self.tau and not ridge):
             raise ValueError(f"tau: expected a finite number >= 0, and 0 but for ridge regularisers, got {self.tau}")
         if ridge and not self.lam:

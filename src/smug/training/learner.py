@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from smug.data.scan import Scan
 from smug.models.compute import in_precision, recomputed
-from smug.models.noise import derive
+from smug.models.noise import derive, uniform
 from smug.models.reconstructors import NetworkReconstructor
 from smug.models.smoothing import ImageMap
 from smug.system.distributed import Group
@@ -38,9 +38,13 @@ class Objective(nn.Module):
         self._f = _computed(f, config.compute)
         self._loss = training_loss(config, torch.no_grad()(self._start))
 
-    def forward(self, scan: Scan, seeds: Tensor) -> Terms:
-        """Return the weighted terms of the loss on a normalised scan; ``seeds`` are int64 ``(batch,)``."""
-        return self._loss(self._f, scan, seeds)
+    def forward(self, scan: Scan, seeds: Tensor, steps: int | None = None) -> Terms:
+        """Return the weighted terms of the loss on a normalised scan; ``seeds`` are int64 ``(batch,)``.
+
+        ``steps`` are unrolled, by default as many as the reconstructor has.
+        """
+        f = self._f if steps is None else self._f.replace(steps=steps)
+        return self._loss(f, scan, seeds)
 
     def _start(self, x: Tensor) -> Tensor:
         image: Tensor = self.start["denoiser"](x)
@@ -88,7 +92,8 @@ class Learner:
         self.optimizer.zero_grad()
         seeds = _seeds(self.config.seed, number, settings.batch)[self.group.rows]
         with _addressed(self.config.seed, number, self.group, self.device):
-            values = [self._backward(*part) for part in self._parts(scan.to(self.device), seeds)]
+            steps = drawn_steps(self.config, number)
+            values = [self._backward(*part, steps) for part in self._parts(scan.to(self.device), seeds)]
         terms = {name: float(self.group.mean(torch.stack([v[name] for v in values]).mean())) for name in values[0]}
         norm = nn.utils.clip_grad_norm_(self.objective.networks.parameters(), settings.clip_norm or torch.inf)
         if bool(norm.isfinite()) and torch.tensor(list(terms.values())).isfinite().all():
@@ -116,10 +121,10 @@ class Learner:
         for i, (part, own) in enumerate(pieces, 1):
             yield part, own, i == len(pieces)
 
-    def _backward(self, scan: Scan, seeds: Tensor, last: bool) -> dict[str, Tensor]:
+    def _backward(self, scan: Scan, seeds: Tensor, last: bool, steps: int | None) -> dict[str, Tensor]:
         alone = isinstance(self.model, DistributedDataParallel) and not last
         with self.model.no_sync() if alone else nullcontext():  # type: ignore[operator]
-            terms: dict[str, Tensor] = self.model(scan, seeds)
+            terms: dict[str, Tensor] = self.model(scan, seeds, steps)
             loss = torch.stack(list(terms.values())).sum() / self.config.compute.accumulate
             torch.autograd.backward(loss)
         return {name: value.detach() for name, value in terms.items()}
@@ -128,6 +133,18 @@ class Learner:
 def _seeds(seed: int, number: int, batch: int) -> Tensor:
     """Return one seed per image of an update."""
     return derive(torch.arange(batch) + 2**32 * seed, number)
+
+
+STEPS = 2**30
+"""The address of an update's number of steps below its seed, which no process has."""
+
+
+def drawn_steps(config: Config, number: int) -> int | None:
+    """Return how many steps an update unrolls, each number of ``training_steps`` as likely; None without these."""
+    if not config.training_steps:
+        return None
+    low, high = config.training_steps
+    return low + int(float(uniform(derive(torch.tensor(config.seed), number, STEPS))) * (high - low + 1))
 
 
 @contextmanager

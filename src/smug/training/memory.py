@@ -111,7 +111,7 @@ class _Counts:
 
 
 def _counts(config: Config, f: NetworkReconstructor) -> _Counts:
-    terms, steps = METHODS[config.method].terms, config.steps
+    terms, steps = METHODS[config.method].terms, (config.training_steps or (config.steps,))[-1]
     if "denoising" in terms:
         return _Counts(samples=1, chunk=1, denoised=1, goals=0, kept=1, solved=0)
     noisy = "smoothing" in f.settings() and config.smoothing.sigma > 0
