@@ -14,7 +14,8 @@ import pytest
 import smug
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "recipes").glob("*.py"))]
+SCRIPTS = sorted([*(ROOT / "recipes").glob("*.py"), *(ROOT / "recipes/experiment").glob("*.py")])
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *SCRIPTS]
 CELL = re.compile(
     r"^(`{3,}|:{3,})\s*(?:\{code-cell\}[^\n]*|python|py|ipython3?)\s*\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE
 )
