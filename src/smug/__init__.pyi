@@ -27,6 +27,7 @@ from .models.classical import TotalVariation as TotalVariation
 from .models.classical import ZeroFilled as ZeroFilled
 from .models.compute import recomputed as recomputed
 from .models.didn import DIDN as DIDN
+from .models.lam import ResidualLam as ResidualLam
 from .models.noise_map import noise_map as noise_map
 from .models.nonexpansive import Nonexpansive as Nonexpansive
 from .models.normalised import normalised as normalised

@@ -100,6 +100,8 @@ def test_the_logarithm_weighs_every_image_by_its_error(method, scan):
         ("modl", {"tau": 0.1}, "tau: expected a finite number >= 0, and 0 but for ridge"),
         ("ridge", {"tau": -0.1, "network": {"kind": "ridge"}}, "tau: expected a finite number >= 0"),
         ("ridge", {"lam": 0.0, "network": {"kind": "ridge"}}, "lam: expected a number > 0"),
+        ("ridge", {"lam_times": "residual", "network": {"kind": "ridge"}}, 'lam_times: expected "one" for'),
+        ("modl", {"lam_times": "noise"}, "lam_times: expected one of one, residual"),
     ],
 )
 def test_settings_that_do_not_fit_the_method_are_refused(method, changes, message):

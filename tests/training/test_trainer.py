@@ -126,8 +126,9 @@ RANGES = {
             "maps": ["exact", "espirit"],
         },
     },
-    "lam": 0.1,
+    "lam": 2.0,
     "learn_lam": True,
+    "lam_times": "residual",
 }
 
 
@@ -136,7 +137,7 @@ def test_runs_on_ranges_learn_lam_resume_to_the_same_bits_and_start_others(metho
     config = configured(method, **RANGES, optimizer={"learning_rate": 0.01}, compute={"accumulate": 2})
     data = load_training_data(config.data)
     whole, log = trained(config, data, tmp_path / "whole")
-    assert float(whole.lam) != pytest.approx(0.1, rel=1e-3)
+    assert float(whole.lam.factor) != pytest.approx(2.0, rel=1e-3)
 
     def cut(entry):
         if entry.update == 2:
@@ -149,7 +150,7 @@ def test_runs_on_ranges_learn_lam_resume_to_the_same_bits_and_start_others(metho
     assert [entry.terms for entry in entries] == [entry.terms for entry in log]
 
     model = runs.load_weights(tmp_path / "whole")
-    assert model.config == config and float(model.reconstructor.lam) == float(whole.lam)
+    assert model.config == config and float(model.reconstructor.lam.factor) == float(whole.lam.factor)
     assert model.training_range() == config.data.range == data.range
     assert model.training_range().coils == (1, 2, 3)
     scan = data.validation[0].normalised()
@@ -157,7 +158,7 @@ def test_runs_on_ranges_learn_lam_resume_to_the_same_bits_and_start_others(metho
 
     other = build(merge(config, {"method": "smug"}))
     runs.initialise(other, tmp_path / "whole")
-    assert float(other.lam) == float(whole.lam)
+    assert float(other.lam.factor) == float(whole.lam.factor)
 
 
 def test_pretraining_has_no_lam_to_learn(data, tmp_path):

@@ -13,6 +13,7 @@ from smug.bounds.ridge_bound import ridge_bound, ridge_convexity
 from smug.bounds.sector_bound import sector_bound
 from smug.bounds.spectrum import Spectrum
 from smug.models.classical import CGSense, ZeroFilled
+from smug.models.lam import ResidualLam
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
 from smug.models.ridge_reconstruction import Ridge
 from smug.models.sector import Sector
@@ -102,6 +103,11 @@ def deterministic_bounds(
         raise ValueError(
             "deterministic bounds: expected a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled "
             f"reconstructor, got {type(f).__name__}; the percentile certificate holds for any"
+        )
+    if isinstance(f.lam, ResidualLam):
+        raise ValueError(
+            "deterministic bounds: expected a fixed lam, got one that follows the measurements; "
+            "f.replace(lam=0.1) has bounds, and the percentile certificate holds for any reconstructor"
         )
     height, width = _shape(A, shape)
     proved, limit = proved_sector(f.denoiser), proved_modulus(f.denoiser)

@@ -69,6 +69,7 @@ def _images(path: Path) -> Facts:
 
 
 def _weights(path: Path, name: str = "") -> Facts:
+    from smug.models.lam import described_lam
     from smug.training.checkpoint import SCHEMA as CHECKPOINT
     from smug.training.checkpoint import reached
     from smug.training.runs import load_weights, read_metadata
@@ -85,7 +86,7 @@ def _weights(path: Path, name: str = "") -> Facts:
     return {
         "kind": "run folder" if path.is_dir() else "weights",
         "method": f"{config.method}, {counted(config.steps, 'unrolling step')}, seed {config.seed}",
-        "lam": f"{float(model.settings()['lam']):.3g}, {'learned' if config.learn_lam else 'fixed'}",
+        "lam": f"{described_lam(model.settings()['lam'])}, {'learned' if config.learn_lam else 'fixed'}",
         "network": f"{config.network.kind}, {counted(config.network.channels, 'channel')}",
         **{name: text for name, text in model.metadata.items() if name in ("update", "validation_psnr")},
         "training range": [f"{name} {_few(values)}" for name, values in vars(trained_on).items() if values]

@@ -13,6 +13,7 @@ from smug.attacks import relative_l2
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Perturbed
 from smug.metrics import head_mask, hfen, nmse, psnr, ssim
+from smug.models.lam import ResidualLam
 from smug.models.reconstructors import MoDL
 from smug.norm import L2
 from smug.physics.sense import Sense
@@ -95,10 +96,12 @@ def seen(feature: Tensor, target: Tensor, images: Tensor) -> Tensor:
 def identity_loop(f: Reconstructor) -> MoDL:
     """Return the loop of ``f`` with the identity for a denoiser: what the physics alone makes of a perturbation.
 
-    It is linear, so that it needs no scale. Reconstructors without a loop are compared with the paper's.
+    It is linear, so that it needs no scale. Reconstructors without a loop are compared with the paper's, and a lam that
+    follows the data with the paper's lam.
     """
     settings = described(f).settings()
-    return MoDL(lambda x: x, settings.get("steps", STEPS), settings.get("lam", LAM))
+    lam = settings.get("lam", LAM)
+    return MoDL(lambda x: x, settings.get("steps", STEPS), LAM if isinstance(lam, ResidualLam) else lam)
 
 
 def norm(values: Tensor) -> Tensor:

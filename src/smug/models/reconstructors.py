@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from smug.models.learned_lam import Lam, LearnedLam, current
+from smug.models.lam import Lam, LamOfImage, LearnedLam, ResidualLam, lam_of_image
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
@@ -27,21 +27,25 @@ class Step:
 
 @check_arguments
 def unroll(
-    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: Lam
+    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor | LamOfImage
 ) -> Iterator[Step]:
     """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
 
     ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, complex ``(..., batch, y, x)``, is
-    also the first x. Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the
-    reconstruction.
+    also the first x. ``lam`` is a number, real ``(..., batch)``, or a function of x. Yields every
+    :class:`~smug.models.reconstructors.Step`; the last one's solution is the reconstruction.
     """
-    lam = current(lam)
     x = aliased
     for n in range(steps):
         z = denoise(x, n)
-        solution = solve(A, aliased + lam * z.value, lam)
+        weight = lam(x) if callable(lam) else lam
+        solution = solve(A, aliased + _per_image(weight) * z.value, weight)
         yield Step(x, z, solution)
         x = solution.value
+
+
+def _per_image(weight: float | Tensor) -> float | Tensor:
+    return weight[..., None, None] if isinstance(weight, Tensor) and weight.ndim else weight
 
 
 def last(steps: Iterator[Step]) -> Tensor:
@@ -95,7 +99,7 @@ class NetworkReconstructor(Configured):
 
     def image_networks(self) -> dict[str, nn.Module]:
         """Return those of the networks that take images."""
-        return {name: part for name, part in self.networks().items() if not isinstance(part, LearnedLam)}
+        return {name: part for name, part in self.networks().items() if not isinstance(part, LearnedLam | ResidualLam)}
 
     def to(self, device: torch.device | str) -> Self:
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
@@ -145,8 +149,8 @@ class MoDL(Unrolled):
     def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps; nothing is random."""
         check_measurements(y, A)
-        D = batched(self.denoiser)
-        return unroll(lambda x, n: unsmoothed(D, x), A.H(y), A, self.steps, self.lam)
+        D, lam = batched(self.denoiser), lam_of_image(self.lam, y, A)
+        return unroll(lambda x, n: unsmoothed(D, x), A.H(y), A, self.steps, lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +171,8 @@ class SMUG(Unrolled):
         """Yield the unrolling steps."""
         check_measurements(y, A)
         D, s = batched(self.denoiser), self.smoothing
-        seeds = entry_seeds(generator, y.shape[0], s.seed)
-        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, self.lam)
+        seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
+        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +197,8 @@ class WeightedSMUG(Unrolled):
         """Yield the unrolling steps."""
         check_measurements(y, A)
         D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
-        seeds = entry_seeds(generator, y.shape[0], s.seed)
-        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, self.lam)
+        seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
+        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,12 +218,12 @@ class RSE2E(UnrolledReconstructor):
     def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
         """Reconstruct: the mean of the reconstructions from noisy ``A^H y``."""
         check_measurements(y, A)
-        modl = _modl(self.denoiser, A, self.steps, self.lam)
+        modl = _modl(self.denoiser, A, self.steps, lam_of_image(self.lam, y, A))
         seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
         return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
 
 
-def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: Lam) -> ImageMap:
+def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: LamOfImage) -> ImageMap:
     """Return MoDL as a map of ``A^H y`` with any leading axes."""
     D = batched(denoiser)
     return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))
@@ -232,6 +236,7 @@ def _drawn(smoothing: Smoothing, seeds: Tensor, step: int) -> Tensor:
 
 def _check(steps: int, lam: Lam) -> None:
     check_integer("steps", steps, 1)
-    value = torch.as_tensor(current(lam)).detach()
+    number = lam.factor if isinstance(lam, ResidualLam) else lam
+    value = torch.as_tensor(number() if isinstance(number, LearnedLam) else number).detach()
     if value.ndim or value.is_complex() or value.dtype == torch.bool or not 0 < float(value) < float("inf"):
         raise ValueError(f"lam: expected one positive number, got {lam}")

@@ -37,6 +37,9 @@ the start, frozen (Fig. 13)."""
 ErrorMeasure = Literal["square", "log"]
 """What of ``||F(y) - t||^2`` of an image is minimised: itself, or its logarithm, as PSNR has it."""
 
+LamTimes = Literal["one", "residual"]
+"""What lam is multiplied by: nothing, or the residual of the data (:class:`smug.models.lam.ResidualLam`)."""
+
 Precision = Literal["fp32", "bf16"]
 """The arithmetic of the denoiser; Fourier transforms and solver stay in single precision."""
 
@@ -217,10 +220,11 @@ class ComputeConfig:
 class Config:
     """All settings of a run: what its result depends on, except the weights it starts from.
 
-    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins. With
-    ``training_steps``, a lowest and a highest number, every update unrolls a random number of steps between them, and
-    ``steps`` are those of validation and afterwards. A ridge regulariser has the weight ``lam`` where it reconstructs,
-    with ``tau / 2 ||x||^2`` beside it.
+    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins; with ``lam_times =
+    "residual"`` it is a factor of the rms residual of the data, anew in every step. With ``training_steps``, a lowest
+    and a highest number, every update unrolls a random number of steps between them, and ``steps`` are those of
+    validation and afterwards. A ridge regulariser has the weight ``lam`` where it reconstructs, with
+    ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
     (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
     their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge
@@ -232,6 +236,7 @@ class Config:
     training_steps: tuple[int, ...] = ()
     lam: float = 1.0
     learn_lam: bool = False
+    lam_times: LamTimes = "one"
     tau: float = 0.0
     smoothing: Smoothing = Smoothing()
     training_samples: int = 10
@@ -249,7 +254,7 @@ class Config:
     def __post_init__(self) -> None:
         """Check the values."""
         check_fields(self)
-        literals = {"method": Method, "stability_target": StabilityTarget, "loss": ErrorMeasure}
+        literals = {"method": Method, "stability_target": StabilityTarget, "loss": ErrorMeasure, "lam_times": LamTimes}
         for name, known in ((name, get_args(literal)) for name, literal in literals.items()):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
@@ -270,6 +275,8 @@ class Config:
             raise ValueError(f"tau: expected a finite number >= 0, and 0 but for ridge regularisers, got {self.tau}")
         if ridge and not self.lam:
             raise ValueError(f"lam: expected a number > 0 for a ridge regulariser, got {self.lam}")
+        if self.lam_times != "one" and ridge:
+            raise ValueError(f'lam_times: expected "one" for {self.method!r}, got {self.lam_times!r}')
         if self.loss != "square" and (ridge or self.method == "pretrain"):
             raise ValueError(
                 f'loss: expected "square" for {self.method!r}, whose loss is of denoising, got {self.loss!r}'

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from smug.models.denoisers import build_denoiser
-from smug.models.learned_lam import Lam, LearnedLam
+from smug.models.lam import Lam, LearnedLam, ResidualLam
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, WeightedSMUG
 from smug.models.ridge_reconstruction import Ridge, RidgeDenoiser
 from smug.models.weight_encoder import WeightEncoder
@@ -27,7 +27,8 @@ def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstru
 
 def _lam(config: Config) -> Lam:
     learns = config.learn_lam and config.method != "pretrain"  # which has no data consistency
-    return LearnedLam(config.lam) if learns else config.lam
+    factor = LearnedLam(config.lam) if learns else config.lam
+    return ResidualLam(factor) if config.lam_times == "residual" else factor
 
 
 def _modl(config: Config, denoiser: nn.Module) -> MoDL:
