@@ -220,11 +220,11 @@ class ComputeConfig:
 class Config:
     """All settings of a run: what its result depends on, except the weights it starts from.
 
-    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins; with ``lam_times =
-    "residual"`` it is a factor of the rms residual of the data, anew in every step. With ``training_steps``, a lowest
-    and a highest number, every update unrolls a random number of steps between them, and ``steps`` are those of
-    validation and afterwards. A ridge regulariser has the weight ``lam`` where it reconstructs, with
-    ``tau / 2 ||x||^2`` beside it.
+    ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins; where
+    ``lam_times`` is "residual", lam is a factor of the rms residual of the data, anew in every step. With
+    ``training_steps``, a lowest and a highest number, every update unrolls a random number of steps between them, and
+    ``steps`` are those of validation and afterwards. A ridge regulariser has the weight ``lam`` where it reconstructs,
+    with ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
     (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
     their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge
