@@ -1,13 +1,13 @@
-"""Which difference to the paper makes SMUG robust? python recipes/experiment/run.py RUNS [--updates N] [--seeds 0 1].
+"""Which difference to the paper makes SMUG robust? python -m recipes.experiment.run RUNS [--updates N] [--seeds 0 1].
 
 Trains all arms of the experiment, most telling first, each for one seed before the next seed, on one thread. It goes on
 where it was stopped. RUNS/N holds the runs of N updates, so that experiments of several lengths are apart; SMUG_DATA
 names the folder of the image sets. Prints what was trained and what it cost, from the runs' documents; --cost alone
-prints only. Then: python recipes/experiment/score.py RUNS/N
+prints only. Then: python -m recipes.experiment.score RUNS/N
 
 All arms share base.toml. ``theta_pre`` is the denoiser of arm ``pretrain``, trained by equation (6). The arms that are
 compared at equal compute have more or fewer updates: those of ``share`` times N. Seconds an update on one core of two,
-64 x 64, batch 2 (process time of 8 updates; to be replaced by what --cost prints):
+64 x 64, batch 2 (process time of 8 updates; --cost prints what it was):
 
 | arm                                   | s an update | core-hours at N = 1000 | at N = 3000 |
 | ------------------------------------- | ----------: | ---------------------: | ----------: |

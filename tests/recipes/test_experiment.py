@@ -2,14 +2,19 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
+from scipy import stats
 
 import smug
-from recipes.experiment import run
+from recipes.experiment import image_attack, run, score, table
 from smug.cli import main as cli
 from smug.training.configured import build
+from smug.training.runs import save_weights
 
 
 def configured(name, updates=100):
@@ -71,3 +76,107 @@ def test_arms_are_trained_once_with_what_they_start_from_and_their_cost_is_told(
 def test_a_process_that_fails_ends_the_script(capfd):
     with pytest.raises(SystemExit, match="2"):
         run.train(["train", "--config", "nothing.toml"])
+
+
+# ---- scores ----
+
+
+ARMS = ("modl", "smug-10", "rs-e2e", "weighted-smug-10")
+
+
+@pytest.fixture
+def scored(small, tmp_path, monkeypatch):
+    """The folder of four runs of random networks, and six small people to score them on."""
+    monkeypatch.setattr(score, "BASE", run.BASE)
+    monkeypatch.setattr(score, "SLICES", 6)
+    people = replace(smug.load_images("phantom", "test", 32, count=6), subjects=tuple("abcdef"))
+    monkeypatch.setattr(score, "images", lambda: people)
+    score.scan.cache_clear()
+    for name in ARMS:
+        config = configured(name)
+        save_weights(tmp_path / "runs" / f"{name}-0" / "model.safetensors", build(config), config)
+        (tmp_path / "runs" / f"{name}-0" / "run.json").write_text("{}")
+    yield tmp_path / "runs"
+    score.scan.cache_clear()
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_the_loop_on_images_is_the_reconstructor(scored, name):
+    core, scan = score.models(scored)[f"{name}-0"].reconstructor, score.scan()
+    aliased, seeds = scan.A.H(scan.y), torch.arange(6) * 1000
+    image = image_attack.reconstruct(core, aliased, aliased, scan.A, seeds)
+    torch.testing.assert_close(image, core(scan.y, scan.A, generator=seeds), atol=0.02, rtol=0.02)
+
+
+def test_only_the_adaptive_attack_on_images_sees_what_the_solves_pass_on(scored):
+    f, scan = smug.MoDL(lambda x: 0 * x, steps=2), score.scan()
+    deltas = [image_attack.attack(f, scan, 0.02, adaptive=adaptive) for adaptive in (False, True)]
+    parts = [torch.view_as_real(delta).abs() / scan.truth.abs().amax((1, 2))[:, None, None, None] for delta in deltas]
+    assert all(part.max() <= 0.02 * 1.0001 for part in parts)
+    assert (parts[0] < 0.0199).float().mean() > 0.1  # where it began
+    assert (parts[1] > 0.0199).float().mean() > 0.95
+    perturbed = [scan.A.H(scan.y) + delta for delta in (0, *deltas)]
+    images = [image_attack.reconstruct(f, a, a, scan.A, torch.arange(6)) for a in perturbed]
+    errors = [(image - scan.truth).norm() for image in images]
+    assert errors[0] < errors[1] < errors[2]
+
+
+def test_the_blind_attack_knows_no_smoothing_noise(scored):
+    f = score.models(scored)["smug-10-0"].reconstructor.replace(sigma=0.5)
+    blind, other = (image_attack.attack(g, score.scan(), 0.02, adaptive=False) for g in (f, f.replace(sigma=1.0)))
+    assert torch.equal(blind, other)
+    adaptive = [image_attack.attack(g, score.scan(), 0.02, adaptive=True) for g in (f, f.replace(sigma=1.0))]
+    assert not torch.equal(*adaptive)
+
+
+def test_arms_are_scored_once_unless_their_weights_change(scored, tmp_path, monkeypatch, capsys):
+    for name, kept in (("FIRST", ["clean", "PGD 0.02"]), ("THEN", ["image, blind", "steps 4", "rate 2"])):
+        monkeypatch.setattr(score, name, {key: getattr(score, name)[key] for key in kept})
+    out = str(tmp_path / "out.json")
+    score.main(str(scored), out)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 25 and said[0].startswith("identity-0, clean") and "image" not in " ".join(said[:10])
+    score.main(str(scored), out)
+    assert not capsys.readouterr().err
+    other = replace(configured("modl"), seed=1)
+    save_weights(scored / "modl-0" / "model.safetensors", build(other), other)
+    score.main(str(scored), out)
+    assert len(capsys.readouterr().err.splitlines()) == 5
+    gains = json.loads((tmp_path / "out.json").read_text())["arms"]["identity-0"]["scores"]["PGD 0.02"]["gain"]
+    assert len(gains) == 6 and 0 < min(gains) < max(gains) < 2
+    table.main(out)
+    printed = capsys.readouterr().out
+    assert "6 slices of 6 subjects" in printed and re.search(r"\| smug-10 \| 0 \| \d+\.\d\d \([+-]\d\.\d\d ±", printed)
+    monkeypatch.setattr(score, "images", lambda: smug.load_images("phantom", "val", 32, count=6))
+    with pytest.raises(SystemExit, match="expected scores of these slices"):
+        score.main(str(scored), out)
+
+
+def made(**arms):
+    """A document of arms ``(clean, attacked)``, a difference of 0.1 dB between its six subjects."""
+    around = np.linspace(-0.25, 0.25, 6)
+    runs = {}
+    for name, (clean, hit) in arms.items():
+        scores = {"clean": {"psnr": [*(clean + around)]}, "PGD 0.02": {"psnr": [*(hit + around)]}}
+        runs[f"{name.replace('_', '-')}-0"] = {"scores": scores}
+    return table.Found({"subjects": list("abcdef"), "arms": runs})
+
+
+def test_the_front_is_what_rivals_reach_at_the_same_clean_quality_and_never_beyond():
+    found = made(modl=(30, 20), jitter_1=(29, 24), jitter_2=(28.5, 21), smug=(29.5, 23), weak=(28, 22), best=(31, 30))
+    assert found.front("smug", "PGD 0.02").mean() == pytest.approx(22)  # halfway from MoDL to jitter
+    assert found.front("weak", "PGD 0.02").mean() == pytest.approx(24)  # jitter is cleaner and more robust
+    assert found.front("best", "PGD 0.02") is None
+    assert table.over_front(found, "smug", "PGD 0.02") == "+1.00 ±0.00"
+    assert table.over_front(found, "best", "PGD 0.02") == "beyond"
+    assert table.cell(found, "smug", "PGD 0.02") == "23.00 (+3.00 ±0.00)"
+    assert table.cell(found, "modl", "PGD 0.02") == "20.00"
+
+
+def test_differences_are_to_the_best_modl_and_intervals_are_of_subjects():
+    found = made(modl=(30, 20), modl_pre=(29, 21), smug=(29, 22))
+    assert (found.best("clean"), found.best("PGD 0.02")) == ("modl", "modl-pre")
+    assert table.cell(found, "smug", "PGD 0.02").startswith("22.00 (+1.00")
+    values = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    low, high = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+    assert found.half_width(values) == pytest.approx((high - low) / 2)
