@@ -21,7 +21,7 @@ def reconstruct(f: smug.Described, first: Tensor, aliased: Tensor, A: smug.Sense
     ``f`` is one of the unrolled reconstructors, of normalised measurements.
     """
     own = f.settings()
-    denoiser, encoder, lam, steps = own["denoiser"], own.get("encoder"), own["lam"], own["steps"]
+    denoiser, lam, steps = own["denoiser"], own["lam"], own["steps"]
     smoothing = own.get("smoothing", NO_NOISE)
 
     def denoise(x: Tensor) -> Tensor:
@@ -29,12 +29,12 @@ def reconstruct(f: smug.Described, first: Tensor, aliased: Tensor, A: smug.Sense
         return result
 
     def weight(x: Tensor) -> Tensor:
-        result: Tensor = encoder(x.flatten(0, -3)).reshape(x.shape[:-2])
+        result: Tensor = own["encoder"](x.flatten(0, -3)).reshape(x.shape[:-2])
         return result
 
     def loop(x: Tensor, aliased: Tensor, inner: smug.Smoothing) -> Tensor:
         for n in range(steps):
-            z = smug.smooth(denoise, x, inner, seeds + n, weight if encoder else None).value
+            z = smug.smooth(denoise, x, inner, seeds + n, weight if "encoder" in own else None).value
             x = smug.solve(A, aliased + lam * z, lam).value
         return x
 

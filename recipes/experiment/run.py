@@ -2,12 +2,12 @@
 
 Trains all arms of the experiment, most telling first, each for one seed before the next seed, on one thread. It goes on
 where it was stopped. RUNS/N holds the runs of N updates, so that experiments of several lengths are apart; SMUG_DATA
-names the folder of the image sets. Prints what was trained and what it cost, from the runs' documents; --cost alone
-prints only. Then: python -m recipes.experiment.score RUNS/N
+names the folder of the image sets. Prints what was trained and what it cost in processor time; --cost trains nothing.
+Then: python -m recipes.experiment.score RUNS/N OUT.json
 
 All arms share base.toml. ``theta_pre`` is the denoiser of arm ``pretrain``, trained by equation (6). The arms that are
-compared at equal compute have more or fewer updates: those of ``share`` times N. Seconds an update on one core of two,
-64 x 64, batch 2 (process time of 8 updates; --cost prints what it was):
+compared at equal compute have more or fewer updates: ``share`` times N. Processor seconds an update on one core of two,
+64 x 64, batch 2, measured over 8 updates; loading and validation are not in it, --cost has all:
 
 | arm                                   | s an update | core-hours at N = 1000 | at N = 3000 |
 | ------------------------------------- | ----------: | ---------------------: | ----------: |
@@ -17,7 +17,7 @@ compared at equal compute have more or fewer updates: those of ``share`` times N
 | weighted-smug-10                      |        0.42 |                   0.12 |        0.35 |
 | adversarial-*, half the updates       |        0.45 |                   0.06 |        0.19 |
 | jitter-*, half as many again          |        0.16 |                   0.07 |        0.20 |
-| all 21                                |             |                    1.3 |         3.9 |
+| all 22                                |             |                    1.3 |         4.0 |
 """
 
 import argparse
@@ -32,6 +32,7 @@ from pathlib import Path
 
 BASE = Path(__file__).with_name("base.toml")
 UPDATES = 3000
+PROCESSOR = "processor_seconds.csv"
 
 
 @dataclass(frozen=True)
@@ -96,26 +97,46 @@ def command(runs: Path, name: str, seed: int, updates: int) -> list[str]:
     return ["train", *options, *chosen, "--resume", "--out", str(runs / f"{name}-{seed}")]
 
 
-def train(arguments: Sequence[str]) -> None:
-    """Train in a process of its own, which is stopped in good order when this one is."""
+def train(arguments: Sequence[str]) -> int:
+    """Train in a process of its own, which is stopped in good order when this one is; return its exit status."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([sys.executable, "-m", "smug", *arguments], stdout=2, env=environment) as child:  # noqa: S603
         before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         try:
-            code = child.wait()
+            return child.wait()
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def train_arm(runs: Path, name: str, seed: int, updates: int) -> None:
+    """Train an arm or go on with it, and note the processor time; end the script where that fails or is stopped."""
+    before = os.times()
+    code = train(command(runs, name, seed, updates))
+    after = os.times()
+    seconds = after.children_user - before.children_user + after.children_system - before.children_system
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / PROCESSOR).open("a") as file:
+        file.write(f"{name}-{seed},{seconds:.1f}\n")
     if code:
         sys.exit(code)
 
 
+def processor_seconds(runs: Path) -> dict[str, float]:
+    """Return the processor time of every run, with all its parts."""
+    lines = (runs / PROCESSOR).read_text().split() if (runs / PROCESSOR).exists() else []
+    spent: dict[str, float] = {}
+    for name, seconds in (line.split(",") for line in lines):
+        spent[name] = spent.get(name, 0.0) + float(seconds)
+    return spent
+
+
 def costs(runs: Path) -> Iterator[str]:
-    """Yield the lines of the table of what finished runs cost."""
-    total = 0.0
+    """Yield the lines of the table of what finished runs cost, in processor time with loading and validation."""
+    total, spent = 0.0, processor_seconds(runs)
     yield "| run | updates | s an update | core-hours | validation PSNR (dB) |\n| --- | ---: | ---: | ---: | ---: |"
     for path in sorted(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime):
         document = json.loads(path.read_text())
-        seconds, updates = document["timing"]["seconds"], document["updates"]
+        seconds, updates = spent.get(path.parent.name, document["timing"]["seconds"]), document["updates"]
         total += seconds
         quality = document["validations"][-1]["psnr_db"]
         yield f"| {path.parent.name} | {updates} | {seconds / updates:.2f} | {seconds / 3600:.2f} | {quality:.2f} |"
@@ -137,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         start = ARMS[name].init
         for each in (start, name) if start else (name,):
             if not (runs / f"{each}-{seed}" / "run.json").exists():
-                train(command(runs, each, seed, chosen.updates))
+                train_arm(runs, each, seed, chosen.updates)
     print("\n".join(costs(runs)))
 
 

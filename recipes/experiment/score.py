@@ -40,7 +40,7 @@ def images() -> Any:
 def scan(rate: float = 4.0) -> smug.Scan:
     """Return all slices as one normalised scan at an acceleration."""
     acquisition = replace(smug.training.load_config(str(BASE)).data.acquisition, acceleration=rate)
-    return smug.simulate(images().images, acquisition, names=images().names).normalised()
+    return smug.simulate(images().images, acquisition.draw(0), names=images().names).normalised()
 
 
 def plain(f: Any, rate: float = 4.0, delta: Tensor | None = None) -> Scores:
@@ -105,7 +105,7 @@ def models(runs: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"identity-0": smug.normalised(smug.MoDL(lambda x: x))}
     for path in sorted(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime):
         if not path.parent.name.startswith("pretrain"):
-            f = smug.load(path.parent)
+            f: Any = smug.load(path.parent)
             smooths = "num_samples" in f.settings()
             found[path.parent.name] = f.replace(noise="antithetic", num_samples=2) if smooths else f
     return found

@@ -55,7 +55,7 @@ def small(monkeypatch, tmp_path):
     base.write_text(text.replace("steps = 8", "steps = 2").replace("channels = 16", "channels = 4"))
     trained = []
     monkeypatch.setattr(run, "BASE", base)
-    monkeypatch.setattr(run, "train", lambda arguments: (trained.append(arguments), cli(arguments)))
+    monkeypatch.setattr(run, "train", lambda arguments: trained.append(arguments) or cli(arguments) or 0)
     return trained
 
 
@@ -73,9 +73,19 @@ def test_arms_are_trained_once_with_what_they_start_from_and_their_cost_is_told(
     assert len(table) == 2 and lines[-1] == "| all | | | 0.00 | |"
 
 
-def test_a_process_that_fails_ends_the_script(capfd):
+def test_the_processor_time_of_all_parts_of_a_run_is_its_cost(tmp_path):
+    (tmp_path / "modl-0").mkdir()
+    document = {"timing": {"seconds": 99999.0}, "updates": 100, "validations": [{"psnr_db": 21.0}]}
+    (tmp_path / "modl-0" / "run.json").write_text(json.dumps(document))
+    (tmp_path / run.PROCESSOR).write_text("modl-0,3600.0\nsmug-1-0,50.0\nmodl-0,1800.0\n")
+    assert list(run.costs(tmp_path))[1:] == ["| modl-0 | 100 | 54.00 | 1.50 | 21.00 |", "| all | | | 1.50 | |"]
+
+
+def test_a_training_that_fails_ends_the_script_and_its_time_is_noted(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(run, "BASE", "nothing.toml")
     with pytest.raises(SystemExit, match="2"):
-        run.train(["train", "--config", "nothing.toml"])
+        run.train_arm(tmp_path, "modl", 0, 5)
+    assert run.processor_seconds(tmp_path)["modl-0"] > 0.1
 
 
 # ---- scores ----
