@@ -15,7 +15,7 @@ from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
 from smug.models.noise import complex_normal
 from smug.physics.consistency import solve
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, cartesian
 
 LAM = 1.0
 TOLERANCE = 1e-6
@@ -81,12 +81,13 @@ def time_consistency(
         raise ValueError("consistency: expected coils, size and right-hand sides >= 1")
     device = torch.device(device)
     scan = simulate(head_phantom(seed, size)[None], Acquisition(coils=coils), [seed], ["phantom"]).to(device)
-    rates = _rates(scan.A, repeats)
+    A = cartesian(scan.A, "consistency")
+    rates = _rates(A, repeats)
     rows = []
     for count in right_hand_sides:
         noise = complex_normal(torch.arange(count)[:, None] + seed, (size, size), device=device)
         b = scan.A.H(scan.y) + LAM * (scan.truth + 0.01 * noise)
-        rows += _timed(_paths(scan.A, b), scan.A, b, rates, repeats)
+        rows += _timed(_paths(A, b), A, b, rates, repeats)
     return rows
 
 

@@ -20,6 +20,7 @@ from smug.data.simulate import Acquisition, simulate
 from smug.models.compute import in_precision
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import ImageMap, Smoothing
+from smug.physics.sense import cartesian
 from smug.training.runs import load_weights
 from smug.zoo import shipped
 
@@ -193,7 +194,7 @@ def _textbook(setting: _Setting, samples: int) -> Callable[[int], Tensor]:
             white = torch.randn(*size, 2, device=scan.y.device, generator=generator)
             return setting.sigma * torch.view_as_complex(white)
 
-        A, steps = scan.A, setting.steps
+        A, steps = cartesian(scan.A, "inference"), setting.steps
         return textbook_smug(denoiser, scan.y, A.maps, A.mask, noise, steps=steps, samples=samples)
 
     return reconstruct

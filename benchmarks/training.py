@@ -20,6 +20,7 @@ from smug.data.simulate import Acquisition, simulate
 from smug.models.compute import in_precision, recomputed
 from smug.models.reconstructors import SMUG
 from smug.models.smoothing import ImageMap, Smoothing
+from smug.physics.sense import cartesian
 from smug.training.network_memory import network_memory
 
 SIGMA = 0.01
@@ -179,7 +180,8 @@ def textbook_loss(denoiser: ImageMap, scan: Scan, noise: Noise, steps: int, samp
 
     goal = denoiser(scan.truth)
     loss = torch.zeros((), device=scan.y.device)
-    for step in textbook_steps(denoiser, scan.y, scan.A.maps, scan.A.mask, noise, steps=steps, samples=samples):
+    A = cartesian(scan.A, "training")
+    for step in textbook_steps(denoiser, scan.y, A.maps, A.mask, noise, steps=steps, samples=samples):
         for sample in step[0]:
             loss = loss + mean_square(sample - goal) / samples
     return loss + mean_square(step[1] - scan.truth)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 import smug
 from smug.data.scan import Scan
+from smug.physics.operator import Operator
 from smug.physics.sense import Sense
 from smug.system.arguments import check_fields, check_kind
 
@@ -37,6 +38,7 @@ EXAMPLES = [
     ["a"],
     {},
     smug.MoDL(len),
+    torch.float32,
     None,
 ]
 """Values of many kinds, of which each parameter finds one that it takes."""
@@ -46,6 +48,7 @@ WRONG: dict[Any, list[Any]] = {
     float: [float("nan"), True, "0.5", [0.5], None, 1j, torch.tensor([1.0, 2.0])],
     Tensor: [0.5, 3, "tensor", None, np.ones(2), [1.0]],
     Sense: [torch.ones(1, 8), None, "A"],
+    Operator: [torch.ones(1, 8), None, "A"],
     Scan: [(SCAN.y, SCAN.A, SCAN.target), SCAN.y, None],
     smug.Threat: [0.05, "linf", None],
     smug.Smoothing: [0.01, 10],

@@ -45,8 +45,11 @@ from .models.unet import UNet as UNet
 from .models.weight_encoder import WeightEncoder as WeightEncoder
 from .physics import maps as maps
 from .physics import masks as masks
+from .physics.check import check_operator as check_operator
 from .physics.consistency import Solution as Solution
 from .physics.consistency import solve as solve
+from .physics.operator import LinearOperator as LinearOperator
+from .physics.operator import operator as operator
 from .physics.scale import measurement_scale as measurement_scale
 from .physics.sense import Sense as Sense
 from .reconstruction import reconstruct as reconstruct

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.models.noise import Seeds, complex_normal, derive, uniform
+from smug.models.noise import Seeds, derive, normal, uniform
 from smug.models.reconstructors import NetworkReconstructor, Step, Unrolled
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import denoised
 from smug.models.smoothing import ImageMap
+from smug.physics.parts import parts
 from smug.system.arguments import check_arguments
 
 StabilityTarget = Callable[[Tensor], Callable[[Step], Tensor]]
@@ -24,20 +25,20 @@ StabilityTarget = Callable[[Tensor], Callable[[Step], Tensor]]
 
 @check_arguments
 def mean_square(difference: Tensor) -> Tensor:
-    """Return the mean of ``|difference|^2 / 2`` over everything: the mean square per part."""
-    return torch.view_as_real(difference).square().mean()
+    """Return the mean square of all real and imaginary parts."""
+    return parts(difference).square().mean()
 
 
 @check_arguments
 def mean_squares(difference: Tensor) -> Tensor:
-    """Return the :func:`mean_square` of every image, real ``(batch,)``, of complex ``(batch, ...)``."""
-    return torch.view_as_real(difference).square().flatten(1).mean(1)
+    """Return the :func:`mean_square` of every image, real ``(batch,)``, of ``(batch, ...)``."""
+    return parts(difference).square().flatten(1).mean(1)
 
 
 @check_arguments
 def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:
     """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
-    eta = sigma * complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
+    eta = sigma * normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
     return mean_square(denoiser(target + eta) - target)
 
 
@@ -67,7 +68,7 @@ def ridge_denoising(
 def _noisy(target: Tensor, levels: tuple[float, float], seeds: Tensor) -> tuple[Tensor, Tensor]:
     low, high = levels
     sigma = (low * (high / low) ** uniform(derive(seeds, 1))).to(target.device, target.real.dtype)
-    noise = complex_normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
+    noise = normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
     return target + sigma[:, None, None] * noise, sigma
 
 

@@ -5,6 +5,8 @@
 - ``"complex"``: as ``"slice"``, but of the complex difference, with phase errors (the SMUG authors' PSNR).
   A real image has no phase that could be compared with that of a complex target: NaN.
 
+Images that are real, as in CT, and may be negative are compared with their signs by ``"complex"``.
+
 Over the whole image, PSNR and SSIM depend on how much empty background surrounds the object. Inside a ``region``, such
 as :func:`head_mask` finds in the target, they do not: peak and error are those of its pixels, and SSIM is the mean over
 the windows whose centre lies in it.

@@ -9,11 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from smug.models.noise import complex_normal, derive
+from smug.models.noise import complex_normal, derive, normal
+from smug.physics.parts import joined as joined
+from smug.physics.parts import parts as parts
+from smug.physics.parts import per_slice as per_slice
 
 
 class Norm(Protocol):
-    """A norm of complex perturbations ``(batch, coil, y, x)``, with radii ``(batch,)``."""
+    """A norm of perturbations, real or complex ``(batch, ...)``, with radii ``(batch,)``."""
 
     def size(self, delta: Tensor) -> Tensor:
         """Return the norm of each slice, real ``(batch,)``."""
@@ -27,8 +30,11 @@ class Norm(Protocol):
         """Return the point of the unit ball that the gradient favours most; zero for a zero gradient."""
         ...
 
-    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor) -> Tensor:
-        """Draw uniformly from the ball restricted to ``support``, bool with the shape of k-space."""
+    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Draw uniformly from the ball restricted to ``support``, bool with the shape of the measurements.
+
+        ``dtype`` is theirs, by default complex in the precision of the radius.
+        """
         ...
 
 
@@ -42,16 +48,16 @@ class Linf:
     def project(self, delta: Tensor, radius: Tensor) -> Tensor:
         """Clip real and imaginary parts to the radius."""
         bound = per_slice(radius, parts(delta))
-        return torch.view_as_complex(parts(delta).clamp(-bound, bound))
+        return joined(parts(delta).clamp(-bound, bound))
 
     def steepest(self, gradient: Tensor) -> Tensor:
         """Return the signs of the parts (``sgn`` of a complex number is its phase: another thing)."""
-        return torch.view_as_complex(parts(gradient).sign())
+        return joined(parts(gradient).sign())
 
-    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor) -> Tensor:
+    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Return parts uniform in [-radius, radius], as the distribution function of normal draws."""
-        normal = parts(_normal(seeds, support, radius))
-        return torch.view_as_complex(per_slice(radius, normal) * torch.erf(normal / math.sqrt(2)))
+        drawn = parts(_normal(seeds, support, radius, dtype))
+        return joined(per_slice(radius, drawn) * torch.erf(drawn / math.sqrt(2)))
 
 
 class L2:
@@ -72,39 +78,28 @@ class L2:
     def steepest(self, gradient: Tensor) -> Tensor:
         """Return the gradient divided by its length, safe from under- and overflow."""
         largest = Linf().size(gradient)
-        gradient = torch.view_as_complex(parts(gradient) / per_slice(_or_one(largest), parts(gradient)))
+        gradient = joined(parts(gradient) / per_slice(_or_one(largest), parts(gradient)))
         return _scaled(gradient, 1 / _or_one(self.size(gradient)))
 
-    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor) -> Tensor:
+    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Draw on the sphere of two more dimensions and drop these: what is left is uniform in the ball."""
-        normal = _normal(derive(seeds, 0), support, radius)
-        dropped = complex_normal(derive(seeds, 1), (1,), normal.dtype, normal.device)
-        return _scaled(normal, radius / torch.hypot(self.size(normal), self.size(dropped)))
+        drawn = _normal(derive(seeds, 0), support, radius, dtype)
+        dropped = complex_normal(derive(seeds, 1), (1,), drawn.dtype.to_complex(), drawn.device)
+        return _scaled(drawn, radius / torch.hypot(self.size(drawn), self.size(dropped)))
 
 
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2()}
 
 
-def parts(values: Tensor) -> Tensor:
-    """Return real and imaginary parts along a new last axis; a real tensor has one part."""
-    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values.unsqueeze(-1)
-
-
-def per_slice(values: Tensor, like: Tensor) -> Tensor:
-    """Reshape ``(batch,)`` to broadcast against ``like``."""
-    return values.reshape(-1, *[1] * (like.ndim - 1))
-
-
 def _scaled(values: Tensor, scale: Tensor) -> Tensor:
     real = parts(values)
-    return torch.view_as_complex(real * per_slice(scale.to(real.dtype), real))
+    return joined(real * per_slice(scale.to(real.dtype), real))
 
 
 def _or_one(values: Tensor) -> Tensor:
     return torch.where(values > 0, values, 1)
 
 
-def _normal(seeds: Tensor, support: Tensor, radius: Tensor) -> Tensor:
-    dtype = torch.promote_types(radius.dtype, torch.complex32)
-    normal = complex_normal(seeds, tuple(support.shape[1:]), dtype, support.device)
-    return torch.where(support, normal, 0)
+def _normal(seeds: Tensor, support: Tensor, radius: Tensor, dtype: torch.dtype | None) -> Tensor:
+    drawn = normal(seeds, tuple(support.shape[1:]), dtype or radius.dtype.to_complex(), support.device)
+    return torch.where(support, drawn, 0)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 import torch
 from torch import Tensor
 
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator
 from smug.system.user_code import UsersError, copied, is_ours, name_of, users_code
 from smug.training_range import TrainingRange
 
@@ -31,7 +31,7 @@ class Described(Protocol):
     any reconstructor by ``described(f)``.
     """
 
-    def __call__(self, y: Tensor, A: Sense, generator: Any = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Any = None) -> Tensor:
         """Reconstruct."""
         ...
 
@@ -127,7 +127,7 @@ class Plain(Described):
 
     function: Reconstructor
 
-    def __call__(self, y: Tensor, A: Sense, generator: Any = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Any = None) -> Tensor:
         """Reconstruct."""
         return taking_generator(self.function)(y, A, generator=generator)
 
@@ -191,7 +191,7 @@ class Guarded(Wrapper):
 
     reconstructor: Reconstructor
 
-    def __call__(self, y: Tensor, A: Sense, generator: Any = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Any = None) -> Tensor:
         """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
         f = self.reconstructor
         options = {"generator": copied(generator)} if takes_generator(f) else {}

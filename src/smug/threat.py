@@ -1,4 +1,4 @@
-"""Threat models: what size a perturbation of the measured k-space may have, and in which unit."""
+"""Threat models: what size a perturbation of the measurements may have, and in which unit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from smug.norm import NORMS, parts
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator, operator
 from smug.system.arguments import check_arguments, check_fields, check_number
 
 UNITS = ("image-max", "kspace-max", "kspace-l2", "noise")
@@ -16,24 +16,24 @@ ENTRYWISE_UNITS = ("image-max", "kspace-max")
 
 @dataclass(frozen=True)
 class Threat:
-    """Perturbations of the sampled k-space entries, of all coils, up to ``value`` in a norm and a unit.
+    """Perturbations of the entries that are measured, k-space or others, up to ``value`` in a norm and a unit.
 
-    ``norm`` is ``"linf"``, the largest real or imaginary part, or ``"l2"``, the Euclidean norm over all coils
-    of a slice. ``unit`` says what ``value`` multiplies to give the absolute bound eps of a slice with p
-    sampled entries (counted over coils), always taken from the clean, sampled k-space y:
+    ``norm`` is ``"linf"``, the largest real or imaginary part, or ``"l2"``, the Euclidean norm over all entries
+    of a slice, those of all coils together. ``unit`` says what ``value`` multiplies to give the absolute bound eps of
+    a slice with n real numbers measured (two per complex entry), always taken from the clean measurements y:
 
     ==============  ======================  =================
     unit            eps of linf             eps of l2
     ==============  ======================  =================
     ``image-max``   max abs(target)         refused
     ``kspace-max``  largest part of y       refused
-    ``kspace-l2``   norm(y) / sqrt(2 p)     norm(y)
-    ``noise``       ``noise_sigma``         noise_sigma sqrt(2 p)
+    ``kspace-l2``   norm(y) / sqrt(n)       norm(y)
+    ``noise``       ``noise_sigma``         noise_sigma sqrt(n)
     ==============  ======================  =================
 
-    So the corner of the linf box has the l2 norm of the same value and unit. The first two units measure
-    single entries and say nothing about a Euclidean length. ``noise_sigma`` is the noise of y per real and
-    imaginary part.
+    "kspace" stands for measurements of any kind. The corner of the linf box has the l2 norm of the same value and
+    unit. The first two units measure single entries and say nothing about a Euclidean length. ``noise_sigma`` is the
+    noise of y per real and imaginary part.
 
     Raises ValueError for a value that is negative or not finite, an unknown norm or unit, an entrywise unit
     with l2, and a noise level that is missing or not wanted.
@@ -63,19 +63,20 @@ class Threat:
         level = "" if self.noise_sigma is None else f" (sigma {self.noise_sigma:g})"
         return f"{self.norm} {self.value:g} {self.unit}{level}"
 
-    def radius(self, y: Tensor, A: Sense, target: Tensor) -> Tensor:
+    def radius(self, y: Tensor, A: Operator, target: Tensor) -> Tensor:
         """Return the absolute eps of each slice, real ``(batch,)``.
 
-        ``y`` is k-space ``(batch, coil, y, x)``, ``target`` images ``(batch, y, x)``. Raises ValueError where
-        what the unit refers to is not finite.
+        ``y`` are measurements ``(batch, ...)``, ``target`` images ``(batch, y, x)``. Raises ValueError where what the
+        unit refers to is not finite.
         """
-        part = self._part(torch.where(A.sampled, y, 0), sampled_entries(y, A), target)
+        numbers = measured_numbers(y, A)
+        part = self._part(torch.where(operator(A).support(y), y, 0), numbers, target)
         if not bool(part.isfinite().all()):
             raise ValueError(f"threat {self}: what the unit refers to is not finite, {part.tolist()}")
-        scale = (2 * sampled_entries(y, A)).sqrt() if self.norm == "l2" else 1
+        scale = numbers.sqrt() if self.norm == "l2" else 1
         return (self.value * part * scale).to(y.real.dtype)
 
-    def _part(self, measured: Tensor, entries: Tensor, target: Tensor) -> Tensor:
+    def _part(self, measured: Tensor, numbers: Tensor, target: Tensor) -> Tensor:
         """Return the unit's size of one real or imaginary part, ``(batch,)``."""
         match self.unit:
             case "image-max":
@@ -83,9 +84,9 @@ class Threat:
             case "kspace-max":
                 return NORMS["linf"].size(measured)
             case "kspace-l2":
-                return NORMS["l2"].size(measured) / (2 * entries).sqrt()
+                return NORMS["l2"].size(measured) / numbers.sqrt()
             case _:
-                return torch.full_like(entries, self.noise_sigma or 0.0)
+                return torch.full_like(numbers, self.noise_sigma or 0.0)
 
     def size(self, delta: Tensor) -> Tensor:
         """Return the norm of each slice of a perturbation, real ``(batch,)``."""
@@ -99,18 +100,22 @@ class Threat:
         """Return the direction of steepest ascent of unit norm; zero where the gradient is zero."""
         return NORMS[self.norm].steepest(gradient)
 
-    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor) -> Tensor:
-        """Draw uniformly from the ball, one seed per slice; ``support`` is bool with the shape of k-space."""
-        return NORMS[self.norm].uniform(seeds, support, radius)
+    def uniform(self, seeds: Tensor, support: Tensor, radius: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Draw uniformly from the ball, one seed per slice; ``support`` is bool with the shape of the measurements.
+
+        ``dtype`` is theirs, by default complex in the precision of ``radius``.
+        """
+        return NORMS[self.norm].uniform(seeds, support, radius, dtype)
 
 
-def sampled_entries(y: Tensor, A: Sense) -> Tensor:
-    """Return p, the number of sampled complex entries of each slice over all coils, float64 ``(batch,)``."""
-    return A.sampled.expand(y.shape).flatten(1).sum(1).double()
+def measured_numbers(y: Tensor, A: Operator) -> Tensor:
+    """Return n, how many real numbers are measured of each slice, two per complex entry; float64 ``(batch,)``."""
+    entries = operator(A).support(y).flatten(1).sum(1).double()
+    return 2 * entries if y.is_complex() else entries
 
 
 @check_arguments
-def relative_l2(delta: Tensor, y: Tensor, A: Sense) -> Tensor:
-    """Return each slice's l2 norm of the perturbation over that of its sampled k-space, ``(batch,)``."""
+def relative_l2(delta: Tensor, y: Tensor, A: Operator) -> Tensor:
+    """Return each slice's l2 norm of the perturbation over that of its measurements, ``(batch,)``."""
     l2 = NORMS["l2"]
-    return (l2.size(delta) / l2.size(torch.where(A.sampled, y, 0))).to(parts(y).dtype)
+    return (l2.size(delta) / l2.size(torch.where(operator(A).support(y), y, 0))).to(parts(y).dtype)

@@ -113,8 +113,8 @@ def test_autocast_of_the_denoiser_alone(order, device):
 @pytest.mark.parametrize("method", METHODS)
 def test_noise_is_drawn_once(method, device, monkeypatch):
     draws = []
-    original = smoothing_module.complex_normal
-    monkeypatch.setattr(smoothing_module, "complex_normal", lambda *a: draws.append(None) or original(*a))
+    original = smoothing_module.normal
+    monkeypatch.setattr(smoothing_module, "normal", lambda *a: draws.append(None) or original(*a))
     scan, seeds = scan_of(device, torch.complex128)
     loss = losses.supervised(recompute(make(method, device)), scan, seeds)
     drawn = len(draws)

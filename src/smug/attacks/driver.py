@@ -97,7 +97,7 @@ class AttackResult:
     """What an attack found; real ``(batch,)`` where nothing else is said."""
 
     delta: Tensor
-    """The perturbation, complex ``(batch, coil, y, x)``, zero off the sampled entries."""
+    """The perturbation, in the shape of the measurements, zero where nothing is measured."""
     objective: Tensor
     """The objective at ``delta``, on draws of the reconstructor's noise that the attack never saw."""
     clean_objective: Tensor
@@ -110,7 +110,7 @@ class AttackResult:
     radius: Tensor
     """The absolute eps."""
     relative_l2: Tensor
-    """The l2 norm of ``delta`` over that of the sampled k-space."""
+    """The l2 norm of ``delta`` over that of the measurements."""
 
 
 @check_arguments
@@ -123,7 +123,7 @@ def attack(
     objective: Objective = to_target,
     generator: Seeds = None,
 ) -> AttackResult:
-    """Raise ``objective`` over the perturbations of a scan's k-space that ``threat`` allows, as ``rule`` moves.
+    """Raise ``objective`` over the perturbations of a scan's measurements that ``threat`` allows, as ``rule`` moves.
 
     ``scan.y + delta`` replaces ``scan.y`` everywhere in ``f``, and the gradient goes through all of it. ``generator``
     is a torch.Generator, int64 seeds ``(batch,)``, or None for seed 0. It works under ``torch.no_grad`` and leaves the

@@ -15,7 +15,7 @@ from smug.attacks.objective import Objective, to_target
 from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.norm import L2, per_slice
-from smug.physics.sense import Sense
+from smug.physics.operator import LinearOperator
 from smug.reconstructor import Reconstructor, taking_generator
 from smug.system.arguments import check_arguments, check_integer
 from smug.system.user_code import copied
@@ -48,11 +48,11 @@ class Problem:
 
     @property
     def y(self) -> Tensor:
-        """The clean k-space, complex ``(batch, coil, y, x)``."""
+        """The clean measurements ``(batch, ...)``."""
         return self.scan.y
 
     @property
-    def A(self) -> Sense:
+    def A(self) -> LinearOperator:
         """The operator that measured it."""
         return self.scan.A
 
@@ -63,8 +63,13 @@ class Problem:
 
     @cached_property
     def support(self) -> Tensor:
-        """The sampled entries, bool with the shape of k-space."""
-        return self.A.sampled.expand(self.y.shape)
+        """The entries that are measured, bool with the shape of y."""
+        return self.A.support(self.y)
+
+    @cached_property
+    def blank(self) -> Tensor:
+        """An image of zeros, of the shape and dtype that the operator measures."""
+        return self.A.blank(self.y)
 
     @cached_property
     def clean(self) -> Tensor:

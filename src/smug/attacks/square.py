@@ -41,8 +41,8 @@ class SquareState:
 class Square:
     """Add the measurements of a square of random place and phase, at a time; keep what raises the objective.
 
-    The squares are in the image, of one complex value each, so that what is tried lies in the range of A and is
-    local, as in the paper; the sum with their measurements is projected.
+    The squares are in the image, of one value each (of either sign where images are real), so that what is tried lies
+    in the range of A and is local, as in the paper; the sum with their measurements is projected.
     A step is one evaluation. An attack with gradients that is weaker than this one has useless gradients.
     The fields are explained in :class:`smug.attacks.driver.Rule`. Raises ValueError for counts below 1.
     """
@@ -84,11 +84,13 @@ def _square(problem: Problem, seeds: Tensor, area: float) -> Tensor:
     """Return images of zeros with a square of random place and phase that covers a fraction of them."""
     height, width = problem.target.shape[-2:]
     side = max(1, round(math.sqrt(area * height * width)))
-    draws = complex_normal(seeds, (3,), problem.y.dtype, problem.y.device)
+    dtype = problem.blank.dtype
+    draws = complex_normal(seeds, (3,), dtype.to_complex(), problem.blank.device)
     where = draws[:, :2].angle() / (2 * math.pi) + 0.5  # uniform in [0, 1]
     rows = _interval(where[:, 0], height, side)
     columns = _interval(where[:, 1], width, side)
-    return draws[:, 2, None, None].sgn() * rows[:, :, None] * columns[:, None, :]
+    value = draws[:, 2] if dtype.is_complex else draws[:, 2].real
+    return value[:, None, None].sgn() * rows[:, :, None] * columns[:, None, :]
 
 
 def _interval(where: Tensor, length: int, side: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where an attack starts: functions ``(problem, restart) -> delta``, in the shape of k-space.
+"""Where an attack starts: functions ``(problem, restart) -> delta``, in the shape of the measurements.
 
 What they return is projected onto the threat afterwards. :func:`singular` is in a module of its own.
 """
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from smug.attacks.objective import to_clean
 from smug.attacks.problem import START, Problem, gradient_of
-from smug.models.noise import complex_normal, derive
-from smug.norm import parts, per_slice
+from smug.models.noise import derive, normal
+from smug.norm import joined, parts, per_slice
 from smug.system.arguments import check_arguments
 
 Start = Callable[[Problem, int], Tensor]
@@ -26,14 +26,14 @@ def zero(problem: Problem, restart: int) -> Tensor:
 def uniform(problem: Problem, restart: int) -> Tensor:
     """Start from a uniform draw of the ball."""
     seeds = derive(problem.seeds, START, restart)
-    return problem.threat.uniform(seeds, problem.support, problem.radius)
+    return problem.threat.uniform(seeds, problem.support, problem.radius, problem.y.dtype)
 
 
 def gaussian(problem: Problem, restart: int) -> Tensor:
     """Start from parts drawn from N(0, eps^2), projected: for linf they are clipped to [-eps, eps]."""
     seeds = derive(problem.seeds, START, restart)
     y = problem.y
-    return per_slice(problem.radius, y) * complex_normal(seeds, tuple(y.shape[1:]), y.dtype, y.device)
+    return per_slice(problem.radius, y) * normal(seeds, tuple(y.shape[1:]), y.dtype, y.device)
 
 
 def image(problem: Problem, restart: int) -> Tensor:
@@ -42,15 +42,14 @@ def image(problem: Problem, restart: int) -> Tensor:
     Most of what is drawn in multi-coil k-space lies outside the range of A, where reconstructors ignore it.
     """
     seeds = derive(problem.seeds, START, restart)
-    target = problem.target
-    y = problem.A(complex_normal(seeds, tuple(target.shape[1:]), problem.y.dtype, target.device))
+    y = problem.A(_random_image(problem, seeds))
     scale = problem.radius / problem.threat.size(y)
-    return torch.view_as_complex(parts(y) * per_slice(scale, parts(y)).to(parts(y).dtype))
+    return joined(parts(y) * per_slice(scale, parts(y)).to(parts(y).dtype))
 
 
 @check_arguments
 def warm_start(delta: Tensor) -> Start:
-    """Return the start from a perturbation that is known, complex ``(batch, coil, y, x)``."""
+    """Return the start from a perturbation that is known, in the shape of the measurements."""
     return lambda problem, restart: delta
 
 
@@ -77,7 +76,7 @@ def singular(problem: Problem, restart: int) -> Tensor:
     the same.
     """
     seeds = derive(problem.seeds, START, -1)
-    image = complex_normal(derive(seeds, 0), problem.target.shape[1:], problem.y.dtype, problem.y.device)
+    image = _random_image(problem, derive(seeds, 0))
     noise = derive(seeds, 1)
     unmoved = problem.reconstruct(problem.y, noise)
     delta = _as_large(problem, problem.A(image))
@@ -89,6 +88,10 @@ def singular(problem: Problem, restart: int) -> Tensor:
         gradient, _ = problem.finite(gradient_of(gain, delta))
         delta = _as_large(problem, gradient)
     return delta
+
+
+def _random_image(problem: Problem, seeds: Tensor) -> Tensor:
+    return normal(seeds, problem.blank.shape[1:], problem.blank.dtype, problem.blank.device)
 
 
 def _as_large(problem: Problem, direction: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import SCORE, pose
 from smug.attacks.surrogate import noise_free
 from smug.data.scan import Scan
-from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
+from smug.models.noise import Seeds, derive, entry_seeds, normal
+from smug.physics.operator import Operator
 from smug.physics.sense import Sense
 from smug.reconstructor import Described, Reconstructor
 from smug.system.arguments import check_arguments, check_fields, check_integer, shown
@@ -161,13 +162,13 @@ class CountingReconstructor(Described):
     noisy: bool = True
     calls: Counter[tuple[bool, bool]] = field(default_factory=Counter)
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct."""
         self.calls[self.noisy, torch.is_grad_enabled()] += 1
         x = A.H(y)
         if not self.noisy:
             return x
-        return x + complex_normal(entry_seeds(generator, len(x)), x.shape[1:], x.dtype, x.device)
+        return x + normal(entry_seeds(generator, len(x)), x.shape[1:], x.dtype, x.device)
 
     def settings(self) -> Mapping[str, Any]:
         """Return the one setting, ``num_samples``: 1 with noise, 0 without."""

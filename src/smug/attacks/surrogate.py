@@ -7,7 +7,7 @@ from torch import Tensor
 
 from smug.data.scan import Scan
 from smug.models.noise import Seeds, derive
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
 from smug.system.arguments import check_arguments
 
@@ -25,9 +25,9 @@ class Seeded(Wrapper):
     reconstructor: Reconstructor
     seed: int
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         seeds = torch.full((y.shape[0],), self.seed, dtype=torch.int64)
         return taking_generator(self.reconstructor)(y, A, generator=seeds)
 

@@ -18,7 +18,7 @@ from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
 from smug.models.ridge_reconstruction import Ridge
 from smug.models.sector import Sector
 from smug.models.weight_encoder import WeightEncoder
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator, operator
 from smug.reconstructor import Reconstructor, described
 from smug.system.arguments import check_arguments
 
@@ -70,7 +70,7 @@ class Setting:
 @check_arguments
 def deterministic_bounds(
     f: Reconstructor,
-    A: Sense,
+    A: Operator,
     *,
     radius: float = 1.0,
     shape: tuple[int, int] | None = None,
@@ -80,7 +80,7 @@ def deterministic_bounds(
     """Return bounds of ``||F(y + d) - F(y)||`` for all y and all perturbations with ``||d|| <= radius``.
 
     ``f`` is a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled reconstructor, or a Normalised or a
-    Model around one; norms are l2, of a slice, of k-space over all coils. At ``radius = 1`` the bounds in proportion to
+    Model around one; norms are l2, of a slice, of all its measurements. At ``radius = 1`` the bounds in proportion to
     ``||d||`` are the constants C; for the saturating one the unit matters, that of normalised k-space. Where A has
     several images, the bounds hold for each. ``shape`` is that of the image, for an A that does not tell.
 
@@ -197,10 +197,9 @@ def _statement(radius: float) -> str:
     return f"||F(y + d) - F(y)|| for every ||d|| <= {radius:.4g}"
 
 
-def _shape(A: Sense, shape: tuple[int, int] | None) -> tuple[int, int]:
+def _shape(A: Operator, shape: tuple[int, int] | None) -> tuple[int, int]:
     if shape is not None:
         return shape
-    height, width = (max(sizes) for sizes in zip(A.maps.shape[-2:], A.sampled.shape[-2:], strict=True))
-    if A.is_line_mask and A.maps.shape[-2] == 1:
+    if (size := operator(A).image_size) is None:
         raise ValueError(f"shape: expected (y, x) of the image for {A}, which does not tell its height")
-    return height, width
+    return size

@@ -1,11 +1,11 @@
 r"""Local gain: how much a reconstructor amplifies the worst and the average small perturbation of its measurements.
 
-J is the Jacobian of ``y -> F(y)`` from the sampled entries (all coils, real and imaginary parts) to the image, at one y
+J is the Jacobian of ``y -> F(y)`` from the entries that are measured (real and imaginary parts) to the image, at one y
 and with F's own noise frozen. The largest singular value ``||J||`` is approached from below by the best unit vector v
 in the span of the first iterates of power iteration on ``J^H J`` (Lanczos), which finds it many times faster than the
 last iterate. ``||J v|| <= ||J|| <= Lip(F)``, so that every number of iterations gives a lower bound of the Lipschitz
-constant, and never a certificate. ``||J||_F / sqrt(2 p)``, p the sampled entries, is the gain on random noise (root
-mean square); their ratio tells how much worse the worst direction is.
+constant, and never a certificate. ``||J||_F / sqrt(n)``, n the real numbers that are measured, is the gain on random
+noise (root mean square); their ratio tells how much worse the worst direction is.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from smug.bounds.bound import Estimate, LowerBound
-from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
-from smug.norm import L2, per_slice
-from smug.physics.sense import Sense, check_measurements
+from smug.models.noise import Seeds, derive, entry_seeds, normal
+from smug.norm import L2, parts, per_slice
+from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Reconstructor, taking_generator
 from smug.system.arguments import check_arguments, check_integer
-from smug.threat import sampled_entries
+from smug.threat import measured_numbers
 
 LinearMap = Callable[[Tensor], Tensor]
 
@@ -32,8 +32,8 @@ START, PROBE, OWN = range(3)
 class LocalGain:
     """The gain at one y, real ``(batch,)``, and the perturbation that has it.
 
-    ``worst`` is the largest ``||J v||`` that was found, ``average`` Hutchinson's estimate of ``||J||_F / sqrt(2 p)``,
-    ``vector`` the unit v, complex ``(batch, coil, y, x)``, zero off the sampled entries.
+    ``worst`` is the largest ``||J v||`` that was found, ``average`` Hutchinson's estimate of ``||J||_F / sqrt(n)``,
+    ``vector`` the unit v, in the shape of y, zero where nothing is measured.
     """
 
     worst: Tensor
@@ -50,38 +50,35 @@ class LocalGain:
         frozen = ("at this y", "the reconstructor's own noise is frozen")
         return (
             LowerBound(float(self.worst[row]), "the Lipschitz constant, by ||J(y)||", frozen, name="local gain"),
-            Estimate(
-                float(self.average[row]), "||J(y)||_F / sqrt(2 p), by random probes", frozen, name="gain on noise"
-            ),
+            Estimate(float(self.average[row]), "||J(y)||_F / sqrt(n), by random probes", frozen, name="gain on noise"),
         )
 
 
 @check_arguments
 def local_gain(
-    f: Reconstructor, y: Tensor, A: Sense, *, iterations: int = 10, probes: int = 4, generator: Seeds = None
+    f: Reconstructor, y: Tensor, A: Operator, *, iterations: int = 10, probes: int = 4, generator: Seeds = None
 ) -> LocalGain:
-    """Return the worst and the average gain of ``f`` around ``y``, k-space ``(batch, coil, y, x)``.
+    """Return the worst and the average gain of ``f`` around ``y``, measurements ``(batch, ...)``.
 
     ``J v`` comes from differentiating ``J^H w``, which is linear in w, once more: any reconstructor that autograd can
     differentiate twice will do. All activations of one reconstruction and its gradient are kept. Raises ValueError for
     counts below 1 and where the image does not depend on y as far as autograd sees.
     """
-    check_measurements(y, A)
+    A = check_measurements(y, A)
     check_integer("iterations", iterations, 1)
     check_integer("probes", probes, 1)
-    seeds, support = entry_seeds(generator, y.shape[0]), A.sampled.expand(y.shape)
+    seeds, support = entry_seeds(generator, y.shape[0]), A.support(y)
     with torch.inference_mode(False), torch.enable_grad():
         J, JH = jacobian(lambda z: taking_generator(f)(z, A, generator=derive(seeds, OWN)), y.detach(), support)
-        image_shape = (y.shape[0], *y.shape[2:])
-        v = JH(_normal(derive(seeds, START), image_shape, y))  # of a random image: not in the null space of J
+        v = JH(_normal(derive(seeds, START), A.blank(y)))  # of a random image: not in the null space of J
         worst, vector = top_singular(J, JH, v, iterations)
-        noise = (torch.where(support, _normal(derive(seeds, PROBE, i), y.shape, y), 0) for i in range(probes))
+        noise = (torch.where(support, _normal(derive(seeds, PROBE, i), y), 0) for i in range(probes))
         squares = torch.stack([L2().size(J(u)).square() for u in noise]).mean(0)
-    return LocalGain(worst, (squares / (2 * sampled_entries(y, A))).sqrt(), vector)
+    return LocalGain(worst, (squares / measured_numbers(y, A)).sqrt(), vector)
 
 
 def jacobian(function: LinearMap, y: Tensor, support: Tensor) -> tuple[LinearMap, LinearMap]:
-    """Return ``J v`` and ``J^H w`` of a complex function at y, with respect to its entries on ``support``.
+    """Return ``J v`` and ``J^H w`` of a function at y, with respect to its entries on ``support``.
 
     Both are linear over the reals, as J is. Raises ValueError where autograd finds no path from y to the result.
     """
@@ -121,8 +118,8 @@ def top_singular(J: LinearMap, JH: LinearMap, v: Tensor, iterations: int) -> tup
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
     """Return ``Re <a, b>`` of every slice, real ``(batch,)``."""
-    return (torch.view_as_real(a.resolve_conj()) * torch.view_as_real(b.resolve_conj())).flatten(1).sum(1)
+    return (parts(a) * parts(b)).flatten(1).sum(1)
 
 
-def _normal(seeds: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    return complex_normal(seeds, shape[1:], like.dtype, like.device)
+def _normal(seeds: Tensor, like: Tensor) -> Tensor:
+    return normal(seeds, like.shape[1:], like.dtype, like.device)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from smug.bounds.bound import LowerBound
-from smug.models.noise import complex_normal, entry_seeds
+from smug.models.noise import entry_seeds, normal
 from smug.models.sector import Sector
 
 Denoiser = Callable[[Tensor], Tensor]
@@ -32,9 +32,9 @@ def proved_modulus(denoiser: Denoiser) -> float | None:
 def measured_residual(denoiser: Denoiser, x: Tensor, iterations: int = 10, seed: int = 0) -> LowerBound:
     """Return the largest ``||J v||`` that power iteration finds for unit v, J the Jacobian of ``D - I`` at images x.
 
-    ``x`` is complex ``(batch, y, x)``; the largest over the batch counts. It is a lower bound of ``Lip(D - I)``, and a
-    bound that is computed from it is an estimate. ``J v`` is the derivative of ``w -> J^H w``, so that the denoiser
-    must be differentiable twice. Raises ValueError for less than one iteration.
+    ``x`` is real or complex ``(batch, y, x)``; the largest over the batch counts. It is a lower bound of
+    ``Lip(D - I)``, and a bound that is computed from it is an estimate. ``J v`` is the derivative of ``w -> J^H w``, so
+    that the denoiser must be differentiable twice. Raises ValueError for less than one iteration.
     """
     if iterations < 1:
         raise ValueError(f"iterations: expected at least 1, got {iterations}")
@@ -43,7 +43,7 @@ def measured_residual(denoiser: Denoiser, x: Tensor, iterations: int = 10, seed:
         residual = denoiser(point) - point
         w = torch.zeros_like(residual, requires_grad=True)
         (pulled,) = torch.autograd.grad(residual, point, w, create_graph=True)  # J^H w
-        v = _unit(complex_normal(entry_seeds(None, len(x), seed), x.shape[1:], x.dtype, x.device))
+        v = _unit(normal(entry_seeds(None, len(x), seed), x.shape[1:], x.dtype, x.device))
         largest = x.real.new_zeros(len(x))
         for _ in range(iterations):
             (Jv,) = torch.autograd.grad(pulled, w, v, retain_graph=True)

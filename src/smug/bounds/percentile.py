@@ -35,9 +35,10 @@ from scipy import special
 from torch import Tensor
 
 from smug.bounds.bound import Certified
-from smug.models.noise import Seeds, complex_normal, derive, entry_seeds
+from smug.models.noise import Seeds, derive, entry_seeds, normal
 from smug.models.noise_map import RECEIVER
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import Operator, check_measurements, operator
+from smug.physics.parts import parts
 from smug.reconstructor import Reconstructor, Wrapper, taking_generator
 from smug.system.arguments import check_arguments, check_integer
 
@@ -60,11 +61,11 @@ class Release(Wrapper):
         if not 0 < self.sigma < math.inf:
             raise ValueError(f"sigma: expected a finite number > 0, got {self.sigma}")
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)`` and fresh noise."""
-        check_measurements(y, A)
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)`` and fresh noise."""
+        A = check_measurements(y, A)
         seeds = entry_seeds(generator, y.shape[0])
-        zeta = complex_normal(derive(seeds, RECEIVER), y.shape[1:], y.dtype, y.device)
+        zeta = normal(derive(seeds, RECEIVER), y.shape[1:], y.dtype, y.device)
         return taking_generator(self.reconstructor)(y + self.sigma * A.sampled * zeta, A, generator=seeds)
 
     def unscaled(self) -> Reconstructor:
@@ -164,7 +165,7 @@ def certified_error(
 def release_errors(
     f: Reconstructor,
     y: Tensor,
-    A: Sense,
+    A: Operator,
     target: Tensor,
     sigma: float,
     seeds: Tensor,
@@ -174,13 +175,13 @@ def release_errors(
 ) -> Tensor:
     """Return ``||F(y + zeta_i) - t||`` of one slice, float64 ``(draws,)``: a draw for each of the seeds.
 
-    It is infinite where an image is not a number. ``y`` is k-space ``(1, coil, y, x)``, ``target`` ``(1, y, x)``,
+    It is infinite where an image is not a number. ``y`` are measurements ``(1, ...)``, ``target`` ``(1, y, x)``,
     ``seeds`` int64; ``chunk`` draws are reconstructed at a time. ``advance`` is called with the number of draws just
     done. Raises ValueError for several slices.
     """
-    if y.ndim != 4 or y.shape[0] != 1 or target.shape != (1, *y.shape[2:]):
+    if y.shape[0] != 1 or target.shape != operator(A).blank(y).shape:
         raise ValueError(
-            "expected y (1, coil, y, x) and target (1, y, x) of one slice, "
+            "expected measurements y (1, ...) and target (1, y, x) of one slice, "
             f"got {tuple(y.shape)} and {tuple(target.shape)}"
         )
     release = Release(f, sigma)
@@ -188,7 +189,7 @@ def release_errors(
     with torch.no_grad():
         for some in torch.split(seeds, chunk):
             images = release(y.expand(len(some), *y.shape[1:]), A, generator=some)
-            difference = torch.view_as_real((images - target).resolve_conj()).flatten(1)
+            difference = parts(images - target).flatten(1)
             errors.append(torch.linalg.vector_norm(difference, dim=1, dtype=torch.float64))
             if advance is not None:
                 advance(len(some))
@@ -199,7 +200,7 @@ def release_errors(
 def percentile_curve(
     f: Reconstructor,
     y: Tensor,
-    A: Sense,
+    A: Operator,
     target: Tensor,
     sigma: float,
     ratios: Sequence[float],
@@ -214,11 +215,11 @@ def percentile_curve(
 ) -> Curve:
     """Certify the release of one slice at ``eps = ratio * sigma`` for all ratios, from one set of draws.
 
-    ``y`` is k-space ``(1, coil, y, x)``, ``target`` ``(1, y, x)``, ``sigma`` in units of y. It costs ``draws`` and
+    ``y`` are measurements ``(1, ...)``, ``target`` ``(1, y, x)``, ``sigma`` in units of y. It costs ``draws`` and
     :data:`FRESH_DRAWS` reconstructions. With ``statements=len(ratios)`` the curve holds as a whole, else point by
     point. Raises ValueError for values out of range.
     """
-    check_measurements(y, A)
+    A = check_measurements(y, A)
     for name, count in (("draws", draws), ("statements", statements), ("chunk", chunk)):
         check_integer(name, count, 1)
     seed = entry_seeds(generator, y.shape[0])[:1]
@@ -226,7 +227,7 @@ def percentile_curve(
         release_errors(f, y, A, target, sigma, draw_seeds(seed, stream, count), chunk=chunk, advance=advance)
         for stream, count in ((CERTIFICATE, draws), (FRESH, FRESH_DRAWS))
     )
-    psnr, norm = psnr_of(target), float(torch.linalg.vector_norm(torch.where(A.sampled, y, 0)))
+    psnr, norm = psnr_of(target), float(torch.linalg.vector_norm(torch.where(A.support(y), y, 0)))
     points = []
     for ratio in ratios:
         error = certified_error(errors, ratio, p=p, alpha=alpha, statements=statements)

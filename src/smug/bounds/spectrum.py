@@ -7,23 +7,15 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from smug.physics.factor import spectrum
-from smug.physics.sense import Sense
-
-CELLS = 4096
-"""Intervals that cover the singular values where they cannot be computed."""
-
-UNIT = 1e-5
-"""By how much rounding may move the modulus of a single coil's map away from 1."""
+from smug.physics.operator import Operator, operator
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
     """Intervals ``[low, high]``, float64 ``(n,)``, that together hold every singular value of A.
 
-    ``exact``: they are as narrow as rounding is, one per singular value; otherwise they cover ``[0, S]``, with
-    ``S^2 = max sum_c |s_c|^2`` over pixels, which is never less than ``||A||^2``. What is computed from either is an
-    upper bound: nothing of it is estimated.
+    ``exact``: they are as narrow as rounding is, one per singular value; otherwise they cover all that is possible.
+    What is computed from either is an upper bound: nothing of it is estimated.
     """
 
     low: Tensor
@@ -31,23 +23,13 @@ class Spectrum:
     exact: bool = True
 
     @classmethod
-    def of(cls, A: Sense) -> Self:
+    def of(cls, A: Operator) -> Self:
         """Return that of an operator, of all images of its batch together.
 
-        Exact for line masks and for one coil of modulus 1 (see :func:`smug.physics.factor.spectrum`).
+        Exact for Cartesian MRI with line masks and for one coil of modulus 1; of an operator that tells nothing about
+        its singular values they lie between 0 and infinity.
         """
-        double = Sense(A.mask, A.maps.detach().to(torch.complex128))
-        deviation = float((double.maps.abs() - 1).abs().max())
-        unit_coil = A.maps.shape[1] == 1 and deviation <= UNIT
-        if unit_coil or (A.is_line_mask and A.maps.shape[1:] != (1, 1, 1)):
-            values = spectrum(double).flatten().cpu()
-            slack = torch.full_like(values, 4 * A.mask.shape[-1] * torch.finfo(values.dtype).eps)  # of eigvalsh
-            if unit_coil:  # a projection between two diagonal factors: eigenvalues of 1 move by that, 0 stays
-                slack = slack + values * 3 * deviation
-            return cls((values - slack).clamp_min(0).sqrt(), (values + slack).sqrt())
-        edges = torch.linspace(0, 1, CELLS + 1, dtype=torch.float64)
-        largest = double.maps.abs().square().sum(1).max().sqrt().cpu() * (1 + 1e-12)
-        return cls(largest * edges[:-1], largest * edges[1:], exact=False)
+        return cls(*operator(A).singular_intervals())
 
     @property
     def norm(self) -> float:

@@ -15,18 +15,19 @@ from torch import Tensor
 
 from smug.bounds.bound import LowerBound
 from smug.norm import L2
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator
 from smug.system.arguments import check_arguments
 
 
 @check_arguments
-def needed_gain(A: Sense, v: Tensor, eta: float | Tensor = 0.0) -> Tensor:
+def needed_gain(A: Operator, v: Tensor, eta: float | Tensor = 0.0) -> Tensor:
     """Return ``(||v|| - 2 eta) / ||A v||``, float64 ``(batch,)``: the gain of any method that recovers v to within eta.
 
     ``v`` is complex ``(batch, y, x)``, ``eta`` an l2 norm over pixels, one or one per image. It is 0 where so large an
     error needs no gain, infinite where v is invisible to the measurements. Raises ValueError for a negative eta.
 
-    >>> A = Sense(mask=torch.tensor([[True, False, False, False]]))
+    >>> import smug
+    >>> A = smug.Sense(mask=torch.tensor([[True, False, False, False]]))
     >>> constant, checkered = torch.ones(1, 4, 4), torch.tensor([1.0, -1, 1, -1]).expand(1, 4, 4)
     >>> needed_gain(A, constant + 0j), needed_gain(A, checkered + 0j)
     (tensor([inf], dtype=torch.float64), tensor([1.], dtype=torch.float64))
@@ -39,7 +40,7 @@ def needed_gain(A: Sense, v: Tensor, eta: float | Tensor = 0.0) -> Tensor:
 
 
 @check_arguments
-def needed_error(A: Sense, v: Tensor, lipschitz: float | Tensor) -> Tensor:
+def needed_error(A: Operator, v: Tensor, lipschitz: float | Tensor) -> Tensor:
     """Return ``(||v|| - Lip ||A v||) / 2``, float64 ``(batch,)``: the same inequality, solved for eta.
 
     A method with this Lipschitz constant errs by at least so much, an l2 norm over pixels, on one of any two images
@@ -48,7 +49,7 @@ def needed_error(A: Sense, v: Tensor, lipschitz: float | Tensor) -> Tensor:
     return ((L2().size(v) - lipschitz * L2().size(A(v))) / 2).clamp_min(0)
 
 
-def tradeoff(A: Sense, v: Tensor, eta: float) -> LowerBound:
+def tradeoff(A: Operator, v: Tensor, eta: float) -> LowerBound:
     """Return :func:`needed_gain` of one v, complex ``(1, y, x)``, as a typed bound; raises ValueError for several."""
     if v.shape[0] != 1:
         raise ValueError(f"v: expected one image (1, y, x), got {tuple(v.shape)}")

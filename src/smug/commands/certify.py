@@ -83,6 +83,7 @@ class Certify(Common):
         from smug.evaluation.certificates import Certification, seconds_per_reconstruction
         from smug.evaluation.datasets import load_set, named_models
         from smug.physics.masks import usual_center_fraction
+        from smug.physics.sense import cartesian
         from smug.reconstruction import range_warnings
         from smug.system.files import together
 
@@ -101,7 +102,7 @@ class Certify(Common):
         models = named_models(self.model, self.data, self.size, acquisition, self.data_root)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         for name, model in models.items():
-            shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
+            shape, mask = test.scans[0].y.shape, cartesian(test.scans[0].A, "data").mask
             made = acquisition if "acquisition" in test.description else None
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
                 warn(f"{name}: {warning}")

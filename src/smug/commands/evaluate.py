@@ -97,6 +97,7 @@ class Evaluate(Common):
         from smug.evaluation.protocols import protocol as named
         from smug.evaluation.store import cache_folder
         from smug.physics.masks import usual_center_fraction
+        from smug.physics.sense import cartesian
         from smug.reconstruction import range_warnings
         from smug.system.files import together
 
@@ -116,7 +117,7 @@ class Evaluate(Common):
             check_unseen(models, self.data)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
         for name, model in models.items():
-            shape, mask = test.scans[0].y.shape, test.scans[0].A.mask
+            shape, mask = test.scans[0].y.shape, cartesian(test.scans[0].A, "data").mask
             made = acquisition if "acquisition" in test.description else None
             for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
                 warn(f"{name}: {warning}", quiet=not group.first)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import LinearOperator, check_measurements, operator
+from smug.physics.parts import per_slice
+from smug.physics.sense import Sense, cartesian
 from smug.system.arguments import check_fields
 from smug.system.words import counted
 
@@ -18,26 +19,28 @@ from smug.system.words import counted
 class Scan:
     """Measurements of a batch of slices.
 
-    ``y`` is k-space ``(batch, coil, y, x)``, ``A`` the operator that made it, ``target`` the fully sampled image
-    combined with the same maps, complex ``(batch, y, x)``, or None, and ``id`` one name per slice. ``encoded`` is where
-    the scanner encodes lines, and no zeros are padded, ``bool (1, x)`` or ``(batch, x)``; None is everywhere.
+    ``y`` is k-space ``(batch, coil, y, x)``, or what else the operator ``A`` measures, ``(batch, ...)``; ``A`` is a
+    :class:`smug.Sense` or any :class:`smug.LinearOperator`. ``target`` is the image to compare with, ``(batch, y, x)``,
+    or None: of MRI the fully sampled one, combined with the same maps. ``id`` is one name per slice. ``encoded`` is
+    where an MRI scanner encodes lines, and no zeros are padded, ``bool (1, x)`` or ``(batch, x)``; None is everywhere.
 
     Raises ValueError for parts that do not belong together.
     """
 
     y: Tensor
-    A: Sense
+    A: LinearOperator
     target: Tensor | None
     id: tuple[str, ...]
     encoded: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together."""
+        object.__setattr__(self, "A", operator(self.A))
         check_fields(self)
         check_measurements(self.y, self.A)
-        batch, _, height, width = self.y.shape
-        if self.target is not None and self.target.shape != (batch, height, width):
-            raise ValueError(f"target: expected {(batch, height, width)}, got {tuple(self.target.shape)}")
+        batch = self.y.shape[0]
+        if self.target is not None and self.target.shape != (expected := self.A.blank(self.y).shape):
+            raise ValueError(f"target: expected {tuple(expected)}, got {tuple(self.target.shape)}")
         if len(self.id) != batch:
             raise ValueError(f"id: expected a tuple of {counted(batch, 'name')}, one per slice, got {self.id!r}")
 
@@ -50,16 +53,16 @@ class Scan:
 
     @property
     def encoded_lines(self) -> Tensor:
-        """The lines that are encoded, ``bool (batch, x)``."""
-        batch, _, _, width = self.y.shape
+        """The lines of k-space that are encoded, ``bool (batch, x)``."""
+        batch, width = self.y.shape[0], self.y.shape[-1]
         lines = torch.ones(1, width, dtype=torch.bool) if self.encoded is None else self.encoded
         return lines.to(self.y.device).expand(batch, width)
 
     def normalised(self) -> Self:
         """Return the scan in units in which images have a magnitude of about 1."""
-        scale = measurement_scale(self.y, self.A)
+        scale = self.A.scale(self.y)
         target = None if self.target is None else self.target / scale
-        return replace(self, y=self.y / scale.unsqueeze(-3), target=target)
+        return replace(self, y=self.y / per_slice(scale, self.y), target=target)
 
     def to(self, device: torch.device | str) -> Self:
         """Return the scan on another device."""
@@ -77,12 +80,17 @@ class Scan:
 
 
 def stacked(scans: Sequence[Scan]) -> Scan:
-    """Return one scan of the slices of several, whose matrix, coils and kind of mask are the same."""
+    """Return one scan of the slices of several, whose matrix, coils and kind of mask are the same.
+
+    Raises ValueError for several that are no Cartesian MRI.
+    """
     if len(scans) == 1:
         return scans[0]
+    operators = [cartesian(scan.A, "stacked scans") for scan in scans]
     targets = [scan.target for scan in scans if scan.target is not None]
-    masks = [scan.A.mask.expand(len(scan.id), *scan.A.mask.shape[1:]) for scan in scans]
-    maps = [scan.A.maps.expand(len(scan.id), *scan.A.maps.shape[1:]) for scan in scans]
+    pairs = list(zip(scans, operators, strict=True))
+    masks = [A.mask.expand(len(scan.id), *A.mask.shape[1:]) for scan, A in pairs]
+    maps = [A.maps.expand(len(scan.id), *A.maps.shape[1:]) for scan, A in pairs]
     encoded = [scan.encoded_lines for scan in scans]
     return Scan(
         torch.cat([scan.y for scan in scans]),
@@ -105,6 +113,7 @@ def padded(scan: Scan, coils: int) -> Scan:
         raise ValueError(f"coils: expected at least {scan.y.shape[1]}, got {coils}")
     if added == 0:
         return scan
-    maps = scan.A.maps.expand(*scan.A.maps.shape[:2], *scan.y.shape[-2:])
+    A = cartesian(scan.A, "coils")
+    maps = A.maps.expand(*A.maps.shape[:2], *scan.y.shape[-2:])
     y, maps = (pad(values, (0, 0, 0, 0, 0, added)) for values in (scan.y, maps))
-    return replace(scan, y=y, A=Sense(mask=scan.A.mask, maps=maps))
+    return replace(scan, y=y, A=Sense(mask=A.mask, maps=maps))

@@ -16,7 +16,7 @@ from smug.data.scan import Scan
 from smug.models.noise import complex_normal, complex_normal_where, derive
 from smug.physics.maps import espirit_maps
 from smug.physics.maps.simulated import simulated_maps
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, cartesian
 from smug.system.arguments import check_arguments
 
 
@@ -72,7 +72,7 @@ def simulate(
 
 def _with_estimated_maps(scan: Scan) -> Scan:
     """Return the scan with the maps of its own lines instead of the exact ones; a single coil has sensitivity 1."""
-    y, A = scan.y, scan.A
+    y, A = scan.y, cartesian(scan.A, "estimated maps")
     maps = torch.ones_like(A.maps) if y.shape[1] == 1 else espirit_maps(y, A.mask)
     target = (maps.conj() * A.maps).sum(1) * scan.truth
     return Scan(y, Sense(mask=A.mask, maps=maps), target, scan.id)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smug.attacks import APGD, Problem, Rule, Square, Threat, attack, is_random, noise_free, relative_l2
 from smug.attacks.problem import SCORE, pose
-from smug.data.scan import Scan, stacked
+from smug.data.scan import Scan
 from smug.diagnosis.flags import (
     FLAGS,
     Diagnosis,
@@ -123,7 +123,7 @@ NOISES = 3
 
 
 def psnr(problem: Problem, delta: Tensor) -> float:
-    """Return the PSNR, of the complex difference, under a perturbation ``(batch, coil, y, x)``."""
+    """Return the PSNR, of the complex difference, under a perturbation of the measurements."""
     peak = problem.target.abs().flatten(1).amax(1)
     return float(10 * (peak.square() / problem.value(delta, SCORE)).log10().mean())
 
@@ -141,11 +141,11 @@ def noisy(problem: Problem, scan: Scan, delta: Tensor) -> float:
 
     An attack that leaves its budget unused is compared with as much noise as a random draw of the threat has.
     """
-    uniform = problem.threat.uniform(problem.seeds, problem.support, problem.radius)
+    uniform = problem.threat.uniform(problem.seeds, problem.support, problem.radius, problem.y.dtype)
     sizes = torch.maximum(*(relative_l2(d, problem.y, problem.A) for d in (delta, uniform))).tolist()
     total = 0.0
     for draw in range(NOISES):
         seeds = derive(problem.seeds, draw)
         rows = [noise_in_range(scan[i], size, seeds[i : i + 1]) for i, size in enumerate(sizes)]
-        total += psnr(problem, stacked(rows).y - scan.y)
+        total += psnr(problem, torch.cat([row.y for row in rows]) - scan.y)
     return total / NOISES

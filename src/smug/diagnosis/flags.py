@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smug.attacks import Threat
 from smug.norm import L2
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator, operator
 from smug.system.arguments import check_arguments
 
 
@@ -148,12 +148,12 @@ def more_steps_help(psnr: float, doubled: float) -> bool:
 
 
 @check_arguments
-def outside_threat(delta: Tensor, y: Tensor, A: Sense, target: Tensor, threat: Threat) -> bool:
-    """Whether a perturbation, complex ``(batch, coil, y, x)``, leaves the threat or the sampled entries in any slice.
+def outside_threat(delta: Tensor, y: Tensor, A: Operator, target: Tensor, threat: Threat) -> bool:
+    """Whether a perturbation, with the shape of y, leaves the threat or the entries that are measured, in any slice.
 
-    ``y`` is the clean k-space, ``target`` images ``(batch, y, x)``: they give the radius of each slice.
+    ``y`` are the clean measurements, ``target`` images ``(batch, y, x)``: they give the radius of each slice.
     """
     radius = threat.radius(y, A, target)
-    off_support = L2().size(torch.where(A.sampled, 0, delta))
+    off_support = L2().size(torch.where(operator(A).support(delta), 0, delta))
     inside = (threat.size(delta) <= (1 + THREAT_EXCESS) * radius) & (off_support <= THREAT_EXCESS * radius)
     return not bool(inside.all())

@@ -99,7 +99,7 @@ def given(data: TestSet | Scan | Sequence[Scan], kspace: Kspace) -> TestSet:
     if len(set(names)) < len(names):
         raise ValueError(f"data: expected a different name (id) for every slice, got {', '.join(names)}")
     digest = hashlib.sha256()
-    for part in (part for scan in slices for part in (scan.y, scan.A.mask, scan.A.maps, scan.truth)):
+    for part in (part for scan in slices for part in (scan.y, *(scan.A.fingerprint or ()), scan.truth)):
         digest.update(part.detach().cpu().resolve_conj().numpy().tobytes())
     description = {
         "source": "given scans",

@@ -17,9 +17,10 @@ from smug.data.scan import Scan
 from smug.models.noise import derive
 from smug.models.normalised import Normalised
 from smug.models.ridge_reconstruction import Ridge
+from smug.physics.parts import per_slice
 from smug.physics.scale import measurement_scale
 from smug.reconstructor import Reconstructor, described, replaced
-from smug.threat import sampled_entries
+from smug.threat import measured_numbers
 from smug.training.runs import Model
 
 ITERATIONS, PROBES, STEPS = 5, 1, 2
@@ -98,7 +99,7 @@ def scale_held(f: Reconstructor, scan: Scan) -> Reconstructor:
     scale = _scale(f, scan)
     ridge = described(f).core()
     if isinstance(ridge, Ridge):
-        f = replaced(f, sigma=ridge.level(scan.y / scale.unsqueeze(-3), scan.A))
+        f = replaced(f, sigma=ridge.level(scan.y / per_slice(scale, scan.y), scan.A))
     match f:
         case Model():
             return Normalised(f.reconstructor, lambda y, A: scale)
@@ -123,5 +124,5 @@ def _scale(f: Reconstructor, scan: Scan) -> Tensor:
 
 def l2_threat(scan: Scan, eps: float) -> Threat:
     """Return the threat of one slice whose radius is ``eps``, in units of y."""
-    level = eps / math.sqrt(2 * float(sampled_entries(scan.y, scan.A)))
+    level = eps / math.sqrt(float(measured_numbers(scan.y, scan.A)))
     return Threat(1.0, "l2", "noise", noise_sigma=level)

@@ -16,7 +16,7 @@ from smug.metrics import head_mask, hfen, nmse, psnr, ssim
 from smug.models.lam import ResidualLam
 from smug.models.reconstructors import MoDL
 from smug.norm import L2
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator
 from smug.reconstructor import Reconstructor, described
 from smug.shifts import lesion, spurious
 
@@ -28,7 +28,7 @@ STEPS, LAM = 8, 1.0
 
 
 @torch.no_grad()
-def reconstructions(f: Reconstructor, y: Tensor, A: Sense, seeds: Sequence[Tensor]) -> Tensor:
+def reconstructions(f: Reconstructor, y: Tensor, A: Operator, seeds: Sequence[Tensor]) -> Tensor:
     """Return reconstructions for several draws of the reconstructor's noise, ``(draw, batch, y, x)``.
 
     One draw is enough, and returned, where the second is equal to the first: nothing is random.

@@ -27,8 +27,8 @@ OwnAttack = Any
 """A function as :data:`CONTRACT` says, or a :class:`smug.attacks.Rule`.
 
 The function gets the reconstructor, a :class:`smug.Scan` with target, a :class:`smug.Threat`, and one seed per slice,
-int64 ``(batch,)``; it returns the perturbation of the k-space, complex ``(batch, coil, y, x)``, zero where nothing is
-sampled and within the threat, or an :class:`smug.attacks.AttackResult` that has it.
+int64 ``(batch,)``; it returns the perturbation of the measurements, in their shape, zero where nothing is
+measured and within the threat, or an :class:`smug.attacks.AttackResult` that has it.
 """
 
 
@@ -149,8 +149,8 @@ def _checked(delta: object, scan: Scan, threat: Threat) -> Tensor:
     delta = delta.detach().to(y.device, y.dtype, copy=True)
     if not bool(delta.isfinite().all()):
         raise ValueError("expected a finite perturbation, got NaN or inf")
-    if bool(delta[~A.sampled.expand(y.shape)].any()):
-        raise ValueError("expected a perturbation of sampled entries alone; multiply it by scan.A.sampled")
+    if bool(delta[~A.support(y)].any()):
+        raise ValueError("expected a perturbation of measured entries alone; multiply it by scan.A.sampled")
     size, radius = threat.size(delta), threat.radius(y, A, scan.truth)
     if bool((size > radius * (1 + TOLERANCE)).any()):
         worst = int((size / radius).argmax())

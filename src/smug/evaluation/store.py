@@ -59,11 +59,12 @@ class RowStore:
     folder: Path
 
     def address(self, f: Reconstructor, condition: Condition, scan: Scan, seed: int, draws: int) -> str | None:
-        """Return the address of a cell's rows; None for a reconstructor or condition without a fingerprint."""
+        """Return the address of a cell's rows; None where reconstructor, condition or operator has no fingerprint."""
         print_of_f = fingerprint(f)
-        if print_of_f is None or not condition.recipe:
+        of_A = scan.A.fingerprint
+        if print_of_f is None or of_A is None or not condition.recipe:
             return None
-        cell = [SCHEMA, print_of_f, condition.name, condition.recipe, scan_digest(scan), seed, draws]
+        cell = [SCHEMA, print_of_f, condition.name, condition.recipe, scan_digest(scan, of_A), seed, draws]
         return hashlib.sha256(json.dumps(cell).encode()).hexdigest()
 
     def read(self, address: str, *, images: bool) -> list[Outcome] | None:
@@ -144,10 +145,10 @@ def _part(value: Any) -> str | None:
     return None if callable(value) else repr(value)
 
 
-def scan_digest(scan: Scan) -> str:
-    """Return the hash of a scan: its measurements, mask, maps, target, names, and the encoded lines if not all are."""
+def scan_digest(scan: Scan, of_operator: Sequence[Tensor]) -> str:
+    """Return the hash of a scan: measurements, operator, target, names, and the encoded lines if not all are."""
     encoded = () if scan.encoded is None else (scan.encoded_lines,)
-    return _digest(repr(scan.id).encode(), scan.y, scan.A.mask, scan.A.maps, scan.truth, *encoded)
+    return _digest(repr(scan.id).encode(), scan.y, *of_operator, scan.truth, *encoded)
 
 
 def _digest(text: bytes, *tensors: Tensor) -> str:

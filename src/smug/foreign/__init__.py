@@ -5,10 +5,10 @@ and no slice of a batch sees another wherever the network keeps them apart. ``sm
 serves a network that wants images of magnitude 1.
 """
 
+from smug.foreign import deepinv
 from smug.foreign.adapted import Adapted, numpy_function, slicewise
+from smug.foreign.deepinv import deepinv_model, deepinv_physics
 from smug.foreign.image import (
-    deepinv_model,
-    deepinv_physics,
     fastmri_network,
     image_network,
     instance,
@@ -18,6 +18,7 @@ from smug.foreign.image import (
 
 __all__ = [
     "Adapted",
+    "deepinv",
     "deepinv_model",
     "deepinv_physics",
     "fastmri_network",

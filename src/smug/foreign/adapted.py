@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smug.models.noise import Seeds, entry_seeds
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import Operator, check_measurements
+from smug.physics.parts import of_precision, parts
+from smug.physics.sense import cartesian
 from smug.reconstructor import Described, Reconstructor, taking_generator
 from smug.system.arguments import check_arguments, check_fields, shown
 from smug.system.user_code import copied, users_code
@@ -25,10 +27,10 @@ class Adapted(Described):
     """A reconstructor ``f(y, A, generator=None)`` made of somebody else's network.
 
     ``call(network, y, A)`` translates: it returns real channels ``(batch, 2, y, x)``, a complex image
-    ``(batch, y, x)``, or a real magnitude ``(batch, 1, y, x)`` or ``(batch, y, x)``. The network works in the
+    ``(batch, y, x)``, or a real one ``(batch, 1, y, x)`` or ``(batch, y, x)``. The network works in the
     precision of its parameters, the result has that of y. Where that is half, ``call`` translates in single precision,
-    and only what goes into the network and comes out is rounded. A real result stays real, and is compared with
-    magnitudes.
+    and only what goes into the network and comes out is rounded. A real result stays real; of complex images it is a
+    magnitude, and compared with magnitudes.
 
     Raises ValueError for measurements that do not belong together, for a network with dropout or a normalisation in
     training mode, scripted or not, which would be random, mix slices or remember them, and for a result of another
@@ -36,26 +38,26 @@ class Adapted(Described):
     """
 
     network: Network
-    call: Callable[[Network, Tensor, Sense], Tensor]
+    call: Callable[[Network, Tensor, Operator], Tensor]
 
     def __post_init__(self) -> None:
         """Check the network's mode."""
         check_fields(self)
         check_mode(self.network)
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; the generator is not used."""
-        check_measurements(y, A)
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; the generator is not used."""
+        A = check_measurements(y, A)
         check_mode(self.network)  # somebody may have trained it since
         dtype = precision(self.network, y)
         network = in_half(self.network)
         with users_code(self.network):
-            image = copied(self.call(network, copied(y.to(dtype)), copied(Sense(A.mask, A.maps.to(dtype)))))
+            image = copied(self.call(network, copied(of_precision(y, dtype)), copied(A.to(dtype))))
         image = as_image(image)
-        expected = (y.shape[0], *y.shape[2:])
+        expected = tuple(A.blank(y).shape)
         if image.shape != expected:
             raise ValueError(f"network: expected an image for every slice, {expected}, got {tuple(image.shape)}")
-        return image.to(y.dtype if image.is_complex() else y.real.dtype)
+        return of_precision(image, y.dtype)
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network to a device, in place as torch does, and return the reconstructor."""
@@ -123,12 +125,12 @@ def as_image(result: Tensor) -> Tensor:
 
 
 def as_channels(z: Tensor) -> Tensor:
-    """Turn complex ``(batch, ...)`` into real and imaginary parts on a second axis, real ``(batch, 2, ...)``."""
-    return torch.view_as_real(z).movedim(-1, 1)
+    """Turn ``(batch, ...)`` into its parts on a second axis, real ``(batch, 2, ...)``; one part of what is real."""
+    return parts(z).movedim(-1, 1)
 
 
 def precision(network: Network, y: Tensor) -> torch.dtype:
-    """Return the complex dtype of the network's first parameter, single for half, or of y where it has none."""
+    """Return the complex dtype of the network's first parameter, single for half, or that of y where it has none."""
     dtype = _first_dtype(network)
     return y.dtype if dtype is None else torch.complex128 if dtype == torch.float64 else torch.complex64
 
@@ -146,8 +148,8 @@ def slicewise(f: Reconstructor) -> Reconstructor:
     """
     f = taking_generator(f)
 
-    def apart(y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        check_measurements(y, A)
+    def apart(y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        A = check_measurements(y, A)
         seeds = entry_seeds(generator, y.shape[0])
         return torch.cat([f(y[i : i + 1], A[i], generator=seeds[i : i + 1]) for i in range(y.shape[0])])
 
@@ -167,8 +169,8 @@ def numpy_function(function: SliceFunction) -> Reconstructor:
     transfer or with a black box. Raises ValueError for an image of another shape.
     """
 
-    def f(y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        check_measurements(y, A)
+    def f(y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        A = cartesian(check_measurements(y, A), "numpy function")
         batch, _, height, width = y.shape
         masks = A.sampled[:, 0].expand(batch, height, width)
         maps = A.maps.expand(batch, -1, height, width)

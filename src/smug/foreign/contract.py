@@ -1,14 +1,14 @@
 """Whether a user's function is a reconstructor: tried once on one slice, before hours are spent on it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from smug.models.noise import derive
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator, operator
 from smug.reconstructor import Reconstructor, described, takes_generator, taking_generator
 from smug.system.user_code import is_ours, name_of, users_code
 
@@ -19,9 +19,9 @@ DTYPES = (torch.complex64, torch.complex128, torch.float32, torch.float64)
 
 
 def check_reconstructors(
-    models: Mapping[str, Reconstructor], y: Tensor, A: Sense, *, gradient: bool = False
+    models: Mapping[str, Reconstructor], y: Tensor, A: Operator, *, gradient: bool = False
 ) -> dict[str, str]:
-    """Try every model that has a user's code in it on measurements of one slice, k-space ``(batch, coil, y, x)``.
+    """Try every model that has a user's code in it on measurements of one slice, ``(batch, ...)``.
 
     With ``gradient`` it is differentiated too, as attacks do: returned is, by the model's name, a sentence about each
     whose gradient is missing, zero or not finite. Raises ValueError, which names the model and what was expected, for
@@ -58,7 +58,7 @@ def told(f: Callable[..., Any]) -> str:
     return f"{name_of(f)}{inspect.signature(getattr(f, 'forward', f))}"
 
 
-def _tried(name: str, f: Reconstructor, y: Tensor, A: Sense, *, gradient: bool) -> str:
+def _tried(name: str, f: Reconstructor, y: Tensor, A: Operator, *, gradient: bool) -> str:
     core = described(f).core()
     if not accepts(core, 2, *(["generator"] if takes_generator(core) else [])):
         raise ValueError(f"model {name}: expected {CONTRACT}; got {told(core)}")
@@ -72,19 +72,20 @@ def _tried(name: str, f: Reconstructor, y: Tensor, A: Sense, *, gradient: bool) 
             raise ValueError(f"model {name}: {error}") from error
 
     with torch.no_grad():
-        _check_image(name, reconstructed(y), y)
+        _check_image(name, reconstructed(y), y, operator(A).blank(y).shape)
     return _blindness(name, core, reconstructed, y) if gradient else ""
 
 
-def _check_image(name: str, image: Tensor, y: Tensor) -> None:
-    expected = (y.shape[0], *y.shape[2:])
+def _check_image(name: str, image: Tensor, y: Tensor, expected: Sequence[int]) -> None:
     for what, wanted, got in (
-        ("images of shape", expected, tuple(image.shape)),
+        ("images of shape", tuple(expected), tuple(image.shape)),
         ("images on the device of the measurements,", y.device, image.device),
     ):
         if wanted != got:
             hint = "; smug.foreign.slicewise(f) gives f one slice at a time" if y.shape[0] > 1 else ""
-            raise ValueError(f"model {name}: expected {what} {wanted}, got {got} from k-space {tuple(y.shape)}{hint}")
+            raise ValueError(
+                f"model {name}: expected {what} {wanted}, got {got} from measurements {tuple(y.shape)}{hint}"
+            )
     if image.dtype not in DTYPES:
         raise ValueError(
             f"model {name}: expected complex images or real magnitudes, 32 bits or more, got {image.dtype}"

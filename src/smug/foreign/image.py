@@ -1,15 +1,15 @@
 """Networks that never see k-space: from the zero-filled image to a better one."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from smug.foreign.adapted import Adapted, Network, as_channels, as_image
+from smug.foreign.adapted import Adapted, Network, as_channels
 from smug.physics.fourier import ifft2c
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator
+from smug.physics.sense import cartesian
 from smug.system.arguments import check_arguments
 
 Normalisation = Callable[[Tensor], tuple[Tensor | float, Tensor | float]]
@@ -37,9 +37,9 @@ def peak(x: Tensor) -> tuple[float, Tensor]:
 def image_network(network: Network, normalisation: Normalisation = unchanged) -> Adapted:
     """Adapt a network that maps the zero-filled image ``A^H y``, real ``(batch, 2, y, x)``, to an image.
 
-    It returns two channels, or one: a magnitude. ``normalisation`` gives the offset and scale that it is shielded
-    from: ``F(y) = scale * network((A^H y - offset) / scale) + offset``. They depend on y, and attacks differentiate
-    through them. :class:`Adapted` tells what is raised.
+    It returns two channels, or one: a magnitude. Real images, such as those of CT, are one channel. ``normalisation``
+    gives the offset and scale that it is shielded from: ``F(y) = scale * network((A^H y - offset) / scale) + offset``.
+    They depend on y, and attacks differentiate through them. :class:`Adapted` tells what is raised.
 
     >>> import smug
     >>> from torch import nn
@@ -72,7 +72,8 @@ def _shielded(network: Network, x: Tensor, normalisation: Normalisation) -> Tens
     return restored
 
 
-def _root_sum_of_squares(y: Tensor, A: Sense) -> Tensor:
+def _root_sum_of_squares(y: Tensor, A: Operator) -> Tensor:
+    A = cartesian(A, "magnitude network")
     image: Tensor = torch.linalg.vector_norm(ifft2c(A.sampled * y), dim=1, keepdim=True)
     return image
 
@@ -92,40 +93,9 @@ def fastmri_network(network: Network, **options: Any) -> Adapted:
     ``sum_c |s_c|^2 = 1``. :class:`Adapted` tells what is raised.
     """
 
-    def call(network: Network, y: Tensor, A: Sense) -> Tensor:
+    def call(network: Network, y: Tensor, A: Operator) -> Tensor:
+        A = cartesian(A, "network of the fastMRI kind")
         mask = A.sampled.expand(y.shape[0], -1, -1, -1).unsqueeze(-1)
         return network(torch.view_as_real((A.sampled * y).contiguous()), mask, **options)
 
     return Adapted(network, call)
-
-
-@check_arguments
-def deepinv_model(model: Network, noise_sigma: float | None = None) -> Adapted:
-    """Adapt a model of deepinv that reconstructs from multi-coil MRI: ``model(y, physics)``.
-
-    Its y is real ``(batch, 2, coil, y, x)``, its physics a ``deepinv.physics.MultiCoilMRI``, its result real
-    ``(batch, 2, y, x)``. Slices go through it one by one, each with physics of its own: solvers of deepinv stop for a
-    whole batch, and its physics remember what they are called with. ``noise_sigma`` as in :func:`deepinv_physics`.
-    Raises ImportError where deepinv is not installed; :class:`Adapted` tells the rest.
-    """
-
-    def call(model: Network, y: Tensor, A: Sense) -> Tensor:
-        slices = ((y[i : i + 1], A[i]) for i in range(y.shape[0]))
-        return torch.cat([as_image(model(as_channels(y), deepinv_physics(y, A, noise_sigma))) for y, A in slices])
-
-    return Adapted(model, call)
-
-
-@check_arguments
-def deepinv_physics(y: Tensor, A: Sense, noise_sigma: float | None = None) -> Any:
-    """Return the ``deepinv.physics.MultiCoilMRI`` that measures as A does, for k-space ``(batch, coil, y, x)``.
-
-    ``noise_sigma`` is the receiver noise per real and imaginary part, which some models of deepinv ask the physics
-    for; without it there is no noise model. Raises ImportError where deepinv is not installed.
-    """
-    physics = import_module("deepinv.physics")
-    batch, _, height, width = y.shape
-    mask = A.sampled.expand(batch, 1, height, width).to(y.real.dtype)
-    maps = A.maps.expand(batch, -1, height, width)
-    noise = {} if noise_sigma is None else {"noise_model": physics.GaussianNoise(noise_sigma)}
-    return physics.MultiCoilMRI(mask=mask, coil_maps=maps, device=y.device, **noise)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from smug.models.noise import Seeds
 from smug.physics.consistency import solve
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Configured
 from smug.system.arguments import check_fields, check_integer
 
@@ -25,7 +25,7 @@ class WithoutDenoiser(Configured):
 class CGSense(WithoutDenoiser):
     """CG-SENSE (Pruessmann et al. 2001) with Tikhonov regularisation: ``(A^H A + lam)^-1 A^H y``.
 
-    ``lam >= 0`` has no unit. Differentiable with respect to y and ``A.maps``, by the implicit gradient of
+    ``lam >= 0`` has no unit. Differentiable with respect to y and the tensors of A, by the implicit gradient of
     :func:`smug.solve`. Raises ValueError for a ``lam`` out of range.
     """
 
@@ -37,24 +37,24 @@ class CGSense(WithoutDenoiser):
         if not 0 <= self.lam < float("inf"):
             raise ValueError(f"lam: expected a finite number >= 0, got {self.lam}")
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
-        check_measurements(y, A)
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
+        A = check_measurements(y, A)
         return solve(A, A.H(y), self.lam, max_iterations=1000).value
 
 
 @dataclass(frozen=True)
 class ZeroFilled(WithoutDenoiser):
-    """The zero-filled image ``A^H y``."""
+    """The zero-filled image ``A^H y``: the adjoint alone."""
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
-        check_measurements(y, A)
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
+        A = check_measurements(y, A)
         return A.H(y)
 
 
 STEP = 1.9
-"""Step size of the data term: the iteration converges below ``2 / ||A||^2``, and ``||A|| <= 1``."""
+"""Step size of the data term, times ``||A||^2``: the iteration converges below 2."""
 
 NORM = 8
 """``||D||^2`` of the finite differences D in two dimensions, at most."""
@@ -64,13 +64,13 @@ NORM = 8
 class TotalVariation(WithoutDenoiser):
     """The image that minimises ``1/2 ||A x - y||^2 + lam ||D x||_{2,1}``, approached in a fixed number of iterations.
 
-    D takes the differences along y and x of the complex image; the norm sums their joint magnitude over pixels.
+    D takes the differences along y and x of the image; the norm sums their joint magnitude over pixels.
     ``lam > 0``, a number or real ``(batch,)``, is in units of y: ``TV(c lam)(c y) = c TV(lam)(y)``. The default has the
     best PSNR on normalised validation slices (:meth:`smug.data.scan.Scan.normalised`; 128 x 128, 4 coils, 4x, noise
     0.01); :func:`smug.normalised` brings other measurements into these units.
 
-    Differentiable with respect to y, ``lam`` and ``A.maps``, through the iterations: the memory of a gradient is about
-    7 complex images for each of them. Raises ValueError for values out of range.
+    Differentiable with respect to y, ``lam`` and the tensors of A, through the iterations: the memory of a gradient is
+    about 7 images for each of them. Raises ValueError for values out of range.
     """
 
     lam: float | Tensor = 0.003
@@ -84,23 +84,24 @@ class TotalVariation(WithoutDenoiser):
             raise ValueError(f"lam: expected a finite number > 0, or real (batch,), got {self.lam}")
         check_integer("iterations", self.iterations, 1)
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random.
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random.
 
         Every iteration (Loris and Verhoeven 2011) is a gradient step of the data term, and one step of the dual of
         total-variation denoising, p, which goes on from the last one.
         """
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         # Why this one: 100 times A.gram at 128 x 128, 4x, come within 0.1 % of the minimum. For the same price the
         # exact proximal map of the data term (Chambolle and Pock 2011) is 5 to 20 % above it, as it solves a system in
         # every iteration, and the smaller steps of Condat and Vu leave 0.2 to 0.5 %. Nesterov's momentum with few dual
         # steps is faster for small lam, and fails for large.
-        threshold = STEP * torch.as_tensor(self.lam, dtype=y.real.dtype, device=y.device)[..., None, None]
         x = aliased = A.H(y)
+        step = STEP / A.norm_bound(aliased) ** 2
+        threshold = step * torch.as_tensor(self.lam, dtype=x.real.dtype, device=x.device)[..., None, None]
         p = torch.zeros_like(differences(x))
         pull = torch.zeros_like(x)  # D^H p
         for _ in range(self.iterations):
-            descended = x - STEP * (A.gram(x) - aliased)
+            descended = x - step * (A.gram(x) - aliased)
             p = _in_ball(p + differences(descended - threshold * pull) / (NORM * threshold))
             pull = differences_adjoint(p)
             x = descended - threshold * pull

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from smug.physics.sense import Sense
+from smug.physics.operator import LinearOperator
+from smug.physics.parts import parts
 from smug.system.arguments import check_arguments
 
 
@@ -38,7 +39,8 @@ class ResidualLam(nn.Module):
     and Fukushima 2001). The rms is per real part, of images with a maximum of about 1, and not taken below
     :data:`LEAST`: one coil leaves no residual. ``factor`` is a number, a tensor ``()``, or learned.
 
-    >>> A = Sense(mask=torch.ones(1, 8, dtype=torch.bool))
+    >>> import smug
+    >>> A = smug.Sense(mask=torch.ones(1, 8, dtype=torch.bool))
     >>> x = torch.zeros(1, 6, 8, dtype=torch.complex64)
     >>> ResidualLam(10.0)(x, torch.full((1, 1, 6, 8), 0.02 + 0.02j), A)
     tensor([0.2002])
@@ -49,10 +51,13 @@ class ResidualLam(nn.Module):
         super().__init__()
         self.factor = factor
 
-    def forward(self, x: Tensor, y: Tensor, A: Sense) -> Tensor:
-        """Return lam at the images ``x``, complex ``(..., batch, y, x)``: real ``(..., batch)``, with a gradient."""
-        residual = torch.view_as_real(A(x) - A.sampled * y).square().sum((-4, -3, -2, -1))
-        mean_square = residual / (2 * A.sampled.expand_as(y).sum((-3, -2, -1)))
+    def forward(self, x: Tensor, y: Tensor, A: LinearOperator) -> Tensor:
+        """Return lam at the images ``x``, ``(..., batch, y, x)``: real ``(..., batch)``, with a gradient."""
+        if x.ndim > 3:
+            return torch.stack([self(each, y, A) for each in x])
+        residual = parts(A(x) - A.sampled * y).square()
+        numbers = (2 if y.is_complex() else 1) * A.support(y).flatten(1).sum(1)
+        mean_square = residual.sum(tuple(range(1, residual.ndim))) / numbers
         rms = (mean_square + LEAST**2).sqrt()
         rms = torch.where(rms.isfinite(), rms, 1)  # such an image is lost, and solve says so
         factor = self.factor() if isinstance(self.factor, LearnedLam) else self.factor
@@ -73,7 +78,7 @@ LamOfImage = Callable[[Tensor], float | Tensor]
 """lam as the unrolling takes it, a function of the image ``x^n``."""
 
 
-def lam_of_image(lam: Lam, y: Tensor, A: Sense) -> LamOfImage:
+def lam_of_image(lam: Lam, y: Tensor, A: LinearOperator) -> LamOfImage:
     """Return lam as a function of the image, for these measurements."""
     if isinstance(lam, ResidualLam):
         return lambda x: lam(x, y, A)

@@ -39,7 +39,7 @@ def residual(channels: int, depth: int) -> Residual:
 
 
 def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int, dtype: torch.dtype) -> Tensor:
-    """Return ``x + network(x)`` for complex ``(batch, y, x)`` of any size, in the precision of x.
+    """Return ``x + network(x)`` for images ``(batch, y, x)`` of any size, in the precision of x.
 
     The network sees real and imaginary parts as two channels of its own ``dtype``, zero-padded below and right to a
     multiple of the size that it can halve.
@@ -47,7 +47,7 @@ def correct(network: Callable[[Tensor], Tensor], x: Tensor, multiple: int, dtype
     height, width = x.shape[-2:]
     channels = functional.pad(as_channels(x).to(dtype), (0, -width % multiple, 0, -height % multiple))
     correction = network(channels.contiguous(memory_format=torch.channels_last))
-    return x + as_image(correction[..., :height, :width].to(x.real.dtype))
+    return x + as_image(correction[..., :height, :width].to(x.real.dtype), x)
 
 
 def start_at_zero(layer: nn.Conv2d) -> nn.Conv2d:

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from smug.physics.consistency import conjugate_gradient
+from smug.physics.parts import parts
 
 Gradient = Callable[[Tensor], Tensor]
-"""The gradient of an energy at complex images ``(batch, y, x)``."""
+"""The gradient of an energy at images ``(batch, y, x)``, real or complex."""
 
 SOLVE_ITERATIONS = 1000
 
 
 class Energy(Protocol):
-    """An energy of images that depends on parameters; images are complex ``(batch, y, x)``."""
+    """An energy of images that depends on parameters; images are real or complex ``(batch, y, x)``."""
 
     def gradient(self, x: Tensor, *parameters: Tensor) -> Tensor:
         """Return the gradient with respect to x; differentiable operations."""
@@ -44,7 +45,7 @@ class Minimum:
 
 def norm(x: Tensor) -> Tensor:
     """Return the l2 norm of every image, real ``(batch,)``."""
-    result: Tensor = torch.linalg.vector_norm(torch.view_as_real(x.resolve_conj()), dim=(-3, -2, -1))
+    result: Tensor = torch.linalg.vector_norm(parts(x), dim=(-3, -2, -1))
     return result
 
 
@@ -54,9 +55,9 @@ def accelerated_gradient(
 ) -> Minimum:
     """Minimise an energy with a Lipschitz gradient by Nesterov's method with restarts (O'Donoghue and Candes 2015).
 
-    ``start`` is complex ``(batch, y, x)``, ``lipschitz`` a number or real ``(batch,)``; an image stops where the norm
-    of its gradient is at most its ``tolerance``, real ``(batch,)``. Every image has its own momentum and stops by
-    itself, so that its result does not depend on the others.
+    ``start`` is real or complex ``(batch, y, x)``, ``lipschitz`` a number or real ``(batch,)``; an image stops where
+    the norm of its gradient is at most its ``tolerance``, real ``(batch,)``. Every image has its own momentum and stops
+    by itself, so that its result does not depend on the others.
     """
     step = (1 / torch.as_tensor(lipschitz, dtype=start.real.dtype, device=start.device)).reshape(-1, 1, 1)
     x = v = start
@@ -74,7 +75,7 @@ def accelerated_gradient(
         iterations = iterations + active
         new = v - step * g
         moved = new - x
-        uphill = (torch.view_as_real(g) * torch.view_as_real(moved)).sum((-3, -2, -1)) > 0
+        uphill = (parts(g) * parts(moved)).sum((-3, -2, -1)) > 0
         momentum = torch.where(uphill, 1, momentum)
         following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
         weight = torch.where(uphill, 0, (momentum - 1) / following)[:, None, None]

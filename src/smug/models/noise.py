@@ -59,6 +59,17 @@ def complex_normal(
     return _numbered(seeds, numbers, dtype).reshape(*seeds.shape, *shape)
 
 
+def normal(
+    seeds: Tensor, shape: Sequence[int], dtype: torch.dtype = torch.complex64, device: torch.device | None = None
+) -> Tensor:
+    """Return noise ``(*seeds.shape, *shape)`` of unit variance per part: complex, or real for a real ``dtype``.
+
+    Real noise is the real part of the complex one.
+    """
+    drawn = complex_normal(seeds, shape, dtype.to_complex(), device)
+    return drawn if dtype.is_complex else drawn.real
+
+
 def uniform(seeds: Tensor) -> Tensor:
     """Return a number between 0 and 1 for every seed, in double precision, all equally likely."""
     return (_shift(_mix(seeds), 32).double() + 0.5) * 2.0**-32

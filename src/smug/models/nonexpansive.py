@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from smug.models.adapters import as_channels, as_image
 from smug.models.sector import Sector
+from smug.physics.parts import squared
 from smug.system.arguments import check_arguments
 
 GRID = 64
@@ -63,11 +64,11 @@ class Nonexpansive(nn.Module):
         return reduce(Sector.then, [Sector(1.0 - self.step, 1.0)] * len(self.layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Denoise complex images ``(batch, y, x)``; the network works in the precision of its parameters."""
+        """Denoise images ``(batch, y, x)``; the network works in the precision of its parameters."""
         parts = as_channels(x).to(next(self.parameters()).dtype)
         for layer in self.layers:
             parts = parts - self.step * layer(parts)
-        return as_image(parts.to(x.real.dtype))
+        return as_image(parts.to(x.real.dtype), x)
 
 
 class ShrinkageGradient(nn.Module):
@@ -125,9 +126,9 @@ class ModulusClipped(nn.Module):
         return None if inner is None else inner.then(Sector(0.0, 1.0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Denoise complex images ``(batch, y, x)`` and clip."""
+        """Denoise images ``(batch, y, x)`` and clip."""
         z: Tensor = self.denoiser(x)
-        energy = z.real.square() + z.imag.square()
+        energy = squared(z)
         return z * (self.limit * energy.clamp_min(self.limit**2).rsqrt())
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from smug.models.noise import Seeds
+from smug.physics.operator import Operator, check_measurements
+from smug.physics.parts import per_slice
 from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense, check_measurements
 from smug.reconstructor import Reconstructor, Wrapper, described, taking_generator
 from smug.system.arguments import check_arguments
 from smug.system.user_code import copied
@@ -22,13 +23,13 @@ class Normalised(Wrapper):
     """
 
     reconstructor: Reconstructor
-    scale: Callable[[Tensor, Sense], Tensor] = measurement_scale
+    scale: Callable[[Tensor, Operator], Tensor] = measurement_scale
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct ``(batch, coil, y, x)`` in its own units."""
-        check_measurements(y, A)
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct measurements ``(batch, ...)`` in their own units."""
+        A = check_measurements(y, A)
         scale = self.scale(y, A) if self.scale is measurement_scale else self.scale(copied(y), copied(A))
-        return scale * taking_generator(self.reconstructor)(y / scale.unsqueeze(-3), A, generator=generator)
+        return scale * taking_generator(self.reconstructor)(y / per_slice(scale, y), A, generator=generator)
 
     def unscaled(self) -> Reconstructor:
         """Return the reconstructor of normalised measurements."""

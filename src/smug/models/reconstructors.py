@@ -11,7 +11,7 @@ from smug.models.lam import Lam, LamOfImage, LearnedLam, ResidualLam, lam_of_ima
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Configured, check_settings, field_values
 from smug.system.arguments import check_arguments, check_fields, check_integer
 
@@ -27,11 +27,15 @@ class Step:
 
 @check_arguments
 def unroll(
-    denoise: Callable[[Tensor, int], Smoothed], aliased: Tensor, A: Sense, steps: int, lam: float | Tensor | LamOfImage
+    denoise: Callable[[Tensor, int], Smoothed],
+    aliased: Tensor,
+    A: Operator,
+    steps: int,
+    lam: float | Tensor | LamOfImage,
 ) -> Iterator[Step]:
     """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
 
-    ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, complex ``(..., batch, y, x)``, is
+    ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, ``(..., batch, y, x)``, is
     also the first x. ``lam`` is a number, real ``(..., batch)``, or a function of x. Yields every
     :class:`~smug.models.reconstructors.Step`; the last one's solution is the reconstruction.
     """
@@ -68,7 +72,7 @@ def batched(denoiser: ImageMap) -> ImageMap:
 class NetworkReconstructor(Configured):
     """What the reconstructors here share; each is a frozen record of networks and settings.
 
-    ``f(y, A, generator=None)`` maps k-space ``(batch, coil, y, x)`` to complex images ``(batch, y, x)``. The
+    ``f(y, A, generator=None)`` maps measurements ``(batch, ...)`` to images ``(batch, y, x)``. The
     generator seeds the smoothing noise, one seed per image: a torch.Generator, int64 seeds ``(batch,)``, or None for
     the seed that stands in the smoothing's settings. Settings out of range raise ValueError.
     """
@@ -124,11 +128,11 @@ class UnrolledReconstructor(NetworkReconstructor):
 class Unrolled(UnrolledReconstructor):
     """A reconstructor whose steps can be watched."""
 
-    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+    def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
         raise NotImplementedError
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct: the image after the last step."""
         return last(self.iterate(y, A, generator))
 
@@ -146,9 +150,9 @@ class MoDL(Unrolled):
         check_fields(self)
         _check(self.steps, self.lam)
 
-    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+    def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps; nothing is random."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         D, lam = batched(self.denoiser), lam_of_image(self.lam, y, A)
         return unroll(lambda x, n: unsmoothed(D, x), A.H(y), A, self.steps, lam)
 
@@ -167,9 +171,9 @@ class SMUG(Unrolled):
         check_fields(self)
         _check(self.steps, self.lam)
 
-    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+    def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         D, s = batched(self.denoiser), self.smoothing
         seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
         return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, lam)
@@ -193,9 +197,9 @@ class WeightedSMUG(Unrolled):
         check_fields(self)
         _check(self.steps, self.lam)
 
-    def iterate(self, y: Tensor, A: Sense, generator: Seeds = None) -> Iterator[Step]:
+    def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
         seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
         return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, lam)
@@ -215,15 +219,15 @@ class RSE2E(UnrolledReconstructor):
         check_fields(self)
         _check(self.steps, self.lam)
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct: the mean of the reconstructions from noisy ``A^H y``."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         modl = _modl(self.denoiser, A, self.steps, lam_of_image(self.lam, y, A))
         seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
         return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
 
 
-def _modl(denoiser: ImageMap, A: Sense, steps: int, lam: LamOfImage) -> ImageMap:
+def _modl(denoiser: ImageMap, A: Operator, steps: int, lam: LamOfImage) -> ImageMap:
     """Return MoDL as a map of ``A^H y`` with any leading axes."""
     D = batched(denoiser)
     return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))

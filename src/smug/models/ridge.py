@@ -1,4 +1,4 @@
-"""A learned ridge regulariser, R(x) = sum_i sum_p psi_i(|(w_i * x)(p)|), for complex images.
+"""A learned ridge regulariser, R(x) = sum_i sum_p psi_i(|(w_i * x)(p)|), for complex or real images.
 
 After Goujon, Neumayer, Bohra, Ducotterd and Unser (2022: convex; 2023: weakly convex). The magnitude of a response is
 taken jointly over real and imaginary part, so that no phase is preferred, and the profiles are smooth everywhere.
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smug.physics.parts import squared as energy
 from smug.system.arguments import check_arguments
 
 SIGMA_0 = 0.02
@@ -98,7 +99,7 @@ class RidgeRegulariser(nn.Module):
         if self.relief is not None:
             terms.append((-self._relief(), scale * self._spread()))
         shaped = [(mu.to(scale.dtype)[:, None, None], s.to(scale.dtype)[..., None, None]) for mu, s in terms]
-        return FixedRidge(self.spectra((shape[-2], shape[-1])).to(like.dtype), tuple(shaped))
+        return FixedRidge(self.spectra((shape[-2], shape[-1])).to(like.dtype.to_complex()), tuple(shaped))
 
     def forward(self, x: Tensor, sigma: float | Tensor = SIGMA_0) -> Tensor:
         """Return R of complex images ``(batch, y, x)``, real ``(batch,)``."""
@@ -139,14 +140,12 @@ class FixedRidge:
     terms: tuple[tuple[Tensor, Tensor], ...]
 
     def responses(self, x: Tensor) -> Tensor:
-        """Return ``w_i * x``, complex ``(batch, filter, y, x)``."""
-        result: Tensor = torch.fft.ifft2(self.spectra * torch.fft.fft2(x).unsqueeze(-3))
-        return result
+        """Return ``w_i * x``, ``(batch, filter, y, x)``."""
+        return _like(x, torch.fft.ifft2(self.spectra * torch.fft.fft2(x).unsqueeze(-3)))
 
     def gathered(self, z: Tensor) -> Tensor:
-        """Return ``sum_i w_i^T * z_i``, complex ``(batch, y, x)``: the adjoint of :meth:`responses`."""
-        result: Tensor = torch.fft.ifft2((self.spectra.conj() * torch.fft.fft2(z)).sum(-3))
-        return result
+        """Return ``sum_i w_i^T * z_i``, ``(batch, y, x)``: the adjoint of :meth:`responses`."""
+        return _like(z, torch.fft.ifft2((self.spectra.conj() * torch.fft.fft2(z)).sum(-3)))
 
     def value(self, x: Tensor) -> Tensor:
         """Return R, real ``(batch,)``."""
@@ -173,6 +172,6 @@ class FixedRidge:
         return apply
 
 
-def energy(z: Tensor) -> Tensor:
-    """Return ``|z|^2``."""
-    return z.real.square() + z.imag.square()
+def _like(x: Tensor, filtered: Tensor) -> Tensor:
+    """Return what real filters made of x: of a real image it is real."""
+    return filtered if x.is_complex() else filtered.real

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from smug.models.minimise import Minimum, accelerated_gradient, implicit, norm
 from smug.models.ridge import FixedRidge, RidgeRegulariser
-from smug.physics.sense import Sense
+from smug.physics.operator import LinearOperator
+from smug.physics.parts import parts
 
-Gram = Callable[[Tensor, Tensor], Tensor]
-"""``(maps, x) -> A^H A x``, in differentiable operations."""
+Gram = Callable[[Sequence[Tensor], Tensor], Tensor]
+"""``(tensors of A, x) -> A^H A x``, in differentiable operations."""
 
 DENOISER_TOLERANCE = 1e-3
 """Where denoising stops: the norm of the energy's gradient, in parts of the noise's."""
@@ -21,27 +22,30 @@ DENOISER_TOLERANCE = 1e-3
 class RidgeEnergy:
     """``1/2 <x, A^H A x> - <A^H y, x> + lam R(x) + tau/2 ||x||^2``.
 
-    Its parameters are ``A^H y``, the maps, lam, tau, the filters' spectra, and the two tensors of every term of R.
+    Its parameters are ``A^H y``, lam, tau, the ``count`` tensors of A that gradients are wanted of, the filters'
+    spectra, and the two tensors of every term of R.
     """
 
     gram: Gram
+    count: int = 0
 
     def gradient(self, x: Tensor, *parameters: Tensor) -> Tensor:
         """Return the gradient with respect to x."""
-        aliased, maps, lam, tau, *ridge = parameters
-        return self.gram(maps, x) - aliased + lam * _ridge(ridge).gradient(x) + tau * x
+        aliased, lam, tau, *rest = parameters
+        of_A, ridge = rest[: self.count], rest[self.count :]
+        return self.gram(of_A, x) - aliased + lam * _ridge(ridge).gradient(x) + tau * x
 
     def hessian(self, x: Tensor, *parameters: Tensor) -> Callable[[Tensor], Tensor]:
         """Return the Hessian at x."""
-        _, maps, lam, tau, *ridge = parameters
-        of_ridge = _ridge(ridge).hessian(x)
-        return lambda v: self.gram(maps, v) + lam * of_ridge(v) + tau * v
+        _, lam, tau, *rest = parameters
+        of_A, of_ridge = rest[: self.count], _ridge(rest[self.count :]).hessian(x)
+        return lambda v: self.gram(of_A, v) + lam * of_ridge(v) + tau * v
 
 
 def reconstruction(
     regulariser: RidgeRegulariser,
     y: Tensor,
-    A: Sense,
+    A: LinearOperator,
     lam: float | Tensor,
     sigma: float | Tensor,
     tau: float | Tensor,
@@ -55,14 +59,15 @@ def reconstruction(
 
     It starts at an image, by default ``A^H y``, and stops where the norm of the gradient is ``tolerance * ||A^H y||``.
     Gradients of what follows are solved for to ``solve_tolerance``.
-    Differentiable, twice, with respect to y, the maps, lam, sigma, tau and the weights of R.
+    Differentiable, twice, with respect to y, the tensors of A, lam, sigma, tau and the weights of R.
     """
     aliased = A.H(y)
     ridge = regulariser.at(aliased.shape, sigma, aliased)
     return _minimum(
-        RidgeEnergy(lambda maps, x: (maps.conj() * A.sample(maps * x.unsqueeze(-3))).sum(-3)),
+        RidgeEnergy(A.gram_of, len(A.differentiated)),
         A.gram,
-        [aliased, A.maps, column(lam, aliased), column(tau, aliased), *_tensors(ridge)],
+        A.norm_bound(aliased),
+        [aliased, column(lam, aliased), column(tau, aliased), *A.differentiated, *_tensors(ridge)],
         regulariser.lipschitz(),
         aliased.detach() if start is None else start,
         tolerance * norm(aliased.detach()),
@@ -80,20 +85,20 @@ def denoised(
     max_iterations: int = 200,
     solve_tolerance: float = 1e-6,
 ) -> Minimum:
-    """Return the proximal map of R, ``argmin_u 1/2 ||u - x||^2 + R(u; sigma)``, of complex images ``(batch, y, x)``.
+    """Return the proximal map of R, ``argmin_u 1/2 ||u - x||^2 + R(u; sigma)``, of images ``(batch, y, x)``.
 
     ``sigma`` is the noise per part, a number or real ``(batch,)``. Differentiable with respect to x, sigma and the
     weights of R.
     """
     level = torch.as_tensor(sigma, dtype=x.real.dtype, device=x.device).detach()
-    unit = torch.ones((), dtype=x.dtype, device=x.device)
     return _minimum(
-        RidgeEnergy(lambda maps, u: u),
+        RidgeEnergy(lambda _, u: u),
         lambda u: u,
-        [x, unit, column(1.0, x), column(0.0, x), *_tensors(regulariser.at(x.shape, sigma, x))],
+        1.0,
+        [x, column(1.0, x), column(0.0, x), *_tensors(regulariser.at(x.shape, sigma, x))],
         regulariser.lipschitz(),
         x.detach(),
-        (tolerance * level * (2 * x.shape[-1] * x.shape[-2]) ** 0.5).expand(x.shape[0]),
+        (tolerance * level * (parts(x)[0].numel()) ** 0.5).expand(x.shape[0]),
         max_iterations,
         solve_tolerance,
     )
@@ -102,6 +107,7 @@ def denoised(
 def _minimum(
     energy: RidgeEnergy,
     gram: Callable[[Tensor], Tensor],
+    norm: float | Tensor,
     parameters: Sequence[Tensor],
     lipschitz: Tensor,
     start: Tensor,
@@ -109,11 +115,14 @@ def _minimum(
     max_iterations: int,
     solve_tolerance: float = 1e-6,
 ) -> Minimum:
-    """Minimise an energy with these parameters; ``gram`` is ``A^H A``, ``lipschitz`` the bound of R's curvature."""
+    """Minimise an energy with these parameters.
+
+    ``gram`` is ``A^H A``, ``norm`` a bound of ``||A||``, ``lipschitz`` one of R's curvature.
+    """
     with torch.no_grad():
-        aliased, _, lam, tau, *ridge = parameters
-        fixed = _ridge(ridge)
-        steepness = (1 + lam * lipschitz.to(lam.dtype) + tau).reshape(-1)
+        aliased, lam, tau, *rest = parameters
+        fixed = _ridge(rest[energy.count :])
+        steepness = (norm**2 + lam * lipschitz.to(lam.dtype) + tau).reshape(-1)
         found = accelerated_gradient(
             lambda x: gram(x) - aliased + lam * fixed.gradient(x) + tau * x, start, steepness, tolerance, max_iterations
         )

@@ -2,8 +2,8 @@
 
 What the image must be freed of is not the receiver's noise only: wrong maps and motion misfit the data too, and a clean
 scan with poor maps wants the stronger regulariser. The level is that of the misfit itself, estimated as in generalised
-cross-validation (Wahba 1983): ``sigma^2 = ||A x - y||^2 / (2 (N - d))`` with N samples, of which x follows d. Both
-depend on the level that made x, so that it is found as a fixed point, from strong to weak.
+cross-validation (Wahba 1983): ``sigma^2 = ||A x - y||^2 / (2 (N - d))`` with N complex samples, of which x follows d.
+Both depend on the level that made x, so that it is found as a fixed point, from strong to weak.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from smug.models.minimise import Minimum
-from smug.models.noise import complex_normal
+from smug.models.noise import normal
 from smug.models.ridge import FixedRidge
 from smug.physics.consistency import conjugate_gradient
-from smug.physics.sense import Sense
+from smug.physics.operator import LinearOperator
+from smug.physics.parts import parts
 
 START = 0.06
 """The first level: so strong that nothing of the aliasing is left."""
@@ -35,11 +36,11 @@ def misfit_level(
     minimum: Callable[[Tensor, Tensor | None], Minimum],
     ridge: Callable[[Tensor], FixedRidge],
     y: Tensor,
-    A: Sense,
+    A: LinearOperator,
     lam: Tensor,
     tau: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Return the level of the misfit, real ``(batch,)``, and the image that it makes, complex ``(batch, y, x)``.
+    """Return the level of the misfit, real ``(batch,)``, and the image that it makes, ``(batch, y, x)``.
 
     ``minimum(sigma, start)`` reconstructs with a level, from an image or None; ``ridge(sigma)`` is R at that level.
     """
@@ -51,19 +52,19 @@ def misfit_level(
     return level, x
 
 
-def _estimate(x: Tensor, ridge: FixedRidge, y: Tensor, A: Sense, lam: Tensor, tau: Tensor) -> Tensor:
+def _estimate(x: Tensor, ridge: FixedRidge, y: Tensor, A: LinearOperator, lam: Tensor, tau: Tensor) -> Tensor:
     """Return ``(||A x - y||^2 / (2 (N - d)))^(1/2)``, with d from one random probe of the Hessian (Hutchinson)."""
-    sampled = A.sampled.expand_as(y)
-    probe = sampled * complex_normal(torch.zeros(1, dtype=torch.int64), y.shape[1:], y.dtype, y.device)
+    sampled = A.support(y)
+    probe = sampled * normal(torch.zeros(1, dtype=torch.int64), y.shape[1:], y.dtype, y.device)
     of_ridge = ridge.hessian(x)
     answer, _, _ = conjugate_gradient(
         lambda v: A.gram(v) + lam * of_ridge(v) + tau * v, A.H(probe), PROBE_TOLERANCE, PROBE_ITERATIONS
     )
     size = _square(probe)
-    followed = ((probe.conj() * A(answer)).real.sum((-3, -2, -1)) / size).clamp(0, 0.95)
-    entries = sampled.sum((-3, -2, -1))
-    return (_square(A(x) - y * sampled) / (2 * entries * (1 - followed))).sqrt()
+    followed = ((probe.conj() * A(answer)).real.flatten(1).sum(1) / size).clamp(0, 0.95)
+    entries = (2 if y.is_complex() else 1) * sampled.flatten(1).sum(1)
+    return (_square(A(x) - y * sampled) / (entries * (1 - followed))).sqrt()
 
 
 def _square(y: Tensor) -> Tensor:
-    return torch.view_as_real(y).square().sum((-4, -3, -2, -1))
+    return parts(y).square().flatten(1).sum(1)

@@ -11,7 +11,7 @@ from smug.models.reconstructors import NetworkReconstructor
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import column, denoised, reconstruction
 from smug.models.ridge_level import misfit_level
-from smug.physics.sense import Sense, check_measurements
+from smug.physics.operator import LinearOperator, Operator, check_measurements
 from smug.system.arguments import check_fields, check_integer
 
 LEVEL_TOLERANCE = 3e-3
@@ -30,9 +30,9 @@ class Ridge(NetworkReconstructor):
 
     With a convex R, ``tau > 0`` and sigma frozen, the map from y to the image has a gain of at most
     ``(1 + tau) / (2 sqrt(tau))`` for perturbations of any size: :mod:`smug.bounds.ridge_bound`. Differentiable, twice,
-    with respect to y, the maps, lam, sigma, tau and the weights of R, by the implicit function theorem: memory does not
-    grow with the iterations, and each gradient is a linear solve, to a relative residual ``solve_tolerance``. A level
-    that is estimated counts as a constant. Raises ValueError for values out of range.
+    with respect to y, the tensors of A, lam, sigma, tau and the weights of R, by the implicit function theorem: memory
+    does not grow with the iterations, and each gradient is a linear solve, to a relative residual ``solve_tolerance``.
+    A level that is estimated counts as a constant. Raises ValueError for values out of range.
     """
 
     regulariser: RidgeRegulariser
@@ -53,27 +53,27 @@ class Ridge(NetworkReconstructor):
                 raise ValueError(f"{name}: expected a number between 0 and 1, got {getattr(self, name)}")
         check_integer("max_iterations", self.max_iterations, 1)
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
-        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``; nothing is random."""
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
         x = self.minimum(y, A).value
         return (1 + column(self.tau, x)) * x
 
-    def minimum(self, y: Tensor, A: Sense) -> Minimum:
+    def minimum(self, y: Tensor, A: Operator) -> Minimum:
         """Return the minimiser, how often the iteration ran, and whether it converged."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         if self.sigma is not None:
             return self._minimum(y, A, self.sigma)
         return self._minimum(y, A, *self._level(y, A))
 
-    def level(self, y: Tensor, A: Sense) -> Tensor:
+    def level(self, y: Tensor, A: Operator) -> Tensor:
         """Return the noise level that R is told, real ``(batch,)``: sigma, or what the scan says."""
-        check_measurements(y, A)
+        A = check_measurements(y, A)
         if self.sigma is not None:
             return torch.as_tensor(self.sigma, dtype=y.real.dtype, device=y.device).expand(y.shape[0])
         return self._level(y, A)[0]
 
-    def _level(self, y: Tensor, A: Sense) -> tuple[Tensor, Tensor]:
-        image = y[:, 0]
+    def _level(self, y: Tensor, A: LinearOperator) -> tuple[Tensor, Tensor]:
+        image = A.blank(y)
         lam, tau = (column(value, image).detach() for value in (self.lam, self.tau))
         return misfit_level(
             lambda sigma, start: self.replace(tolerance=LEVEL_TOLERANCE)._minimum(y, A, sigma, start),
@@ -84,7 +84,7 @@ class Ridge(NetworkReconstructor):
             tau,
         )
 
-    def _minimum(self, y: Tensor, A: Sense, sigma: float | Tensor, start: Tensor | None = None) -> Minimum:
+    def _minimum(self, y: Tensor, A: LinearOperator, sigma: float | Tensor, start: Tensor | None = None) -> Minimum:
         return reconstruction(
             self.regulariser,
             y,
@@ -111,7 +111,7 @@ class Ridge(NetworkReconstructor):
 class RidgeDenoiser(nn.Module):
     """The proximal map of a ridge regulariser, ``argmin_u 1/2 ||u - x||^2 + R(u; sigma)``.
 
-    A denoiser of complex images ``(batch, y, x)`` like any other, for :class:`smug.MoDL`, :func:`smug.unroll` and
+    A denoiser of images ``(batch, y, x)`` like any other, for :class:`smug.MoDL`, :func:`smug.unroll` and
     :func:`smug.smooth`. ``sigma``, the noise per part that it removes, is learned with the rest; with a convex R the
     map is nonexpansive.
 

@@ -10,18 +10,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from smug.models.noise import complex_normal, derive
+from smug.models.noise import derive, normal
 from smug.system.arguments import check_arguments, check_fields, check_integer, check_number
 
 ImageMap = Callable[[Tensor], Tensor]
-"""A map of complex images ``(..., batch, y, x)`` to images, or to one number per image ``(..., batch)``."""
+"""A map of images, real or complex, ``(..., batch, y, x)`` to images, or to one number per image ``(..., batch)``."""
 
 
 @dataclass(frozen=True)
 class Smoothing:
     """How to average over noise.
 
-    ``sigma`` is the standard deviation per real and imaginary part, in units of the normalised image. ``noise`` is
+    ``sigma`` is the standard deviation per real and imaginary part, in units of the normalised image; the noise of real
+    images is real. ``noise`` is
     "iid", or "antithetic": pairs +eta, -eta, for an even number of samples. ``num_samples = 0`` (or ``sigma = 0``)
     calls the function once, without noise. ``seed`` serves calls without a generator. ``chunk`` samples are
     evaluated at a time (None: all), which changes memory and speed, not the result. With ``shared_draws`` all steps of
@@ -83,7 +84,7 @@ def smooth(
 ) -> Smoothed:
     """Average ``function`` over noise around ``x``, equation (4), or with ``weight`` equation (10).
 
-    ``x`` is complex ``(batch, y, x)``; ``seeds``, ``int64 (batch,)``, address the noise.
+    ``x`` is real or complex ``(batch, y, x)``; ``seeds``, ``int64 (batch,)``, address the noise.
     """
     if smoothing.sigma == 0 or smoothing.num_samples == 0:
         return unsmoothed(function, x)
@@ -113,6 +114,6 @@ def _noise(x: Tensor, smoothing: Smoothing, seeds: Tensor) -> Iterator[Tensor]:
 
 def _draw(x: Tensor, noise: str, seeds: Tensor, k: int) -> Tensor:
     if noise == "iid":
-        return complex_normal(derive(seeds, k), x.shape[1:], x.dtype, x.device)
+        return normal(derive(seeds, k), x.shape[1:], x.dtype, x.device)
     sign = -1 if k % 2 else 1
-    return sign * complex_normal(derive(seeds, k // 2), x.shape[1:], x.dtype, x.device)
+    return sign * normal(derive(seeds, k // 2), x.shape[1:], x.dtype, x.device)

@@ -19,7 +19,7 @@ from smug.paper.measurement import Cells
 from smug.paper.plan import Plan
 from smug.paper.runs import METHODS, Run
 from smug.paper.scales import Scale
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator
 from smug.reconstructor import Reconstructor
 from smug.shifts.model import Inapplicable
 from smug.system.words import counted
@@ -150,7 +150,7 @@ def _counted(run: Run, scale: Scale, counting: CountingDenoiser) -> Reconstructo
         config = run.config(scale)
         return sampled(Model(run.method, build(config, counting), config, {}), scale)
 
-    def f(y: Tensor, A: Sense, generator: Tensor | None = None) -> Tensor:
+    def f(y: Tensor, A: Operator, generator: Tensor | None = None) -> Tensor:
         return counting(A.H(y))  # type: ignore[no-any-return]
 
     return f

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smug.physics.sense import Sense
+from smug.physics.operator import LinearOperator, Operator, operator
+from smug.physics.parts import parts
 from smug.system.arguments import check_arguments, check_integer, check_number
 
 
@@ -37,9 +38,9 @@ def observed_solutions() -> Iterator[list[Solution]]:
     They are detached. It sees what this thread computes: everything on a processor; on a graphics card, where torch
     runs gradients in threads of its own, not the solutions of gradients.
 
-    >>> A = Sense(mask=torch.ones(1, 8, dtype=torch.bool))
+    >>> A = operator(lambda x: 2 * x, lambda y: 2 * y)
     >>> with observed_solutions() as solutions:
-    ...     x = solve(A, torch.ones(1, 6, 8, dtype=torch.complex64), 1.0).value
+    ...     x = solve(A, torch.ones(1, 6, 8), 1.0).value
     >>> [bool(solution.converged.all()) for solution in solutions]
     [True]
     """
@@ -52,57 +53,60 @@ def observed_solutions() -> Iterator[list[Solution]]:
 
 
 @check_arguments
-def solve(A: Sense, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100) -> Solution:
+def solve(
+    A: Operator, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100
+) -> Solution:
     """Solve ``(A^H A + lam) x = b`` for every image on its own.
 
-    ``b`` is complex ``(..., batch, y, x)``; ``lam >= 0`` is a number or real and broadcasts to the leading axes of
-    ``b``. ``tolerance`` is relative to ``||b||``. Differentiable with respect to ``b``, ``lam`` and ``A.maps``, any
-    number of times, by the implicit function theorem: memory does not grow with the iterations, and each gradient
-    costs one more solve. Raises ValueError for shapes that do not fit, a negative ``lam`` or a tolerance that is not
-    positive.
+    ``b`` is real or complex ``(..., batch, y, x)``; ``lam >= 0`` is a number or real and broadcasts to the leading axes
+    of ``b``. ``tolerance`` is relative to ``||b||``. Differentiable with respect to ``b``, ``lam`` and the operator's
+    own tensors (:attr:`smug.LinearOperator.differentiated`; those of ``Sense`` are the maps), any number of times, by
+    the implicit function theorem: memory does not grow with the iterations, and each gradient costs one more solve.
+    Raises ValueError for shapes that do not fit, a negative ``lam`` or a tolerance that is not positive.
     """
+    A = operator(A)
     A.check_image(b)
     lam = torch.as_tensor(lam, dtype=b.real.dtype, device=b.device)
     if not bool((lam.detach() >= 0).all()):
         raise ValueError(f"lam: expected a number >= 0, got {lam.detach().flatten()[:4].tolist()}")
     check_number("tolerance", tolerance, above=0)
     check_integer("max_iterations", max_iterations, 1)
-    value, iterations, residual, converged = _apply(b, lam[..., None, None], A.maps, A, tolerance, max_iterations)
+    settings = A, tolerance, max_iterations
+    value, iterations, residual, converged = _apply(settings, b, lam[..., None, None], *A.differentiated)
     return Solution(value, iterations, residual, converged)
 
 
 class _Solve(torch.autograd.Function):
     """x = P b with P = (A^H A + lam)^-1, and its gradient.
 
-    For a gradient g of the loss with respect to x, w = P g gives
-    dL/db = w, dL/dlam = -Re<w, x>, dL/ds_c = -(conj(w) N s_c x + conj(x) N s_c w) with N = F^H M F.
-    All are differentiable operations, so second derivatives follow. ``maps`` are those of A, told apart for autograd.
+    For a gradient g of the loss with respect to x, w = P g gives dL/db = w, dL/dlam = -Re<w, x>, and for the tensors
+    t of A ``dL/dt = -d Re<w, A^H A x> / dt``. All are differentiable operations, so second derivatives follow.
+    ``tensors`` are those of A, told apart for autograd.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, b: Tensor, lam: Tensor, maps: Tensor, A: Sense, tolerance: float, max_iterations: int
+        ctx: Any, settings: tuple[LinearOperator, float, int], b: Tensor, lam: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
+        A, tolerance, max_iterations = ctx.settings = settings
         x, iterations, converged = conjugate_gradient(lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations)
         residual = _norm(b - A.gram(x) - lam * x) / _norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
         x = x.masked_fill_(~residual.isfinite()[..., None, None], torch.nan)
-        ctx.save_for_backward(lam, maps, x)
-        ctx.settings = (A, tolerance, max_iterations)
+        ctx.save_for_backward(lam, x, *tensors)
         ctx.mark_non_differentiable(iterations, residual, converged)
         return x, iterations, residual, converged
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        lam, maps, x = ctx.saved_tensors
+        lam, x, *tensors = ctx.saved_tensors
         A = ctx.settings[0]
-        w = _apply(gradients[0], lam, maps, *ctx.settings)[0]
-        grad_lam = grad_maps = None
-        if ctx.needs_input_grad[1]:
-            grad_lam = -(w.conj() * x).real.sum((-2, -1), keepdim=True).sum_to_size(lam.shape)
+        w = _apply(ctx.settings, gradients[0], lam, *tensors)[0]
+        grad_lam, of_tensors = None, (None,) * len(tensors)
         if ctx.needs_input_grad[2]:
-            wc, xc = w.unsqueeze(-3), x.unsqueeze(-3)
-            grad_maps = -(wc.conj() * A.sample(maps * xc) + xc.conj() * A.sample(maps * wc)).sum_to_size(maps.shape)
-        return w, grad_lam, grad_maps, None, None, None
+            grad_lam = -(w.conj() * x).real.sum((-2, -1), keepdim=True).sum_to_size(lam.shape)
+        if any(ctx.needs_input_grad[3:]):
+            of_tensors = tuple(-gradient for gradient in A.gram_gradients(tensors, w, x))
+        return None, w, grad_lam, *of_tensors
 
 
 def _apply(*arguments: Any) -> tuple[Tensor, ...]:
@@ -130,7 +134,7 @@ def conjugate_gradient(
         if not bool(active.any()):
             break
         q = apply(p)
-        curvature = (torch.view_as_real(p) * torch.view_as_real(q)).sum((-3, -2, -1))  # Re <p, q>
+        curvature = (parts(p) * parts(q)).sum((-3, -2, -1))  # Re <p, q>
         active = active & (curvature > 0)
         step = torch.where(active, energy / curvature, 0)[..., None, None]
         x.addcmul_(step, p)
@@ -144,5 +148,5 @@ def conjugate_gradient(
 
 def _norm(x: Tensor) -> Tensor:
     """The l2 norm of every image, of its parts: torch computes that of complex numbers many times slower."""
-    norm: Tensor = torch.linalg.vector_norm(torch.view_as_real(x.resolve_conj()), dim=(-3, -2, -1))
+    norm: Tensor = torch.linalg.vector_norm(parts(x), dim=(-3, -2, -1))
     return norm

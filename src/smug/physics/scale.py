@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.fourier import ifft2c
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator, operator
 from smug.system.arguments import check_arguments
 
 SCALE_FRACTION = 0.04
@@ -15,16 +15,25 @@ PEAK_OVER_SCALE = 2.8
 
 
 @check_arguments
-def measurement_scale(y: Tensor, A: Sense) -> Tensor:
+def measurement_scale(y: Tensor, A: Operator) -> Tensor:
+    """Return about the largest magnitude of the image, from its measurements alone; real ``(batch, 1, 1)``.
+
+    It is differentiable and homogeneous of degree 1. That of k-space is told by its centre, see :func:`kspace_scale`;
+    that of other measurements by the adjoint, see :meth:`smug.LinearOperator.scale`. Raises ValueError for measurements
+    that tell none.
+    """
+    return operator(A).scale(y)
+
+
+def kspace_scale(y: Tensor, sampled: Tensor) -> Tensor:
     """Return about the largest magnitude of the image, from the centre of its k-space alone; real ``(batch, 1, 1)``.
 
     It is the energy-weighted root mean square ``sqrt(sum m^4 / sum m^2)`` of the low-resolution image m, times a
     constant: differentiable, homogeneous of degree 1, blind to the empty background, and the same for every rate that
-    samples the centre. Raises ValueError if the centre of k-space is not sampled or holds no signal.
+    samples the centre. ``y`` is ``(batch, coil, y, x)``, ``sampled`` bool ``(batch, 1, 1 or y, x)``. Raises ValueError
+    if the centre of k-space is not sampled or holds no signal.
     """
-    if not y.is_complex() or y.ndim != 4 or A.mask.shape[0] not in (1, len(y)) or A.mask.shape[-1] != y.shape[-1]:
-        raise ValueError(f"y: expected k-space (batch, coil, y, x) that fits {A}, got {y.dtype} {tuple(y.shape)}")
-    (height, width), sampled = y.shape[-2:], A.sampled
+    (height, width) = y.shape[-2:]
     rows, columns = _centre(height), _centre(width)
     lines = sampled[..., columns] if sampled.shape[-2] == 1 else sampled[..., rows, columns]
     centre = lines * y[..., rows, columns]

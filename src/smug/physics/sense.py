@@ -1,5 +1,6 @@
 """The SENSE operator A = M F S: coil maps, Fourier transform, sampling mask."""
 
+from collections.abc import Sequence
 from functools import cached_property, reduce
 from typing import Self
 
@@ -8,6 +9,10 @@ from torch import Tensor
 
 from smug.physics.factor import Factor, factor, spectrum
 from smug.physics.fourier import fft2c, ifft2c
+from smug.physics.operator import LinearOperator, Operator
+from smug.physics.parts import of_precision
+from smug.physics.scale import kspace_scale
+from smug.physics.singular import intervals
 from smug.system.arguments import check_arguments, check_kind
 
 MAPS_TOLERANCE = 1e-3
@@ -18,7 +23,7 @@ WORKING_SET = {"cpu": 2**21, "cuda": 2**26}
 several times faster for many images; a graphics card wants few and large steps."""
 
 
-class Sense:
+class Sense(LinearOperator):
     """Undersampled multi-coil Fourier measurements of an image, ``A(x) = mask * fft2c(maps * x)``.
 
     ``mask`` is ``bool (batch, x)`` for phase-encoding lines or ``bool (batch, y, x)`` for any Cartesian pattern.
@@ -97,6 +102,63 @@ class Sense:
         result: Tensor = torch.fft.ifftn(spectrum.mul_(self._sampled_uncentred), dim=self._undersampled_dim)
         return result
 
+    @property
+    def differentiated(self) -> tuple[Tensor, ...]:
+        """The maps."""
+        return (self.maps,)
+
+    def gram_of(self, tensors: Sequence[Tensor], image: Tensor) -> Tensor:
+        """Apply ``A^H A`` with other maps, in differentiable operations."""
+        (maps,) = tensors
+        return (maps.conj() * self.sample(maps * image.unsqueeze(-3))).sum(-3)
+
+    def gram_gradients(self, tensors: Sequence[Tensor], w: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the gradient of ``Re <w, A^H A x>`` with respect to the maps, ``conj(w) N s_c x + conj(x) N s_c w``.
+
+        N is ``F^H M F``.
+        """
+        (maps,), wc, xc = tensors, w.unsqueeze(-3), x.unsqueeze(-3)
+        gradient = wc.conj() * self.sample(maps * xc) + xc.conj() * self.sample(maps * wc)
+        return (gradient.sum_to_size(maps.shape),)
+
+    def norm_bound(self, image: Tensor) -> float:
+        """Return 1: maps are normalised."""
+        return 1.0
+
+    def singular_intervals(self) -> tuple[Tensor, Tensor, bool]:
+        """Return intervals that hold every singular value; see :func:`smug.physics.singular.intervals`."""
+        return intervals(type(self)(self.mask, self.maps.detach().to(torch.complex128)))
+
+    def scale(self, y: Tensor) -> Tensor:
+        """Return about the largest magnitude of the image, see :func:`smug.physics.scale.kspace_scale`."""
+        if (
+            not y.is_complex()
+            or y.ndim != 4
+            or self.mask.shape[0] not in (1, len(y))
+            or self.mask.shape[-1] != y.shape[-1]
+        ):
+            raise ValueError(
+                f"y: expected k-space (batch, coil, y, x) that fits {self}, got {y.dtype} {tuple(y.shape)}"
+            )
+        return kspace_scale(y, self.sampled)
+
+    def blank(self, y: Tensor) -> Tensor:
+        """Return the image of zeros that k-space ``(batch, coil, y, x)`` is of."""
+        return y.new_zeros(y.shape[0], *y.shape[-2:])
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images, None for a line mask without maps, which does not tell the height."""
+        if self.is_line_mask and self.maps.shape[-2] == 1:
+            return None
+        height, width = (max(sizes) for sizes in zip(self.maps.shape[-2:], self.sampled.shape[-2:], strict=True))
+        return height, width
+
+    @property
+    def fingerprint(self) -> tuple[Tensor, ...]:
+        """Mask and maps."""
+        return self.mask, self.maps
+
     def factor(self, lam: float | Tensor) -> Factor:
         """Factor ``A^H A + lam`` once for many right-hand sides; see :func:`smug.physics.factor.factor`."""
         return factor(self, lam)
@@ -116,9 +178,11 @@ class Sense:
         norm: Tensor = torch.linalg.vector_norm(vector, dim=(-2, -1)).sqrt()
         return norm
 
-    def to(self, device: torch.device | str) -> Self:
-        """Return the operator on another device."""
-        return type(self)(self.mask.to(device), self.maps.to(device))
+    def to(self, target: torch.device | str | torch.dtype) -> Self:
+        """Return the operator on another device, or in the precision of a dtype."""
+        if isinstance(target, torch.dtype):
+            return type(self)(self.mask, of_precision(self.maps, target))
+        return type(self)(self.mask.to(target), self.maps.to(target))
 
     def __getitem__(self, index: int | slice | Tensor) -> Self:
         """Return the operator of some images of the batch; an integer keeps a batch axis of 1."""
@@ -127,8 +191,6 @@ class Sense:
         rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         mask, maps = (part if part.shape[0] == 1 else part[rows] for part in (self.mask, self.maps))
         return type(self)(mask, maps)
-
-    __iter__ = None  # a batch of 1 serves any number of images, so that iteration would not end
 
     def __repr__(self) -> str:
         """Tell mask and map shapes."""
@@ -153,27 +215,31 @@ class Sense:
                 f"got {kspace.dtype} {tuple(kspace.shape)}"
             )
 
+    def check_measurements(self, y: Tensor) -> None:
+        """Raise ValueError unless ``y`` is k-space ``(batch, coil, y, x)`` that this operator may have measured."""
+        if y.ndim != 4 or y.dtype not in (torch.complex64, torch.complex128):
+            hint = "; a single slice needs a batch axis: y[None]" if y.ndim == 3 else ""
+            raise ValueError(
+                "y: expected k-space (batch, coil, y, x), complex64 or complex128, "
+                f"got {y.dtype} {tuple(y.shape)}{hint}"
+            )
+        self.check_kspace(y)
+        if y.device != self.mask.device:
+            raise ValueError(
+                f"y: expected it on the device of A, {self.mask.device}, got {y.device}; y.to(...) moves it"
+            )
+
     def _fits(self, batch: int, matrix: tuple[int, ...]) -> bool:
         """Whether so many images of this size can be measured; the operator is broadcast to them, never they to it."""
         same_size = _broadcastable(matrix, self.maps.shape[-2:], self.sampled.shape[-2:])
         return batch > 0 and min(matrix) > 0 and same_size and self.batch in (1, batch)
 
 
-def check_measurements(y: Tensor, A: Sense) -> None:
-    """Raise ValueError unless ``y`` is k-space ``(batch, coil, y, x)`` that the operator ``A`` may have measured.
-
-    Every reconstructor begins with it: broadcasting would make images of what does not belong together.
-    """
-    check_kind("y", y, Tensor)
-    check_kind("A", A, Sense)
-    if y.ndim != 4 or y.dtype not in (torch.complex64, torch.complex128):
-        hint = "; a single slice needs a batch axis: y[None]" if y.ndim == 3 else ""
-        raise ValueError(
-            f"y: expected k-space (batch, coil, y, x), complex64 or complex128, got {y.dtype} {tuple(y.shape)}{hint}"
-        )
-    A.check_kspace(y)
-    if y.device != A.mask.device:
-        raise ValueError(f"y: expected it on the device of A, {A.mask.device}, got {y.device}; y.to(...) moves it")
+def cartesian(A: Operator, what: str) -> Sense:
+    """Return A as the operator that it must be; raises ValueError, which names what needs it, for others."""
+    if isinstance(A, Sense):
+        return A
+    raise ValueError(f"{what}: expected Cartesian MRI, measured by a smug.Sense, got {type(A).__name__}")
 
 
 def _check_mask(mask: Tensor) -> None:

@@ -14,9 +14,11 @@ from torch.nn.functional import affine_grid, grid_sample
 from smug.data.scan import Scan
 from smug.models.noise import complex_normal, derive, entry_seeds
 from smug.norm import NORMS, per_slice
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, cartesian
 from smug.shifts.record import DIRECTION, MAPS, check_severity
 from smug.system.arguments import check_arguments
+
+SHIFT = "shift of the coil maps"
 
 MODES = 4
 """The error of a map has at most MODES - 1 half periods over the field of view, along each axis."""
@@ -57,12 +59,12 @@ def map_shift(scan: Scan, pixels: float, seeds: Tensor) -> Scan:
 
 def _maps(scan: Scan) -> Tensor:
     """Return maps for every slice and pixel, ``(batch, coil, y, x)``."""
-    return scan.A.maps.expand(scan.y.shape).contiguous()
+    return cartesian(scan.A, SHIFT).maps.expand(scan.y.shape).contiguous()
 
 
 def _given(scan: Scan, maps: Tensor, rss: Tensor) -> Scan:
     """Return the scan with maps scaled to a root sum of squares."""
-    return replace(scan, A=Sense(mask=scan.A.mask, maps=maps * (rss / _or_one(_rss(maps)))))
+    return replace(scan, A=Sense(mask=cartesian(scan.A, SHIFT).mask, maps=maps * (rss / _or_one(_rss(maps)))))
 
 
 def _rss(maps: Tensor) -> Tensor:

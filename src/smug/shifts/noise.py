@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.models.noise import complex_normal, derive, entry_seeds
+from smug.models.noise import derive, entry_seeds, normal
 from smug.norm import NORMS, per_slice
 from smug.physics.consistency import solve
 from smug.shifts.record import NOISE, check_severity
 from smug.system.arguments import check_arguments
 
 LAM = 1e-3
-"""Directions of which A keeps less than about ``sqrt(LAM)``, 3 %, count as outside its range."""
+"""Directions of which A keeps less than about ``sqrt(LAM)``, 3 %, of ``||A||`` count as outside its range."""
 
 
 def jitter(scan: Scan, level: float, seeds: Tensor) -> Scan:
     """Add white Gaussian noise to the sampled entries, ``level * max|t|`` per real and imaginary part."""
-    sigma = level * scan.truth.abs().amax((-2, -1))[:, None, None, None]
-    white = complex_normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
+    sigma = level * per_slice(scan.truth.abs().amax((-2, -1)), scan.y)
+    white = normal(derive(seeds, 0), scan.y.shape[1:], scan.y.dtype, scan.y.device)
     return replace(scan, y=scan.y + scan.A.sampled * sigma * white)
 
 
@@ -46,16 +46,17 @@ def noise_in_range(scan: Scan, relative_l2: float, seeds: Tensor) -> Scan:
     if relative_l2 == 0:
         return scan
     aliased = scan.A.H(_white(scan, seeds))
-    image = solve(scan.A, aliased, LAM, tolerance=1e-5, max_iterations=500).value
+    lam = LAM * torch.as_tensor(scan.A.norm_bound(aliased), dtype=torch.float64).flatten() ** 2
+    image = solve(scan.A, aliased, lam, tolerance=1e-5, max_iterations=500).value
     return _added(scan, scan.A(image), relative_l2)
 
 
 def _white(scan: Scan, seeds: Tensor) -> Tensor:
     address = derive(entry_seeds(seeds, scan.y.shape[0]), NOISE)
-    return scan.A.sampled * complex_normal(address, scan.y.shape[1:], scan.y.dtype, scan.y.device)
+    return scan.A.sampled * normal(address, scan.y.shape[1:], scan.y.dtype, scan.y.device)
 
 
 def _added(scan: Scan, direction: Tensor, relative_l2: float) -> Scan:
     size = NORMS["l2"].size
-    length = relative_l2 * size(torch.where(scan.A.sampled, scan.y, 0)) / size(direction)
+    length = relative_l2 * size(torch.where(scan.A.support(scan.y), scan.y, 0)) / size(direction)
     return replace(scan, y=scan.y + per_slice(length, scan.y).to(scan.y.real.dtype) * direction)

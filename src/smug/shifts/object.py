@@ -42,7 +42,7 @@ def rotation(scan: Scan, degrees: float, seeds: Tensor) -> Scan:
 
 
 def rotated(images: Tensor, degrees: float) -> Tensor:
-    """Turn complex images ``(batch, y, x)`` counterclockwise around the pixel ``(y // 2, x // 2)``.
+    """Turn images ``(batch, y, x)`` counterclockwise around the pixel ``(y // 2, x // 2)``.
 
     Quarter turns are exact; the rest is three shears by Fourier interpolation (Unser, Thevenaz, Yaroslavsky 1995),
     which blurs nothing: what an interpolation has blurred is easier to reconstruct. On a grid twice as fine the shears
@@ -61,7 +61,8 @@ def rotated(images: Tensor, degrees: float) -> Tensor:
         for dim, slope in ((-1, math.tan(angle / 2)), (-2, -math.sin(angle)), (-1, math.tan(angle / 2))):
             fine = _sheared(fine, dim, slope)
         canvas = ifft2c(pad(fft2c(fine), (-half - 1, -half) * 2)) / 2
-    return canvas[..., top : top + height, left : left + width]
+    turned = canvas[..., top : top + height, left : left + width]
+    return turned if images.is_complex() else turned.real
 
 
 def _sheared(images: Tensor, dim: int, slope: float) -> Tensor:

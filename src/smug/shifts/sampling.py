@@ -17,10 +17,12 @@ from smug.models.noise import complex_normal, derive, entry_seeds
 from smug.norm import NORMS, per_slice
 from smug.physics.mask_kind import MaskKind
 from smug.physics.masks import calibration_region, poisson_disc, usual_center_fraction
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, cartesian
 from smug.shifts.record import MASK, MEASUREMENT, check_severity
 from smug.system.arguments import check_arguments
-from smug.threat import sampled_entries
+from smug.threat import measured_numbers
+
+SHIFT = "shift of the sampling"
 
 
 @check_arguments
@@ -97,12 +99,12 @@ def noise_level(scan: Scan) -> Tensor:
     coil maps count as noise. Raises ValueError for a scan without target.
     """
     residual = scan.A.sampled * (scan.y - scan.A(scan.truth))
-    return NORMS["l2"].size(residual) / (2 * sampled_entries(scan.y, scan.A)).sqrt()
+    return NORMS["l2"].size(residual) / measured_numbers(scan.y, scan.A).sqrt()
 
 
 def remeasured(scan: Scan, mask: Tensor, seeds: Tensor) -> Scan:
     """Return the scan as sampled by another ``mask``, ``bool (batch, x)`` or ``(batch, y, x)``."""
-    A = Sense(mask=mask, maps=scan.A.maps)
+    A = Sense(mask=mask, maps=cartesian(scan.A, SHIFT).maps)
     noise = complex_normal(derive(seeds, MEASUREMENT), scan.y.shape[1:], scan.y.dtype, scan.y.device)
     sigma = per_slice(noise_level(scan), noise).to(noise.real.dtype)
     simulated = A.sampled * (A(scan.truth) + sigma * noise)
@@ -111,7 +113,8 @@ def remeasured(scan: Scan, mask: Tensor, seeds: Tensor) -> Scan:
 
 def _redrawn(scan: Scan, draw: Callable[[Tensor, int], Tensor], address: Tensor) -> Scan:
     """Draw a mask of every slice's encoded lines, from its own and a seed, and measure with it."""
-    masks = scan.A.mask.expand(scan.y.shape[0], *scan.A.mask.shape[1:])
+    mask = cartesian(scan.A, SHIFT).mask
+    masks = mask.expand(scan.y.shape[0], *mask.shape[1:])
 
     def drawn(mask: Tensor, encoded: Tensor, seed: Tensor) -> Tensor:
         kept = draw(mask[..., encoded], int(seed) & (2**62 - 1))

@@ -119,7 +119,9 @@ def _is_of(value: Any, kind: Any) -> bool:
     if kind is float:
         return isinstance(value, Real) and not isinstance(value, bool) and value == value
     kind = origin or kind
-    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False) or kind is object:
+    if not isinstance(kind, type) or kind is object:
+        return True
+    if getattr(kind, "_is_protocol", False) and not getattr(kind, "_is_runtime_protocol", False):
         return True
     return isinstance(value, kind)
 

@@ -14,6 +14,7 @@ from smug.data.prepared.folder import VOLUMES
 from smug.data.prepared.manifest import AGAIN
 from smug.data.prepared.set import PreparedSet, PreparedSlice
 from smug.data.scan import Scan
+from smug.physics.sense import cartesian
 from smug.training.config import masks_range
 from smug.training_range import TrainingRange
 
@@ -88,7 +89,11 @@ class PreparedSlices:
         path = self.data.folder / VOLUMES / which.volume.file
         try:
             scan = self.data.scan(which, which.mask(acquisition, seed))
-            for name, values in (("kspace", scan.y), ("maps", scan.A.maps), ("target", scan.truth)):
+            for name, values in (
+                ("kspace", scan.y),
+                ("maps", cartesian(scan.A, "training").maps),
+                ("target", scan.truth),
+            ):
                 if not bool(torch.view_as_real(values).isfinite().all()):
                     raise ValueError(f"expected finite numbers in {name!r}, got NaN or inf; {AGAIN}")
             return scan.normalised()

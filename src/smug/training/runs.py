@@ -14,7 +14,7 @@ from smug.models.denoisers import build_denoiser
 from smug.models.noise import Seeds
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
-from smug.physics.sense import Sense
+from smug.physics.operator import Operator
 from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.files import write_atomically
 from smug.training.config import RIDGE_METHODS, Config
@@ -41,7 +41,7 @@ class Model(Wrapper):
     config: Config
     metadata: Mapping[str, str]
 
-    def __call__(self, y: Tensor, A: Sense, generator: Seeds = None) -> Tensor:
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units."""
         return normalised(self.reconstructor)(y, A, generator)
 

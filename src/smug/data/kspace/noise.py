@@ -10,6 +10,7 @@ from smug.data.kspace.volume import Volume
 from smug.data.scan import Scan
 from smug.data.slices import spread
 from smug.physics.noise_level import NO_SIGNAL, NoiseLevel, estimated_noise
+from smug.physics.sense import cartesian
 from smug.system.arguments import check_arguments
 
 MOST_SLICES = 8
@@ -37,7 +38,7 @@ def noise_level(scan: Volume | Scan | str | Path) -> NoiseLevel:
         if scan.noise_sigma is not None:
             return NoiseLevel(scan.noise_sigma, "noise scan")
         return _median([estimated_noise(*scan.measured(i))[0] for i in spread(len(scan), MOST_SLICES)])
-    return _median(estimated_noise(scan.y, scan.A.mask))
+    return _median(estimated_noise(scan.y, cartesian(scan.A, "noise level").mask))
 
 
 def _median(levels: Sequence[NoiseLevel]) -> NoiseLevel:

@@ -23,7 +23,7 @@ from smug.data.prepared.full_volume import FullVolume
 from smug.data.prepared.manifest import AGAIN, SCHEMA, Entry, Origin, entry
 from smug.data.scan import Scan
 from smug.physics.scale import common_scale, measurement_scale
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, cartesian
 from smug.system.files import write_atomically
 from smug.version import __version__
 
@@ -157,7 +157,11 @@ def _write_slices(
         scan = _scan(volume, i)
         if not scan.truth.any():
             continue
-        parts = {"kspace": scan.y[0], "maps": scan.A.maps[0].expand(volume.shape), "target": scan.truth[0]}
+        parts = {
+            "kspace": scan.y[0],
+            "maps": cartesian(scan.A, "prepared sets").maps[0].expand(volume.shape),
+            "target": scan.truth[0],
+        }
         for key, values in parts.items():
             numbers = values.to(torch.complex64).contiguous().numpy()
             stored[key].resize(len(names) + 1, axis=0)

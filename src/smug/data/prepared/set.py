@@ -17,7 +17,7 @@ from smug.data.prepared.splits import SPLITS
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.data.slices import Slices
-from smug.physics.sense import Sense
+from smug.physics.sense import Sense, cartesian
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,9 @@ class PreparedSet:
         full = read_slice(self.folder / VOLUMES / which.volume.file, which.row, which.volume)
         if mask is None:
             return full
-        encoded = full.A.mask if mask.ndim == 2 else full.A.mask[:, None]
-        A = Sense(mask=mask & encoded, maps=full.A.maps)
+        measured = cartesian(full.A, "prepared sets")
+        encoded = measured.mask if mask.ndim == 2 else measured.mask[:, None]
+        A = Sense(mask=mask & encoded, maps=measured.maps)
         return replace(full, y=A.sampled * full.y, A=A)
 
 
