@@ -15,7 +15,7 @@ STEPS = 10
 NO_NOISE = smug.Smoothing(num_samples=0)
 
 
-def reconstruct(f: smug.Described, first: Tensor, aliased: Tensor, A: smug.Sense, seeds: Tensor) -> Tensor:
+def reconstruct(f: smug.Described, first: Tensor, aliased: Tensor, A: smug.LinearOperator, seeds: Tensor) -> Tensor:
     """Return the image of a loop that begins with ``first`` and solves with ``aliased``, ``(batch, y, x)``.
 
     ``f`` is one of the unrolled reconstructors, of normalised measurements.
