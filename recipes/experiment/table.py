@@ -1,4 +1,6 @@
-"""The tables of what score.py has scored: python -m recipes.experiment.table OUT.json.
+"""The tables of what score.py has scored: python -m recipes.experiment.table OUT.json [OTHER.json ...].
+
+Of several files, such as 100.json 300.json 1000.json for as many updates, one table with a column for each.
 
 Means over the slices and over the training seeds that are there. In brackets the difference to the best of the MoDL
 arms (``modl-random``, ``modl``, ``modl-pre``), chosen for every column, which favours MoDL, and the half-width of its
@@ -108,8 +110,20 @@ def table(found: Found, title: str, conditions: Sequence[str], *, front: bool = 
         yield f"| {' | '.join((arm, ', '.join(seeds), *cells))} |"
 
 
-def main(out: str) -> None:
+def curve(lengths: Mapping[str, Found]) -> Iterator[str]:
+    """Yield the lines of a table whose columns are documents: how differences to MoDL grow with updates."""
+    yield f"| arm | | {' | '.join(lengths)} |\n| --- | --- |{' ---: |' * len(lengths)}"
+    arms = dict.fromkeys(arm for found in lengths.values() for arm in found.seeds)
+    for arm, condition in product(arms, ("clean", *UNDER)):
+        yield f"| {arm} | {condition} | {' | '.join(cell(found, arm, condition) for found in lengths.values())} |"
+
+
+def main(out: str, *others: str) -> None:
     """Print the tables."""
+    if others:
+        lengths = {Path(each).stem: Found(json.loads(Path(each).read_text())) for each in (out, *others)}
+        print("\n".join(curve(lengths)))
+        return
     document = json.loads(Path(out).read_text())
     found = Found(document)
     people = len(np.unique(found.subjects))

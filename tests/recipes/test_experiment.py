@@ -190,3 +190,11 @@ def test_differences_are_to_the_best_modl_and_intervals_are_of_subjects():
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     low, high = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
     assert found.half_width(values) == pytest.approx((high - low) / 2)
+
+
+def test_several_lengths_are_columns_of_one_table():
+    short, long = made(modl=(30, 20), smug=(29, 20)), made(modl=(31, 20), smug=(31, 22), jitter=(30, 21))
+    head, *lines = table.curve({"100": short, "300": long})
+    assert head.startswith("| arm | | 100 | 300 |")
+    assert "| smug | PGD 0.02 | 20.00 (+0.00 ±0.00) | 22.00 (+2.00 ±0.00) |" in lines
+    assert "| jitter | clean |  | 30.00 (-1.00 ±0.00) |" in lines
