@@ -3,8 +3,9 @@ import torch
 
 from smug import losses
 from smug.data.scan import Scan
+from smug.models.level import batched
 from smug.models.noise import complex_normal, derive
-from smug.models.reconstructors import MoDL, batched
+from smug.models.reconstructors import MoDL
 from smug.models.smoothing import Smoothing
 from smug.physics.consistency import solve
 

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
+from smug.models.level import denoised
 from smug.models.noise import Seeds, derive, normal, uniform
 from smug.models.reconstructors import NetworkReconstructor, Step, Unrolled
 from smug.models.ridge import RidgeRegulariser
-from smug.models.ridge_energy import denoised
+from smug.models.ridge_energy import denoised as ridge_denoised
 from smug.models.smoothing import ImageMap
 from smug.physics.parts import parts
 from smug.system.arguments import check_arguments
@@ -39,7 +40,18 @@ def mean_squares(difference: Tensor) -> Tensor:
 def pretraining(denoiser: ImageMap, target: Tensor, sigma: float, seeds: Tensor) -> Tensor:
     """Equation (6): ``||D(t + eta) - t||^2``; ``target`` is complex ``(batch, y, x)``, ``seeds`` is ``(batch,)``."""
     eta = sigma * normal(derive(seeds, 0), target.shape[1:], target.dtype, target.device)
-    return mean_square(denoiser(target + eta) - target)
+    level = torch.full(target.shape[:1], sigma, device=target.device)
+    return mean_square(denoised(denoiser, target + eta, level) - target)
+
+
+@check_arguments
+def denoising(denoiser: ImageMap, target: Tensor, levels: tuple[float, float], seeds: Tensor) -> Tensor:
+    """Equation (6) for a range of noise: ``||D(t + sigma n) - t||^2 / sigma^2``.
+
+    ``target`` is complex ``(batch, y, x)``; every image has a level between the two, each factor equally likely.
+    """
+    noisy, sigma = _noisy(target, levels, seeds)
+    return _relative(denoised(denoiser, noisy, sigma) - target, sigma)
 
 
 @check_arguments
@@ -61,7 +73,7 @@ def ridge_denoising(
     Its gradient is that of the implicit function theorem, to a few per cent, as the noise of a batch is larger.
     """
     noisy, sigma = _noisy(target, levels, seeds)
-    found = denoised(regulariser, noisy, sigma, tolerance=3e-3, max_iterations=100, solve_tolerance=1e-2)
+    found = ridge_denoised(regulariser, noisy, sigma, tolerance=3e-3, max_iterations=100, solve_tolerance=1e-2)
     return _relative(found.value - target, sigma)
 
 

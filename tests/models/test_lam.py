@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from smug.bounds import deterministic_bounds
-from smug.models.lam import LEAST, LearnedLam, ResidualLam, described_lam
+from smug.models.lam import LearnedLam, ResidualLam, described_lam
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
 from smug.physics.consistency import solve
+from smug.physics.residual import LEAST
 
 from .conftest import SMOOTHING, make_problem, toy_denoiser, toy_encoder
 

@@ -12,7 +12,7 @@ from smug.data.scan import Scan
 from smug.models import smoothing as smoothing_module
 from smug.models.adapters import as_complex
 from smug.models.compute import recomputed
-from smug.models.reconstructors import batched
+from smug.models.level import batched
 from smug.models.smoothing import Smoothing, smooth
 
 from .conftest import METHODS, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser

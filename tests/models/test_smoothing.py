@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from smug.losses import mean_square
+from smug.models.level import batched
 from smug.models.noise import complex_normal, derive
-from smug.models.reconstructors import batched
 from smug.models.smoothing import Smoothing, smooth, unsmoothed
 
 from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, toy_denoiser, toy_encoder

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from smug.models.reconstructors import batched, last, unroll
+from smug.models.level import batched
+from smug.models.reconstructors import last, unroll
 from smug.models.smoothing import unsmoothed
 from smug.physics.consistency import solve
 

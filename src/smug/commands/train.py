@@ -38,6 +38,7 @@ class Train(Common):
     method: (
         Literal[
             "pretrain",
+            "denoise",
             "modl",
             "jitter",
             "adversarial",

@@ -1,6 +1,6 @@
 """How networks are computed: with less memory, or in another precision. Each is a function of functions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -23,10 +23,10 @@ def recomputed(function: ImageMap) -> ImageMap:
     return partial(_call, function)  # not a closure: deepcopy copies the networks inside a partial
 
 
-def _call(function: ImageMap, x: Tensor) -> Tensor:
+def _call(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     if not torch.is_grad_enabled():
-        return function(x)
-    result: Tensor = checkpoint(function, x, use_reentrant=False)
+        return function(*inputs)
+    result: Tensor = checkpoint(function, *inputs, use_reentrant=False)
     return result
 
 
@@ -49,9 +49,9 @@ def in_precision(function: ImageMap, dtype: torch.dtype) -> ImageMap:
     return partial(_autocast, function)  # not a closure: deepcopy copies the networks inside a partial
 
 
-def _autocast(function: ImageMap, x: Tensor) -> Tensor:
-    with torch.autocast(x.device.type, torch.bfloat16):
-        return function(x)
+def _autocast(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    with torch.autocast(inputs[0].device.type, torch.bfloat16):
+        return function(*inputs)
 
 
 def bfloat16_is_slow(device: torch.device | str) -> bool:

@@ -12,7 +12,7 @@ from smug.models.layers import start_at_random
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_reconstruction import RidgeDenoiser
-from smug.models.unet import UNet
+from smug.models.unet import LevelUNet, UNet
 from smug.system.arguments import check_fields
 
 RANDOM = ("unet", "didn")
@@ -26,16 +26,16 @@ MAX_DEPTH = 16
 class NetworkConfig:
     """The denoiser.
 
-    "unet" with ``depth`` levels, "didn" with ``depth`` down-up blocks, "nonexpansive" with ``depth`` layers, with which
-    reconstructions are certified, "ridge" or "convex-ridge" with ``channels`` filters, each ``depth`` convolutions in a
-    row, or "file": your own.
+    "unet" with ``depth`` levels, "level-unet", which is told how noisy its image is, "didn" with ``depth`` down-up
+    blocks, "nonexpansive" with ``depth`` layers, with which reconstructions are certified, "ridge" or "convex-ridge"
+    with ``channels`` filters, each ``depth`` convolutions in a row, or "file": your own.
 
     ``file`` is the ``FILE.py:function`` that returns it: a module that maps complex ``(batch, y, x)`` to the same.
     ``start`` "identity" lets the network return its input before training; "random", for "unet" and "didn", draws the
     weights of its last convolution as those of the others, which is how the authors of the paper begin.
     """
 
-    kind: Literal["unet", "didn", "nonexpansive", "ridge", "convex-ridge", "file"] = "unet"
+    kind: Literal["unet", "level-unet", "didn", "nonexpansive", "ridge", "convex-ridge", "file"] = "unet"
     channels: int = 32
     depth: int = 3
     file: str = ""
@@ -78,6 +78,7 @@ def _ridge(filters: int, depth: int, *, convex: bool) -> RidgeDenoiser:
 
 KINDS: Mapping[str, Callable[[int, int], nn.Module]] = {
     "unet": UNet,
+    "level-unet": LevelUNet,
     "didn": DIDN,
     "nonexpansive": Nonexpansive,
     "ridge": partial(_ridge, convex=False),

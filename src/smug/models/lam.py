@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from smug.physics.operator import LinearOperator
-from smug.physics.parts import parts
+from smug.physics.residual import residual_rms
 from smug.system.arguments import check_arguments
 
 
@@ -36,8 +36,8 @@ class ResidualLam(nn.Module):
     With several coils the residual of a data-consistent image comes near the noise of the measurements, and what wrong
     maps add to it: clean measurements weigh more than noisy ones, and the first steps, whose residual is large, move
     less than the last. A damping in proportion to the residual is the choice of Levenberg-Marquardt methods (Yamashita
-    and Fukushima 2001). The rms is per real part, of images with a maximum of about 1, and not taken below
-    :data:`LEAST`: one coil leaves no residual. ``factor`` is a number, a tensor ``()``, or learned.
+    and Fukushima 2001). The rms is that of :func:`smug.physics.residual.residual_rms`, of images with a maximum of
+    about 1. ``factor`` is a number, a tensor ``()``, or learned.
 
     >>> import smug
     >>> A = smug.Sense(mask=torch.ones(1, 8, dtype=torch.bool))
@@ -53,23 +53,13 @@ class ResidualLam(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor, A: LinearOperator) -> Tensor:
         """Return lam at the images ``x``, ``(..., batch, y, x)``: real ``(..., batch)``, with a gradient."""
-        if x.ndim > 3:
-            return torch.stack([self(each, y, A) for each in x])
-        residual = parts(A(x) - A.sampled * y).square()
-        numbers = (2 if y.is_complex() else 1) * A.support(y).flatten(1).sum(1)
-        mean_square = residual.sum(tuple(range(1, residual.ndim))) / numbers
-        rms = (mean_square + LEAST**2).sqrt()
-        rms = torch.where(rms.isfinite(), rms, 1)  # such an image is lost, and solve says so
         factor = self.factor() if isinstance(self.factor, LearnedLam) else self.factor
-        return factor * rms
+        return factor * residual_rms(x, y, A)
 
     def extra_repr(self) -> str:
         """Return the factor."""
         return f"{float(self.factor):.3g}"
 
-
-LEAST = 0.001
-"""The lowest residual that lam follows, in parts of the image: that of the least noise in training."""
 
 Lam = float | Tensor | LearnedLam | ResidualLam
 """A number, a tensor ``()`` whose gradient is wanted, what is learned with the denoiser, or what follows the data."""

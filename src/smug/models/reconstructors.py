@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from smug.models.lam import Lam, LamOfImage, LearnedLam, ResidualLam, lam_of_image
+from smug.models.level import DenoiserOfImage, batched, denoiser_of_image
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
@@ -57,16 +58,6 @@ def last(steps: Iterator[Step]) -> Tensor:
     for step in steps:
         x = step.solution.value  # earlier steps are let go
     return x
-
-
-def batched(denoiser: ImageMap) -> ImageMap:
-    """Let a denoiser of images ``(batch, y, x)`` take any leading axes."""
-
-    def call(x: Tensor) -> Tensor:
-        result = denoiser(x.flatten(0, -3).clone())  # it may work in place
-        return result.reshape(*x.shape[:-2], *result.shape[1:])
-
-    return call
 
 
 class NetworkReconstructor(Configured):
@@ -153,8 +144,8 @@ class MoDL(Unrolled):
     def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps; nothing is random."""
         A = check_measurements(y, A)
-        D, lam = batched(self.denoiser), lam_of_image(self.lam, y, A)
-        return unroll(lambda x, n: unsmoothed(D, x), A.H(y), A, self.steps, lam)
+        D, lam = denoiser_of_image(self.denoiser, y, A), lam_of_image(self.lam, y, A)
+        return unroll(lambda x, n: unsmoothed(D(x, n), x), A.H(y), A, self.steps, lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,9 +165,10 @@ class SMUG(Unrolled):
     def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
         A = check_measurements(y, A)
-        D, s = batched(self.denoiser), self.smoothing
+        s = self.smoothing
+        D = denoiser_of_image(self.denoiser, y, A, s.added)
         seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
-        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, lam)
+        return unroll(lambda x, n: smooth(D(x, n), x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,9 +192,10 @@ class WeightedSMUG(Unrolled):
     def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
         A = check_measurements(y, A)
-        D, E, s = batched(self.denoiser), batched(self.encoder), self.smoothing
+        s = self.smoothing
+        D, E = denoiser_of_image(self.denoiser, y, A, s.added), batched(self.encoder)
         seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
-        return unroll(lambda x, n: smooth(D, x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, lam)
+        return unroll(lambda x, n: smooth(D(x, n), x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, lam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,15 +215,16 @@ class RSE2E(UnrolledReconstructor):
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct: the mean of the reconstructions from noisy ``A^H y``."""
         A = check_measurements(y, A)
-        modl = _modl(self.denoiser, A, self.steps, lam_of_image(self.lam, y, A))
-        seeds = entry_seeds(generator, y.shape[0], self.smoothing.seed)
-        return smooth(modl, A.H(y), self.smoothing, derive(seeds, 0)).value
+        s = self.smoothing
+        D = denoiser_of_image(self.denoiser, y, A, s.added)
+        modl = _modl(D, A, self.steps, lam_of_image(self.lam, y, A))
+        seeds = entry_seeds(generator, y.shape[0], s.seed)
+        return smooth(modl, A.H(y), s, derive(seeds, 0)).value
 
 
-def _modl(denoiser: ImageMap, A: Operator, steps: int, lam: LamOfImage) -> ImageMap:
+def _modl(D: DenoiserOfImage, A: Operator, steps: int, lam: LamOfImage) -> ImageMap:
     """Return MoDL as a map of ``A^H y`` with any leading axes."""
-    D = batched(denoiser)
-    return lambda aliased: last(unroll(lambda x, n: unsmoothed(D, x), aliased, A, steps, lam))
+    return lambda aliased: last(unroll(lambda x, n: unsmoothed(D(x, n), x), aliased, A, steps, lam))
 
 
 def _drawn(smoothing: Smoothing, seeds: Tensor, step: int) -> Tensor:

@@ -53,6 +53,11 @@ class Smoothing:
         """How often the smoothed function is called."""
         return self.num_samples if self.sigma and self.num_samples else 1
 
+    @property
+    def added(self) -> float:
+        """The standard deviation of the noise that is added, which is 0 without samples."""
+        return self.sigma if self.num_samples else 0.0
+
 
 @dataclass(frozen=True)
 class Smoothed:

@@ -13,6 +13,7 @@ from smug.training_range import TrainingRange
 
 Method = Literal[
     "pretrain",
+    "denoise",
     "modl",
     "jitter",
     "adversarial",
@@ -24,6 +25,9 @@ Method = Literal[
     "ridge",
 ]
 """What is trained; :data:`smug.training.methods.METHODS` says how."""
+
+DENOISING_METHODS = ("pretrain", "denoise")
+"""The methods that train a denoiser alone, without measurements."""
 
 RIDGE_METHODS = ("score-matching", "ridge")
 """The methods that train a ridge regulariser."""
@@ -227,8 +231,9 @@ class Config:
     with ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
     (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
-    their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. A ridge
-    regulariser is trained to denoise at all ``noise_levels``, from the lowest to the highest, in parts of the image.
+    their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. What
+    "denoise" and the methods of ridge regularisers train removes noise of all ``noise_levels``, from the lowest to the
+    highest, in parts of the image.
     """
 
     method: Method = "modl"
@@ -277,7 +282,7 @@ class Config:
             raise ValueError(f"lam: expected a number > 0 for a ridge regulariser, got {self.lam}")
         if self.lam_times != "one" and ridge:
             raise ValueError(f'lam_times: expected "one" for {self.method!r}, got {self.lam_times!r}')
-        if self.loss != "square" and (ridge or self.method == "pretrain"):
+        if self.loss != "square" and (ridge or self.method in DENOISING_METHODS):
             raise ValueError(
                 f'loss: expected "square" for {self.method!r}, whose loss is of denoising, got {self.loss!r}'
             )

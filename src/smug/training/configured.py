@@ -11,7 +11,7 @@ from smug.models.reconstructors import RSE2E, SMUG, MoDL, NetworkReconstructor, 
 from smug.models.ridge_reconstruction import Ridge, RidgeDenoiser
 from smug.models.weight_encoder import WeightEncoder
 from smug.system.arguments import check_arguments
-from smug.training.config import Config, Method
+from smug.training.config import DENOISING_METHODS, Config, Method
 
 
 @check_arguments
@@ -26,7 +26,7 @@ def build(config: Config, denoiser: nn.Module | None = None) -> NetworkReconstru
 
 
 def _lam(config: Config) -> Lam:
-    learns = config.learn_lam and config.method != "pretrain"  # which has no data consistency
+    learns = config.learn_lam and config.method not in DENOISING_METHODS
     factor = LearnedLam(config.lam) if learns else config.lam
     return ResidualLam(factor) if config.lam_times == "residual" else factor
 
@@ -55,6 +55,7 @@ def _ridge(config: Config, denoiser: nn.Module) -> Ridge:
 
 RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstructor]] = {
     "pretrain": _modl,
+    "denoise": _modl,
     "modl": _modl,
     "jitter": _modl,
     "adversarial": _modl,

@@ -90,6 +90,12 @@ def _pretraining(config: Config, start: ImageMap) -> Loss:
     }
 
 
+def _denoising(config: Config, start: ImageMap) -> Loss:
+    return lambda f, scan, seeds: {
+        "denoising": losses.denoising(cast(Unrolled, f).denoiser, scan.truth, config.noise_levels, seeds)
+    }
+
+
 def _supervised(config: Config, start: ImageMap) -> Loss:
     def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
         errors = losses.mean_squares(f(scan.y, scan.A, seeds) - scan.truth)
@@ -153,6 +159,7 @@ _STABLE = partial(TrainingMethod, loss=_stable, terms=("stability", "reconstruct
 
 METHODS: Mapping[Method, TrainingMethod] = {
     "pretrain": TrainingMethod(_pretraining, terms=("denoising",)),
+    "denoise": TrainingMethod(_denoising, terms=("denoising",)),
     "modl": _SUPERVISED(),
     "jitter": _SUPERVISED(perturb=_jitter),
     "adversarial": _SUPERVISED(perturb=_attack),
@@ -163,7 +170,8 @@ METHODS: Mapping[Method, TrainingMethod] = {
     "score-matching": TrainingMethod(_ridge(losses.score_matching), terms=("denoising",)),
     "ridge": TrainingMethod(_ridge(losses.ridge_denoising), terms=("denoising",)),
 }
-"""Equation (6); MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks.
+"""Equation (6), also for a range of noise;
+MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks.
 
 :data:`smug.training.configured.RECONSTRUCTORS` says what is trained.
 """
