@@ -15,6 +15,9 @@ MAX_CHUNK_BYTES = 512 * 2**20
 MAX_TABLE_BYTES = 2**30
 """Largest table of records that is read, in bytes without their parts of variable length."""
 
+MAX_CHARACTERS = 2**22
+"""Longest text that is read from numbers."""
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
@@ -54,7 +57,7 @@ def dataset(file: Any, name: str, *, pairs: bool = False) -> Any:
     found = _stored(file, name)
     if found is None:
         return None
-    where = f"{file.filename}: {name!r}"
+    where = f"{file.file.filename}: {name!r}"
     parts = [found.dtype[part] for part in found.dtype.names or ()]
     is_pair = pairs and len(parts) == 2 and all(part.kind in "iuf" for part in parts)
     if not (found.dtype.kind in "biufc" or is_pair) or found.shape is None:
@@ -95,7 +98,7 @@ def _stored(file: Any, name: str) -> Any:
 def text(file: Any, name: str) -> str | None:
     """Return a text data set of an open file, a scalar or the only entry of an array; None where there is none.
 
-    A data set without entries is an empty text.
+    A data set without entries is an empty text; small unsigned integers are characters, as MATLAB writes them.
 
     Raises ValueError as :func:`dataset` does for what is not stored in the file itself, and for what is not text.
     """
@@ -107,6 +110,8 @@ def text(file: Any, name: str) -> str | None:
     where = f"{file.file.filename}: {name!r}"
     if found.shape is None or 0 in found.shape:
         return ""
+    if found.dtype.kind == "u" and found.dtype.itemsize <= 2 and found.size <= MAX_CHARACTERS:
+        return "".join(map(chr, dataset(file, name)[()].ravel().tolist()))
     if h5py.check_string_dtype(found.dtype) is None or math.prod(found.shape) != 1:
         raise ValueError(f"{where}: expected one text, got {found.dtype} of shape {found.shape}")
     value = found[()] if found.shape == () else found[(0,) * found.ndim]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smug.data.kspace.header import MAX_CHARACTERS, Limits, Space, parse_header
+from smug.data.kspace.header import MAX_CHARACTERS, Header, Limits, Space, parse_header
 
 from ...properties import assert_refused
 
@@ -29,13 +29,12 @@ def header(*encodings: str, system: str = "", namespace: str = ' xmlns="http://w
     )
 
 
-@pytest.mark.parametrize("namespace", ["", ' xmlns="http://www.ismrm.org/ISMRMRD"'])
+@pytest.mark.parametrize("namespace", ["", ' xmlns="http://www.ismrm.org/ISMRMRD"', ' xmlns="https://other.org"'])
 def test_what_is_read(namespace):
     found = parse_header(header(encoding(), namespace=namespace), "here")
     assert found.encoded == Space((512, 200, 1), (500.0, 250.0, 4.5))
     assert found.recon == Space((256, 200, 1), (250.0, 250.0, 4.5))
-    assert (found.trajectory, found.noise_bandwidth, found.encodings) == ("cartesian", None, 1)
-    assert found.limits == {"kspace_encoding_step_1": Limits(3, 180, 90), "slice": Limits(0, 7, None)}
+    assert (found.trajectory, found.noise_bandwidth, found.slices) == ("cartesian", None, 8)
     assert found.lines == Limits(3, 180, 90)
     assert found.voxel_size == (250 / 256, 250 / 200, 4.5) and found.warnings == ()
 
@@ -80,14 +79,39 @@ def without(tag: str) -> str:
         (encoding().replace("<z>4.5</z>", "<z>0</z>"), {"voxel_size": (250 / 256, 1.25, None)}),
         (encoding().replace("<z>4.5</z>", ""), {"voxel_size": (250 / 256, 1.25, None)}),
         (encoding().replace("<x>512</x>", "<x></x>"), {"encoded": Space((None, 200, 1), (500.0, 250.0, 4.5))}),
-        ("<encoding/>", {"encoded": Space(), "recon": Space(), "limits": {}, "voxel_size": (None, None, None)}),
+        ("<encoding/>", {"encoded": Space(), "recon": Space(), "lines": None, "voxel_size": (None, None, None)}),
         ("", {"encoded": Space(), "trajectory": ""}),
+        (encoding().replace("<x>512</x>", "<x>512.0</x>"), {"encoded": Space((512, 200, 1), (500.0, 250.0, 4.5))}),
     ],
 )
 def test_what_is_not_stated_is_not_demanded(text, expected):
     found = parse_header(header(text), "here")
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\0", "<ismrmrdHeader/>"])
+def test_an_empty_header_states_nothing(text):
+    assert parse_header(text, "here") == Header()
+
+
+@pytest.mark.parametrize(("before", "after"), [("\n ", "\n"), ("\ufeff", "\0\0")])
+def test_what_surrounds_a_header_is_ignored(before, after):
+    assert parse_header(before + header(encoding()) + after, "here") == parse_header(header(encoding()), "here")
+
+
+def test_the_only_encoding_stands_for_one_that_is_not_stated():
+    found = parse_header(header(encoding()), "here", encoding=1)
+    assert found.encoded.matrix[0] == 512
+    assert found.warnings == ("here: expected 2 encodings, got 1: it is taken for that of the lines",)
+
+
+@pytest.mark.parametrize("value", ["-1", "many", "70000"])
+def test_numbers_that_images_do_not_depend_on_are_no_obstacle(value):
+    system = f"<receiverChannels>{value}</receiverChannels>"
+    found = parse_header(header(encoding().replace("<maximum>7<", f"<maximum>{value}<"), system=system), "here")
+    assert (found.channels, found.slices, found.encoded.matrix) == (None, None, (512, 200, 1))
+    assert len(found.warnings) == 2 and all(f"got '{value}': taken as not stated" in told for told in found.warnings)
 
 
 @pytest.mark.parametrize("value", ["inf", "nan", "-5", "1e999", "wide"])
@@ -129,7 +153,6 @@ def test_without_fields_of_view_the_matrix_of_the_image_tells_its_size():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no element found"),
         ("text", "syntax error"),
         ("<ismrmrdHeader>", "no element found"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]>" + header(encoding()), "document type"),

@@ -261,6 +261,17 @@ def test_what_is_assumed_is_told(kspace, save):
     assert v.attributes["voxel_size"] == "not stated along slice: 1 mm is assumed"
 
 
+def test_samples_stand_for_a_matrix_that_is_not_stated(kspace, save):
+    v = read(save(kspace, ismrmrd_header=header(field=FIELD.format(z=5)).replace("matrixSize", "unknown")))
+    assert v.crop == (SIZE, SIZE) and v.geometry.voxel_size[:2] == (220 / 64, 220 / 64)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_headers_of_characters_as_matlab_writes_them(kspace, save, dtype):
+    text = np.frombuffer(header(field=FIELD.format(z=3)).encode(), np.uint8).astype(dtype)
+    assert read(save(kspace, ismrmrd_header=text[:, None])).geometry.voxel_size == (220 / 64, 220 / 64, 3)
+
+
 def test_limits_that_measured_lines_contradict_are_ignored(kspace, coil_images, save):
     path = save(kspace, ismrmrd_header=header(limits=limits(0, 47, 20)))
     (warning,) = read(path).warnings

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smug.data.kspace.directions import directions_alternate
 from smug.data.kspace.energy import MOST_SLICES, Peak, coils_are_an_axis, energy, flat_axis, off_centre
 from smug.data.kspace.sampling import is_full, lines_around_dc
 from smug.data.kspace.volume import Volume
@@ -39,6 +40,9 @@ def checked(volume: Volume, path: Path, *, move: bool) -> Volume:
             "...), which is not supported, or its axes are in another order: expected Cartesian k-space, (slices, "
             f"coils, readout, phase) in HDF5 or [readout, phase, 1, coils] in BART; {believed}"
         )
+    if directions_alternate(volume):
+        told = "neighbouring lines are alike only if one of them is reversed: readouts seem to run in both directions"
+        volume = replace(volume, warnings=(*volume.warnings, f"{path}: {told}, which makes ghosts"))
     peaks = off_centre(found)
     if not peaks:
         return volume

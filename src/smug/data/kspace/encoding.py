@@ -75,6 +75,7 @@ def grid_of(header: Header, head: NDArray[np.void], imaging: Rows, where: str) -
     lines, central_line, warning = _along_phase(header, head["idx"]["kspace_encode_step_1"][imaging])
     warnings += warning
     image = height, header.pixels_kept(1, lines)
+    warnings += _phase_oversampling(head["idx"]["kspace_encode_step_1"][imaging], lines, central_line, image[1])
     stated, outer = header.encoded.matrix, header.encoded.field_of_view
     y, x, z = header.voxel_size
     y = outer[0] / (stated[0] or samples) if outer[0] else y
@@ -90,10 +91,30 @@ def _along_readout(header: Header, readout: Samples) -> tuple[int, int, list[str
         samples = kept if readout.is_centred else 2 * max(centre, kept - centre)
         return samples, header.pixels_kept(0, samples), []
     image = header.pixels_kept(0, stated)
-    if kept == image < stated and (readout.is_centred or readout.centre == stated // 2):
+    whole = kept == image and (readout.is_centred or readout.centre == stated // 2)
+    if image < stated and (whole or (_is_asymmetric(readout, image) and not _is_asymmetric(readout, stated))):
         told = f"lines have {kept} samples, where the header states {stated} with oversampling"
-        return kept, kept, [f"{told}: it is taken as removed already"]
+        return image, image, [f"{told}: it is taken as removed already"]
+    if kept == stated and not readout.is_centred:
+        told = f"the centre of k-space is stated at sample {readout.centre} of {readout.count}, which fill the matrix"
+        return stated, image, [f"{told}: it is taken as in the middle"]
     return stated, image, []
+
+
+def _is_asymmetric(readout: Samples, matrix: int) -> bool:
+    """Whether a readout is an asymmetric echo in this matrix: it reaches one end of it and not the other."""
+    start = matrix // 2 - (readout.centre - readout.first)
+    stop = start + readout.last - readout.first
+    return not readout.is_centred and ((start == 0 and stop < matrix) or (start > 0 and stop == matrix))
+
+
+def _phase_oversampling(steps: NDArray[np.integer], lines: int, central: int, image: int) -> list[str]:
+    """A warning where there are as many lines as the image has pixels, though the header states more."""
+    first, last = int(steps.min()), int(steps.max())
+    if not (last + 1 - first == image < lines and central - first == image // 2):
+        return []
+    told = f"there are {image} lines, where the header states {lines} with oversampling along the phase encoding"
+    return [f"{told}: if it was removed already, the image is stretched; else its resolution is low"]
 
 
 def _along_phase(header: Header, steps: NDArray[np.integer]) -> tuple[int, int, list[str]]:

@@ -76,7 +76,7 @@ def read_fastmri(path: str | Path) -> Volume:
         encoded = encoded_lines(pattern, given) if limits is None else lines_around_dc(*limits, shape[-1])
     # points of a two-dimensional mask are not those of a cropped readout
     rows = min(crop[0], shape[-2]) if lines else shape[-2]
-    x, y, z = header.voxel_size
+    x, y, z = _voxel_size(header, shape, crop)
     return Volume(
         name=path.stem,
         kspace=_slices(path, stored, rows),
@@ -123,8 +123,7 @@ def _read_mask(file: Any, shape: tuple[int, ...], matlab: bool) -> Pattern | Non
 
 def _read_header(file: Any) -> Header:
     """The header; one that states nothing where there is none."""
-    found = (text(file, "ismrmrd_header") or "").strip()
-    return parse_header(found, f"{file.filename}: ismrmrd_header") if found else Header()
+    return parse_header(text(file, "ismrmrd_header") or "", f"{file.filename}: ismrmrd_header")
 
 
 def _check_order(file: Any, header: Header, shape: tuple[int, ...]) -> None:
@@ -135,9 +134,8 @@ def _check_order(file: Any, header: Header, shape: tuple[int, ...]) -> None:
         if found is not None and found.ndim in (2, 3) and slices is None:
             slices = found.shape[0] if found.ndim == 3 else 1
     if slices is None or shape[0] == slices:
-        stated = header.limits.get("slice")
         coils_first = len(shape) == 4 and header.channels == shape[0] != shape[1]
-        if slices is None and coils_first and stated is not None and stated.maximum + 1 == shape[1]:
+        if slices is None and coils_first and header.slices == shape[1]:
             slices = shape[1]
         else:
             return
@@ -184,6 +182,20 @@ def _crop(file: Any, header: Header, shape: tuple[int, ...]) -> tuple[int, int]:
     if size[1] > shape[1]:
         size = shape[1], shape[1]
     return max(1, min(size[0], shape[0])), max(1, size[1])
+
+
+def _voxel_size(
+    header: Header, shape: tuple[int, ...], crop: tuple[int, int]
+) -> tuple[float | None, float | None, float | None]:
+    """The size of a voxel along x (readout), y and z in mm; the samples stand for a matrix that is not stated."""
+    x, y, z = header.voxel_size
+    pixels = ((header.encoded, shape[-2:]), (header.recon, crop))
+    for space, sizes in pixels:
+        x, y = (
+            known or (extent / size if extent else None)
+            for known, extent, size in zip((x, y), space.field_of_view[:2], sizes, strict=True)
+        )
+    return x, y, z
 
 
 def _encoding_limits(header: Header, width: int) -> tuple[int, int] | None:

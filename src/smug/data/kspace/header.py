@@ -1,7 +1,6 @@
 """The XML header of ISMRMRD, which fastMRI files carry as well."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
@@ -10,6 +9,9 @@ MAX_CHARACTERS = 4_000_000
 
 MAX_INTEGER = 65_535
 """Largest size and counter: those of ISMRMRD have 16 bits."""
+
+EMPTY = "<ismrmrdHeader/>"
+"""A header that states nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,20 @@ class Limits:
 class Header:
     """What of the header tells how k-space becomes an image. What a header does not state is None, or not there.
 
-    ``trajectory`` is in lower case and may be empty. ``limits`` are by the counter's name, such as
-    ``kspace_encoding_step_1``; ``noise_bandwidth`` is the relative bandwidth of the receiver's noise and ``channels``
-    the number of receiver channels. ``warnings`` are of values that were taken as not stated, for they are impossible.
+    ``trajectory`` is in lower case and may be empty. ``lines`` are the limits of the phase-encoding lines, not stated
+    where all are zero; ``noise_bandwidth`` is the relative bandwidth of the receiver's noise, ``channels`` the number
+    of receiver channels and ``slices`` that of slices. ``warnings`` are of values that were taken as not stated, for
+    they are impossible.
     """
 
     trajectory: str = ""
     encoded: Space = field(default_factory=Space)
     recon: Space = field(default_factory=Space)
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    lines: Limits | None = None
     noise_bandwidth: float | None = None
     channels: int | None = None
-    encodings: int = 0
+    slices: int | None = None
     warnings: tuple[str, ...] = ()
-
-    @property
-    def lines(self) -> Limits | None:
-        """The limits of the phase-encoding lines; None where none are stated, or all are zero, which is unset."""
-        limits = self.limits.get("kspace_encoding_step_1")
-        return None if limits is None or not (limits.maximum or limits.center) else limits
 
     @property
     def voxel_size(self) -> tuple[float | None, float | None, float | None]:
@@ -83,31 +80,37 @@ class Header:
 def parse_header(text: str, where: str, encoding: int = 0) -> Header:
     """Parse the header, of which ``encoding`` is the number of the encoding space; ``where`` names it in errors.
 
-    Sizes, fields of view and limits that are absent, empty or 0 are not stated, also in a header without any encoding.
-    Raises ValueError for what is no such header or lacks this encoding, for sizes and limits that are no numbers, and
-    for a document type: it may define entities.
+    Sizes, fields of view and limits that are absent, empty or 0 are not stated, also in a header without any encoding
+    and in an empty text. The only encoding stands for one that is not stated, with a warning. Raises ValueError for
+    what is no such header or lacks this encoding, for sizes and limits of lines that are no numbers, and for a document
+    type: it may define entities.
     """
     if len(text) > MAX_CHARACTERS or "<!DOCTYPE" in text:
         raise ValueError(f"{where}: expected a plain ISMRMRD header, got one that is too long or has a document type")
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314  without a document type there are no entities to expand
+        # without a document type there are no entities to expand
+        root = ElementTree.fromstring(text.strip(" \t\r\n\0\ufeff") or EMPTY)  # noqa: S314
         for element in root.iter():
             element.tag = str(element.tag).rpartition("}")[2]
         encodings = root.findall("encoding")
         if root.tag == "ismrmrdHeader" and not encodings:
             encodings = [ElementTree.Element("encoding")]
+        system, warnings = "acquisitionSystemInformation", list[str]()
+        if len(encodings) == 1 and encoding > 0:
+            warnings.append(f"expected {encoding + 1} encodings, got 1: it is taken for that of the lines")
+            encoding = 0
         if not encoding < len(encodings):
             raise ValueError(f"expected {encoding + 1} encodings, got {len(encodings)}")
         chosen = encodings[encoding]
-        system, warnings = "acquisitionSystemInformation", list[str]()
+        last_slice = _if_possible(chosen, "encodingLimits/slice/maximum", warnings)
         return Header(
             trajectory=(chosen.findtext("trajectory") or "").strip().lower(),
             encoded=_space(chosen, "encodedSpace", warnings),
             recon=_space(chosen, "reconSpace", warnings),
-            limits={limit.tag: _limits(limit) for limit in chosen.findall("encodingLimits/*")},
+            lines=_lines(chosen),
             noise_bandwidth=_positive(root, f"{system}/relativeReceiverNoiseBandwidth", warnings),
-            channels=_integer(root, f"{system}/receiverChannels") or None,
-            encodings=len(encodings),
+            channels=_if_possible(root, f"{system}/receiverChannels", warnings) or None,
+            slices=None if last_slice is None else last_slice + 1,
             warnings=tuple(f"{where}: {warning}" for warning in warnings),
         )
     except (ElementTree.ParseError, ValueError) as error:
@@ -120,17 +123,31 @@ def _space(encoding: ElementTree.Element, name: str, warnings: list[str]) -> Spa
     return Space((x, y, z), (width, height, depth))
 
 
-def _limits(limit: ElementTree.Element) -> Limits:
-    center = _integer(limit, "center")
-    return Limits(_integer(limit, "minimum") or 0, _integer(limit, "maximum") or 0, center)
+def _lines(encoding: ElementTree.Element) -> Limits | None:
+    """The limits of the phase-encoding lines; None where none are stated, or all are zero, which is unset."""
+    first, last, centre = (
+        _integer(encoding, f"encodingLimits/kspace_encoding_step_1/{name}") for name in ("minimum", "maximum", "center")
+    )
+    return Limits(first or 0, last or 0, centre) if last or centre else None
+
+
+def _if_possible(parent: ElementTree.Element, name: str, warnings: list[str]) -> int | None:
+    """A size or counter that images do not depend on; None, with a warning, where it is impossible."""
+    try:
+        return _integer(parent, name)
+    except ValueError as error:
+        warnings.append(f"{error}: taken as not stated")
+        return None
 
 
 def _integer(parent: ElementTree.Element, name: str) -> int | None:
-    """A size or counter; None where it is absent or empty."""
+    """A size or counter, which may be written as 64.0; None where it is absent or empty."""
     value = (parent.findtext(name) or "").strip()
     if not value:
         return None
-    number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else -1
+    digits, _, decimals = value.partition(".")
+    whole = digits.isascii() and digits.isdigit() and len(digits) < 10 and not decimals.strip("0")
+    number = int(digits) if whole else -1
     if not 0 <= number <= MAX_INTEGER:
         raise ValueError(f"{parent.tag}/{name}: expected 0 to {MAX_INTEGER}, got {value[:20]!r}")
     return number

@@ -20,6 +20,7 @@ from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
 from smug.data.kspace.positions import SliceOrder, renumbered
 from smug.data.kspace.prewhitening import noise_covariance, noise_variance, whitening_matrix
 from smug.data.kspace.purposes import Purposes, purposes_of
+from smug.data.kspace.repeats import unlike_repeats
 from smug.data.kspace.sampling import is_full, lines_around_dc
 from smug.data.kspace.volume import Volume, crop_corner, unknown_size
 from smug.physics.maps.calibration import MAX_CALIBRATION
@@ -65,6 +66,7 @@ def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume:
         groups = grouped(measurement.head, purposes.imaging, (*FRAME, "slice"))
         frames = _frames(groups, measurement.where)
         images = stored_lines(measurement, list(groups.values()))
+        warnings += _repeated(measurement, images)
         calibration = _calibration(measurement, purposes, groups, images.readout.channels)
         prewhitening = _prewhitening(measurement, header, purposes, images)
 
@@ -126,10 +128,7 @@ def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArra
 
     A trajectory that is not stated is Cartesian, unless the samples' own coordinates say otherwise.
     """
-    xml = text(group, "xml")
-    if xml is None:
-        raise ValueError(f"{where}: expected the ISMRMRD header 'xml', got none")
-    header = parse_header(xml, f"{where}/xml", int(head["encoding_space_ref"][imaging[0]]))
+    header = parse_header(text(group, "xml") or "", f"{where}/xml", int(head["encoding_space_ref"][imaging[0]]))
     if header.trajectory not in ("cartesian", ""):
         raise ValueError(f"{where}: trajectory {header.trajectory!r} is not supported: expected 'cartesian'")
     found = np.unique(direction[imaging])
@@ -158,6 +157,15 @@ def _separate_slices(measurement: Measurement, purposes: Purposes, order: SliceO
     rows = np.fromiter(numbers, dtype=np.intp)
     head["idx"]["slice"][rows] = np.fromiter(numbers.values(), dtype=np.intp)
     return [f"{where}: {warning}"] if warning else []
+
+
+def _repeated(measurement: Measurement, images: StoredLines) -> list[str]:
+    """A warning about lines that are averaged although they differ."""
+    share = unlike_repeats(measurement, images)
+    if share is None:
+        return []
+    told = f"lines with the same counters differ by {share:.0%} of their energy and are averaged"
+    return [f"{measurement.where}: {told}: the patient has moved, or counters are not set"]
 
 
 def _frames(slices: Groups, where: str) -> int:

@@ -169,8 +169,8 @@ def readout_of(measurement: Measurement, rows: Rows) -> Readout:
     where, matrix = measurement.where, measurement.grid.samples
     found = samples_of(measurement.head, rows, where)
     kept, centre = found.last - found.first, found.centre
-    if (centre == 0 and found.count == matrix) or (kept == matrix and centre - found.first >= kept):
-        centre = found.first + matrix // 2  # not set, or that of a readout before oversampling was removed
+    if (centre == 0 and found.count == matrix) or kept == matrix:
+        centre = found.first + matrix // 2  # not set, wrong, or that of a readout before oversampling was removed
     start = matrix // 2 - centre + found.first
     if start < 0 or start + kept > matrix:
         raise ValueError(

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import h5py
 import ismrmrd
 import numpy as np
 import pytest
@@ -56,13 +58,21 @@ def test_what_is_not_stated_is_not_needed(save, what):
 
 
 @pytest.mark.parametrize(
-    "text", ["<ismrmrdHeader/>", "<ismrmrdHeader><encoding/></ismrmrdHeader>", without("encodedSpace")]
+    "text", ["", "<ismrmrdHeader/>", "<ismrmrdHeader><encoding/></ismrmrdHeader>", without("encodedSpace")]
 )
 def test_without_any_encoding_all_samples_are_an_image(save, text):
     images = random_images(COILS, HEIGHT, WIDTH)
     v = read_ismrmrd(save(lines(fft2c(images)), text))
     torch.testing.assert_close(images_of(v)[0], images)
     assert v.fully_sampled
+
+
+def test_without_a_header_all_samples_are_an_image(save):
+    images = random_images(COILS, HEIGHT, WIDTH)
+    path = save(lines(fft2c(images)))
+    with h5py.File(path, "r+") as file:
+        del file["dataset/xml"]
+    torch.testing.assert_close(images_of(read_ismrmrd(path))[0], images)
 
 
 def test_a_matrix_that_is_not_stated_lies_around_the_centre(save):
@@ -107,6 +117,55 @@ def test_an_asymmetric_echo_is_no_removed_oversampling(save):
     assert v.warnings == () and v.mask.ndim == 3
 
 
+@pytest.mark.parametrize("samples", [range(6, HEIGHT), range(HEIGHT - 6)], ids=["start", "end"])
+def test_oversampling_that_was_removed_from_an_asymmetric_echo(save, samples):
+    kspace = fft2c(random_images(COILS, HEIGHT, WIDTH))
+    part = kspace[:, samples.start : samples.stop]
+    v = read_ismrmrd(save(lines(part, center_sample=HEIGHT // 2 - samples.start)))
+    (warning,) = v.warnings
+    assert "18 samples, where the header states 48 with oversampling" in warning
+    assert torch.equal(v.mask[0].any(1), torch.isin(torch.arange(HEIGHT), torch.tensor(samples)))
+    torch.testing.assert_close(v.kspace[0], v.mask * kspace)
+
+
+def test_phase_oversampling_that_may_have_been_removed_is_told(save):
+    header = Header(matrix=(2 * HEIGHT, 2 * WIDTH, 1), field_of_view=(480, 400, 5), limits=(0, WIDTH - 1, WIDTH // 2))
+    kspace = oversampled(smooth())[0]
+    (warning,) = read_ismrmrd(save(lines(kspace), header)).warnings
+    assert "there are 20 lines, where the header states 40 with oversampling along the phase encoding" in warning
+    few = replace(header, limits=(0, WIDTH - 3, WIDTH // 2 - 1))  # a low resolution alone says nothing
+    assert read_ismrmrd(save(lines(kspace[..., 1:-1]), few, name="few")).warnings == ()
+
+
+# Directions and repetitions
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_readouts_in_both_directions_are_told(save, shift):
+    kspace = oversampled(smooth(2))
+    assert read(save([one for s in range(2) for one in lines(kspace[s], slice=s)])).warnings == ()
+    kspace[..., 1::2] = kspace.flip(2)[..., 1::2].roll(shift, 2)
+    path = save([one for s in range(2) for one in lines(kspace[s], slice=s)], name="both")
+    (warning,) = read(path).warnings
+    assert "alike only if one of them is reversed" in warning
+    assert read(path, centre="as-stored").warnings == ()
+
+
+@pytest.mark.parametrize("other", [lambda k: k.flip(0), lambda k: -k], ids=["other slice", "other sign"])
+def test_repeated_lines_that_differ_are_told(save, other):
+    kspace = oversampled(smooth(2))
+    noise = 0.02 * random_images(*kspace.shape)
+    assert read_ismrmrd(save(lines(kspace[0]) + lines((kspace + noise)[0], average=1))).warnings == ()
+    path = save(lines(kspace[0]) + lines(other(kspace)[0], average=1), name="unlike")
+    (warning,) = read_ismrmrd(path).warnings
+    assert "lines with the same counters differ by" in warning and "and are averaged" in warning
+
+
+def test_repeated_noise_is_told_from_repeated_lines_that_differ(save):
+    noise = random_images(2, COILS, 2 * HEIGHT, WIDTH)
+    assert read_ismrmrd(save(lines(noise[0]) + lines(noise[1]))).warnings == ()
+
+
 # The centre
 
 
@@ -132,6 +191,17 @@ def test_a_wrong_centre_is_refused_or_the_peak_moved(tmp_path, save):
     moved = read(path, centre="peak")
     assert torch.equal(moved.mask, right.mask) and moved.encoded_lines == right.encoded_lines
     torch.testing.assert_close(moved.kspace[0], right.kspace[0])
+
+
+@pytest.mark.parametrize("centre", [HEIGHT - 5, HEIGHT + 9])
+def test_samples_that_fill_the_matrix_have_their_centre_in_its_middle(save, centre):
+    kspace = oversampled(smooth())[0]
+    v = read(save(lines(kspace, center_sample=centre)))
+    (warning,) = v.warnings
+    assert f"stated at sample {centre} of 48, which fill the matrix: it is taken as in the middle" in warning
+    torch.testing.assert_close(images_of(v)[0], smooth()[0])
+    rolled = save(lines(kspace.roll(12, 1), center_sample=HEIGHT + 12), name="rolled")
+    assert_file_refused(read, rolled, "peaks along y (readout) at 18, where the centre of 24 is 12...--centre peak")
 
 
 def test_a_wrong_centre_of_the_readout_is_refused(save):
