@@ -41,6 +41,7 @@ from .models.ridge_reconstruction import Ridge as Ridge
 from .models.ridge_reconstruction import RidgeDenoiser as RidgeDenoiser
 from .models.smoothing import Smoothing as Smoothing
 from .models.smoothing import smooth as smooth
+from .models.unet import LevelUNet as LevelUNet
 from .models.unet import UNet as UNet
 from .models.weight_encoder import WeightEncoder as WeightEncoder
 from .physics import maps as maps

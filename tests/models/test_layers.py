@@ -8,13 +8,14 @@ from smug.models.denoisers import NetworkConfig, build_denoiser
 from smug.models.didn import DIDN
 from smug.models.layers import convolution, correct, residual, start_at_zero, upsampling
 from smug.models.noise import complex_normal
-from smug.models.unet import UNet
+from smug.models.unet import LevelUNet, UNet
 
 from .conftest import seeded
 
 NETWORKS = {
     "didn": lambda: DIDN(channels=8, blocks=2),
     "unet": lambda: UNet(channels=8),
+    "level-unet": lambda: LevelUNet(channels=8),
     "unet of one level": lambda: UNet(channels=8, levels=1),
     "unet of four levels": lambda: UNet(channels=4, levels=4),
 }

@@ -12,7 +12,7 @@ from smug.models.didn import DIDN
 from smug.models.noise import complex_normal
 from smug.models.reconstructors import SMUG, MoDL, WeightedSMUG
 from smug.models.smoothing import Smoothing
-from smug.models.unet import UNet
+from smug.models.unet import LevelUNet, UNet
 from smug.models.weight_encoder import WeightEncoder
 
 from .conftest import Toy, make_problem, seeded
@@ -23,6 +23,7 @@ ROUNDING = 2**-8
 DENOISERS = {
     "didn": lambda: DIDN(channels=8, blocks=2),
     "unet": lambda: UNet(channels=8),
+    "level-unet": lambda: LevelUNet(channels=8),
     "adapted": lambda: as_complex(Toy()),
     "clamped": lambda: clamped(as_complex(Toy())),
 }
