@@ -1,7 +1,8 @@
 """Certifying reconstructors: from models and data to table and figure."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from smug.evaluation.certificates import CertificateRow, Certificates, Certifica
 from smug.evaluation.certificates import certify as certificates_of
 from smug.evaluation.chosen import Data, Models, Slices, choose
 from smug.evaluation.gains import GainRow
+from smug.evaluation.outside_range import warn_outside
 from smug.evaluation.summary import Kspace
 from smug.reports import certificate_views
 from smug.reports.shown import Shown
@@ -65,17 +67,20 @@ def certify(
     device: torch.device | str = "cpu",
     command: str = "",
     advance: Callable[[int], None] | None = None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> CertificationResult:
     """Prove what no perturbation can do to reconstructors, and attack them beside it, as ``smug certify`` does.
 
     ``models``, ``data`` and what says which slices of it are those of :func:`smug.evaluate`; ``asked`` says what is
     certified. ``advance`` is told as many reconstructions as :meth:`Certification.cost` counts for each model and
-    slice; ``command`` is kept in the document as the way to repeat it. Raises ValueError for what is no model or no
+    slice, ``warn`` what is outside the training range of a model's weights; ``command`` is kept in the document as the
+    way to repeat it. Raises ValueError for what is no model or no
     data.
     """
     models, test = choose(models, data, Slices(split, size, acquisition, max_slices, kspace))
     check_kind("asked", asked, Certification)
     check_integer("seed", seed)
+    warn_outside(models, test, replace(acquisition, noise=asked.noise), warn)
     return CertificationResult(
         certificates_of(models, test, asked, seed=seed, device=device, command=command, advance=advance)
     )

@@ -14,6 +14,7 @@ from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
 from smug.evaluation.chosen import Data, Models, Slices, choose
 from smug.evaluation.datasets import TestSet, settings_of
+from smug.evaluation.outside_range import warn_outside
 from smug.evaluation.own_attack import OwnAttack, try_out, with_attacks
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.protocols import protocol as named_protocol
@@ -68,14 +69,16 @@ def evaluate(
     are not computed again. Every rank of the ``group`` scores its share of the slices, for which ``advance`` is called
     after each model and condition, and gets the whole. ``command`` is kept in the document as the way to repeat it.
 
-    Your models and attacks are tried on one slice first, and ``warn`` gets what was found, a sentence each. Raises
-    ValueError for those that do not keep to their contract, and for what is no model, no data or no protocol.
+    Your models and attacks are tried on one slice first, and ``warn`` gets what was found, a sentence each, as it does
+    for what is outside the training range of a model's weights. Raises ValueError for those that do not keep to their
+    contract, and for what is no model, no data or no protocol.
     """
     models, test = choose(models, data, Slices(split, size, acquisition, max_slices, kspace))
     check_integer("seed", seed)
     protocol = _protocol(protocol, epsilons, attacks or {})
     store = RowStore(Path(store)) if isinstance(store, str | Path) else store
     placed = {name: moved(f, device) for name, f in models.items()}
+    warn_outside(models, test, acquisition, warn)
     first = test.scans[0].to(device)
     without_gradient = try_out(placed, protocol, first)
     for sentence in without_gradient.values():

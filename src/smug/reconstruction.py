@@ -1,5 +1,6 @@
 """Reconstruction of measured volumes, slice after slice."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,12 @@ from smug.range_checks import ScanFacts, outside
 from smug.reconstructor import Reconstructor, described, moved
 from smug.system.arguments import check_arguments, check_integer, check_number
 from smug.zoo import load
+
+ADVICE = (
+    "model: outside its training range an image may be wrong without looking so; ridge (--model ridge, "
+    'smug.load("ridge")) is for any matrix, coils and sampling.'
+)
+"""The last of the warnings about the training range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +106,7 @@ def reconstruct(
     replicas: int = 32,
     maps: MapsEstimator = espirit_maps,
     advance: Callable[[int], None] | None = None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Reconstruction:
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
 
@@ -108,7 +116,8 @@ def reconstruct(
     by :func:`volume_scale`, so there is no step between slices. Each slice's noise depends on its name and ``seed``
     alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``, the receiver noise per
     part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`. ``maps`` estimates coil
-    maps. ``advance`` is called with the number of slices that are done anew.
+    maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
+    the volume that is outside the training range of the model's weights, and one that names a model without a range.
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """
@@ -121,6 +130,8 @@ def reconstruct(
         volume = keep_lines(volume, undersample, seed=seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
+    for sentence in advised(volume_warnings(model, volume)):
+        warn(sentence)
     scale = volume_scale(volume)
     f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
     volume = replace(volume, kspace=remembered(volume.kspace))
@@ -218,7 +229,13 @@ def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
     coils, height, width = volume.kspace[0].shape
     noise = None if volume.noise_sigma is None else volume.noise_sigma / float(volume_scale(volume))
     rate, lines = volume.acceleration, volume.encoded_lines
-    return outside(trained, ScanFacts((height, width), coils, volume.mask, lines, rate, noise, measured=True))
+    facts = ScanFacts((height, width), coils, volume.mask, lines, rate, noise, measured=True)
+    return outside(trained, facts)
+
+
+def advised(sentences: Sequence[str]) -> list[str]:
+    """Return warnings about a training range with what to do about them."""
+    return [*sentences, ADVICE] if sentences else []
 
 
 def _check_images(images: Tensor, y: Tensor, names: tuple[str, ...]) -> None:

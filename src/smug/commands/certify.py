@@ -82,9 +82,8 @@ class Certify(Common):
         from smug.data.simulate import Acquisition
         from smug.evaluation.certificates import Certification, seconds_per_reconstruction
         from smug.evaluation.datasets import load_set, named_models
+        from smug.evaluation.outside_range import warn_outside
         from smug.physics.masks import usual_center_fraction
-        from smug.physics.sense import cartesian
-        from smug.reconstruction import range_warnings
         from smug.system.files import together
 
         device = self.start()
@@ -101,11 +100,7 @@ class Certify(Common):
         )
         models = named_models(self.model, self.data, self.size, acquisition, self.data_root)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        for name, model in models.items():
-            shape, mask = test.scans[0].y.shape, cartesian(test.scans[0].A, "data").mask
-            made = acquisition if "acquisition" in test.description else None
-            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
-                warn(f"{name}: {warning}")
+        warn_outside(models, test, acquisition, warn)
         cells, cost = len(models) * len(test.scans), asked.cost(len(test.scans))
         for ratio in self.attacked:
             if self.draws < asked.needed(ratio, len(test.scans)):
@@ -118,7 +113,16 @@ class Certify(Common):
             f"about {duration(sum(seconds.values()) * len(test.scans) * cost)} in all."
         )
         with progress("Certifying", cells * cost) as advance:
-            result = certify(models, test, asked, seed=self.seed, device=device, command=self.command, advance=advance)
+            result = certify(
+                models,
+                test,
+                asked,
+                seed=self.seed,
+                device=device,
+                command=self.command,
+                advance=advance,
+                warn=lambda sentence: None,  # it was told before the duration
+            )
         show(result.table())
         with together():
             self.write_json(result.document)

@@ -97,8 +97,6 @@ class Evaluate(Common):
         from smug.evaluation.protocols import protocol as named
         from smug.evaluation.store import cache_folder
         from smug.physics.masks import usual_center_fraction
-        from smug.physics.sense import cartesian
-        from smug.reconstruction import range_warnings
         from smug.system.files import together
 
         device = self.start(quiet=not group.first)
@@ -116,11 +114,6 @@ class Evaluate(Common):
         if self.split == "all":
             check_unseen(models, self.data)
         test = load_set(self.data, self.split, self.size, acquisition, count=self.max_slices, root=self.data_root)
-        for name, model in models.items():
-            shape, mask = test.scans[0].y.shape, cartesian(test.scans[0].A, "data").mask
-            made = acquisition if "acquisition" in test.description else None
-            for warning in range_warnings(model, shape, mask, acceleration=self.acceleration, simulated=made):
-                warn(f"{name}: {warning}", quiet=not group.first)
         kept = cache_folder() if self.store is None else None if self.store == NONE else self.store
         if kept is not None:
             say(f"Finished rows are kept in {kept}; --store names another folder, or none.", quiet=not group.first)
@@ -131,6 +124,7 @@ class Evaluate(Common):
                 models,
                 test,
                 protocol,
+                acquisition=acquisition,
                 seed=self.seed,
                 device=device,
                 command=self.command,

@@ -90,11 +90,9 @@ def _volume(file: Path, order: Order) -> "Volume":
 
 
 def _reconstructed(file: Path, volume: "Volume", name: str, order: Order) -> "Reconstruction":
-    from smug.reconstruction import reconstruct, volume_warnings
+    from smug.reconstruction import reconstruct
 
     model = order.models[name]
-    for warning in volume_warnings(model, volume):
-        warn(warning if len(order.models) == 1 else f"{name}: {warning}")
     sigma = None if order.replicas == 0 else order.noise_sigma or volume.noise_sigma
     replicas = order.replicas or REPLICAS
     if sigma is not None:
@@ -111,6 +109,7 @@ def _reconstructed(file: Path, volume: "Volume", name: str, order: Order) -> "Re
             noise_sigma=sigma,
             replicas=replicas,
             advance=advance,
+            warn=lambda sentence: warn(sentence if len(order.models) == 1 else f"{name}: {sentence}"),
         )
 
 
