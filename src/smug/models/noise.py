@@ -29,15 +29,22 @@ def entry_seeds(generator: Seeds, batch: int, default_seed: int = 0) -> Tensor:
     ``default_seed``, so that its result does not depend on its place in the batch. Raises ValueError for seeds of
     another shape or dtype.
     """
+    check_seeds(generator, batch)
     if generator is None:
         return torch.full((batch,), default_seed, dtype=torch.int64)
     if isinstance(generator, torch.Generator):
         return torch.randint(2**62, (batch,), generator=generator, device=generator.device)
+    return generator
+
+
+def check_seeds(generator: Seeds, batch: int) -> None:
+    """Raise ValueError for what seeds no noise, also where nothing is random and it would be ignored."""
+    if generator is None or isinstance(generator, torch.Generator):
+        return
     if not isinstance(generator, Tensor) or generator.dtype != torch.int64 or generator.shape != (batch,):
         raise ValueError(
             f"generator: expected a torch.Generator or int64 seeds of shape ({batch},), got {shown(generator)}"
         )
-    return generator
 
 
 def derive(seeds: Tensor, *address: int) -> Tensor:

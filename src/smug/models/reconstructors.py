@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from smug.models.lam import Lam, LamOfImage, LearnedLam, ResidualLam, lam_of_image
 from smug.models.level import DenoiserOfImage, batched, denoiser_of_image
-from smug.models.noise import Seeds, derive, entry_seeds
+from smug.models.noise import Seeds, check_seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
 from smug.physics.operator import Operator, check_measurements
@@ -125,6 +125,7 @@ class Unrolled(UnrolledReconstructor):
 
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct: the image after the last step."""
+        check_seeds(generator, len(y))
         return last(self.iterate(y, A, generator))
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from smug.models.minimise import Minimum
-from smug.models.noise import Seeds
+from smug.models.noise import Seeds, check_seeds
 from smug.models.reconstructors import NetworkReconstructor
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import column, denoised, reconstruction
@@ -55,6 +55,7 @@ class Ridge(NetworkReconstructor):
 
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
+        check_seeds(generator, len(y))
         x = self.minimum(y, A).value
         return (1 + column(self.tau, x)) * x
 
