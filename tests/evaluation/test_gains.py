@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+import smug
 from smug.bounds.bound import Certified
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.gains import bounds_at, gain_row, l2_threat, scale_held, scale_of
+from smug.evaluation.gains import bounds_at, gain_row, l2_threat, level_held, scale_held, scale_of
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import Normalised, normalised
@@ -76,3 +77,11 @@ def test_bounds_do_not_depend_on_the_unit(scan):
     assert scale_of(f, other) == pytest.approx(1e-3 * scale_of(f, scan))
     for one, another in zip(bounds_at(f, scan, 0.1), bounds_at(f, other, 1e-4), strict=True):
         assert one.value == pytest.approx(another.value)
+
+
+def test_a_held_level_is_that_of_the_clean_measurements():
+    scan = smug.simulate(smug.head_phantom(1, 16)[None], smug.Acquisition(coils=2))
+    f = smug.Ridge(smug.RidgeRegulariser(filters=4, widths=(2,)), max_iterations=5)
+    held = level_held(f, scan)
+    assert torch.equal(held.settings()["sigma"], f.level(scan.y, scan.A))
+    assert level_held(smug.ZeroFilled(), scan) == smug.ZeroFilled()

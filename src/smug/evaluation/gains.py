@@ -96,16 +96,21 @@ def _residual(f: Reconstructor, scan: Scan) -> float | None:
 
 def scale_held(f: Reconstructor, scan: Scan) -> Reconstructor:
     """Return ``f`` with the scale and noise level that the clean measurements give, whatever it is called with."""
-    scale = _scale(f, scan)
-    ridge = described(f).core()
-    if isinstance(ridge, Ridge):
-        f = replaced(f, sigma=ridge.level(scan.y / per_slice(scale, scan.y), scan.A))
+    scale, f = _scale(f, scan), level_held(f, scan)
     match f:
         case Model():
             return Normalised(f.reconstructor, lambda y, A: scale)
         case Normalised():
             return replace(f, scale=lambda y, A: scale)
     return f
+
+
+def level_held(f: Reconstructor, scan: Scan) -> Reconstructor:
+    """Return ``f`` with the noise level that the clean measurements give: a ridge regulariser estimates it else."""
+    ridge = described(f).core()
+    if not isinstance(ridge, Ridge):
+        return f
+    return replaced(f, sigma=ridge.level(scan.y / per_slice(_scale(f, scan), scan.y), scan.A))
 
 
 def scale_of(f: Reconstructor, scan: Scan) -> float:
