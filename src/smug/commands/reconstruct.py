@@ -12,7 +12,7 @@ from smug.commands import sources
 from smug.commands.common import Common
 from smug.commands.numbers import Count, Positive, Rate, Share, Within
 from smug.commands.places import Places, found_files
-from smug.commands.volumes import Order, reconstruct_file, told
+from smug.commands.volumes import Order, reconstruct_file, summary_line
 from smug.system.files import together
 from smug.system.paths import Input, Output
 from smug.system.terminal import say, warn
@@ -146,7 +146,7 @@ class Reconstruct(Common):
             if write_json:
                 self.write_json(self._document(records, {}))
         for record in records:
-            say(told(record))
+            say(summary_line(record))
         if len(records) > 1:
             say(f"{self.places.comparison(file)}: the middle slice by all models")
         return records

@@ -71,7 +71,7 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
     return list(records.values())
 
 
-def told(record: Mapping[str, Any]) -> str:
+def summary_line(record: Mapping[str, Any]) -> str:
     """Return a record of :func:`reconstruct_file` as one line of text."""
     quality = record["quality"]
     known = f"; PSNR {quality['psnr']:.2f} dB, SSIM {quality['ssim']:.3f}" if quality else ""

@@ -11,7 +11,7 @@ from smug.attacks.problem import TOLERANCE
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Condition, Perturbed, attacked
 from smug.evaluation.protocols import Protocol
-from smug.foreign.contract import accepts, check_reconstructors, told
+from smug.foreign.contract import accepts, check_reconstructors, signature_of
 from smug.models.classical import ZeroFilled
 from smug.reconstructor import Reconstructor, taking_generator
 from smug.system.python_file import load_object
@@ -54,7 +54,7 @@ def check_attack(name: str, attack: OwnAttack) -> None:
     if _is_rule(attack):
         return
     if not callable(attack) or not accepts(attack, 3, "generator"):
-        got = told(attack) if callable(attack) else repr(attack)
+        got = signature_of(attack) if callable(attack) else repr(attack)
         raise ValueError(f"attack {name}: expected {CONTRACT}, or a rule with {', '.join(RULE)}; got {got}")
 
 

@@ -53,7 +53,7 @@ def accepts(f: Callable[..., Any], count: int, *names: str) -> bool:
     return True
 
 
-def told(f: Callable[..., Any]) -> str:
+def signature_of(f: Callable[..., Any]) -> str:
     """Return a function's name and arguments for messages."""
     return f"{name_of(f)}{inspect.signature(getattr(f, 'forward', f))}"
 
@@ -61,7 +61,7 @@ def told(f: Callable[..., Any]) -> str:
 def _tried(name: str, f: Reconstructor, y: Tensor, A: Operator, *, gradient: bool) -> str:
     core = described(f).core()
     if not accepts(core, 2, *(["generator"] if takes_generator(core) else [])):
-        raise ValueError(f"model {name}: expected {CONTRACT}; got {told(core)}")
+        raise ValueError(f"model {name}: expected {CONTRACT}; got {signature_of(core)}")
     seeds = derive(torch.zeros(len(y), dtype=torch.int64), 0)
 
     def reconstructed(y: Tensor) -> Tensor:
