@@ -59,7 +59,7 @@ def test_results_of_our_attacks_and_other_precisions_are_taken(data):
 BAD = {
     "too large": (lambda f, scan, threat, *, generator: scan.y, "expected a perturbation within l2 0.05 kspace-l2"),
     "a little too large": (lambda *a, generator: along_y(*a) * 1.001, "expected a perturbation within"),
-    "off samples": (lambda f, scan, threat, *, generator: 1e-4 + 0 * scan.y, "of sampled entries alone"),
+    "off samples": (lambda f, scan, threat, *, generator: 1e-4 + 0 * scan.y, "of measured entries alone"),
     "NaN": (lambda f, scan, threat, *, generator: scan.y * torch.nan, "finite perturbation"),
     "shape": (lambda f, scan, threat, *, generator: scan.y[0], r"expected a perturbation \(1, 2, 16, 16\)"),
     "nothing": (lambda f, scan, threat, *, generator: None, "got NoneType"),
