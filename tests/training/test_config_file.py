@@ -61,7 +61,7 @@ def test_the_recipe_for_measured_scans_is_within_what_masks_and_maps_can_be():
     config = load_config(str(RECIPES / "measured.toml"))
     a = config.data.acquisition
     assert a.noise == (0.001, 0.05) and a.coils == (1, 16) and a.acceleration == (2.0, 6.0)
-    assert config.lam_times == "residual" and config.learn_lam and config.loss == "log"
+    assert config.lam == 0.2 and config.learn_lam and config.loss == "log"
     tiny = replace(config.data, sources=("phantom",), count=1, validation=1, zooms=(1,))
     assert load_training_data(tiny).range == tiny.range
 
