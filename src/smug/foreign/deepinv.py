@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from smug.foreign.adapted import Adapted, Network, as_channels, as_image
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.physics.operator import LinearOperator, Operator, check_measurements
-from smug.physics.parts import of_precision
-from smug.physics.sense import cartesian
+from smug.physics.parts import of_precision, squared
+from smug.physics.scale import kspace_scale
+from smug.physics.sense import MAPS_TOLERANCE, cartesian
 from smug.system.arguments import check_arguments, check_kind, shown
 
 PER_IMAGE = ("mask", "coil_maps", "filter")
@@ -100,6 +101,18 @@ class PhysicsOperator(LinearOperator):
         if not isinstance(mask, Tensor) or not (self.complex_images or named):
             return super().sampled
         return (mask[:, :1] if self.complex_images else mask) != 0
+
+    def norm_bound(self, image: Tensor) -> float | Tensor:
+        """Return a bound of ``||A||``: that of MRI is told by its coil maps, 1 where they are normalised."""
+        if not self.complex_images:
+            return super().norm_bound(image)
+        maps = getattr(self.physics, "coil_maps", None)
+        largest = 1.0 if maps is None else float(squared(maps.detach()).sum(1).max().sqrt())
+        return 1.0 if largest <= 1 + MAPS_TOLERANCE else largest
+
+    def scale(self, y: Tensor) -> Tensor:
+        """Return about the largest magnitude of the image: that of MRI is told by the centre of k-space."""
+        return kspace_scale(y, self.sampled) if self.complex_images else super().scale(y)
 
     @property
     def batch(self) -> int:

@@ -56,6 +56,8 @@ def check_operator(
     x, other = (draw((count, *image_size), dtype) for _ in range(2))
     kept = x.clone()
     y = _returned("A(x)", A(x), x)
+    if not torch.equal(x, kept):
+        raise ValueError(f"{A}: expected images to stay as they are, got them changed in place")
     u = draw(y.shape, y.dtype)
     back = _returned("A.H(y)", A.H(u), x)
     if back.shape != x.shape or back.dtype != x.dtype:
@@ -68,8 +70,6 @@ def check_operator(
         errors[name] = error
         if not error <= tolerance:
             raise ValueError(f"{A}: expected {name}, got a relative error of {error:.3g}")
-    if not torch.equal(x, kept):
-        raise ValueError(f"{A}: expected images to stay as they are, got them changed in place")
     numbers = int(A.support(y)[0].sum()) * parts(y).shape[-1]
     return OperatorFacts(tuple(y.shape[1:]), numbers, _norm_of(A, x), errors)
 
@@ -78,7 +78,11 @@ def _errors(
     A: LinearOperator, x: Tensor, other: Tensor, y: Tensor, u: Tensor, back: Tensor
 ) -> Iterator[tuple[str, float]]:
     """Yield every property and its relative error."""
-    yield "A(2 x - z) = 2 A(x) - A(z)", _distance(A(2 * x - other), 2 * y - A(other))
+    yield "A(2 x + z) = 2 A(x) + A(z)", _distance(A(2 * x + other), 2 * y + A(other))
+    alone = torch.cat([A[i](x[i : i + 1]) for i in range(len(x))])
+    yield "A[i] to measure an image as A does in a batch", _distance(alone, y)
+    alone = torch.cat([A[i].H(u[i : i + 1]) for i in range(len(x))])
+    yield "A[i].H to answer as A.H does in a batch", _distance(alone, back)
     yield "A(x) zero where nothing is measured", _distance(y, torch.where(A.support(y), y, 0))
     yield "A.H blind to what is not measured", _distance(back, A.H(torch.where(A.support(u), u, 0)))
     scale = (_size(y) * _size(u) + _size(x) * _size(back)) / 2
@@ -88,10 +92,6 @@ def _errors(
     yield "A.gram of several batches", _distance(A.gram(stacked), torch.stack([A.gram(each) for each in stacked]))
     yield "the gradient of A", _distance(_gradient(A, x, u), back)
     yield "the gradient of A.H", _distance(_gradient(A.H, u, x), y)
-    alone = torch.cat([A[i](x[i : i + 1]) for i in range(len(x))])
-    yield "A[i] to measure an image as A does in a batch", _distance(alone, y)
-    alone = torch.cat([A[i].H(u[i : i + 1]) for i in range(len(x))])
-    yield "A[i].H to answer as A.H does in a batch", _distance(alone, back)
 
 
 def _drawing(seed: int, device: torch.device | str) -> Callable[[tuple[int, ...], torch.dtype], Tensor]:

@@ -93,7 +93,7 @@ class LinearOperator:
         """
         again = torch.is_grad_enabled()
         with torch.enable_grad():  # copies: what w and x owe to the tensors is not asked
-            own = [tensor.clone() if again else tensor.detach().requires_grad_() for tensor in tensors]
+            own = [t.clone() if again and t.requires_grad else t.detach().requires_grad_() for t in tensors]
             product = (parts(w) * parts(self.gram_of(own, x))).sum()
             return torch.autograd.grad(product, own, create_graph=again, materialize_grads=True) if own else ()
 

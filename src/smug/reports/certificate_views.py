@@ -87,7 +87,7 @@ def paragraph(certificates: Certificates) -> str:
     mean = f", mean over {counted(slices, 'slice')}" if slices > 1 else ""
     text = [
         f"Certified: {chance}, at least {share} of the reconstructions F(y + δ + ζ) have this PSNR or more, for every "
-        f"perturbation δ of the sampled k-space with ‖δ‖₂ ≤ ε; ζ is fresh noise of σ_k per part that is added on "
+        f"perturbation δ of the measurements with ‖δ‖₂ ≤ ε; ζ is fresh noise of σ_k per part that is added on "
         f"purpose, σ_k given in multiples of the receiver noise {asked.noise:g}{mean}.",
         "Clean: the same without δ. Attacked: what that share keeps under the strongest δ that was found.",
         _respected(rows, asked.p),

@@ -123,7 +123,10 @@ def _is_of(value: Any, kind: Any) -> bool:
         return True
     if getattr(kind, "_is_protocol", False) and not getattr(kind, "_is_runtime_protocol", False):
         return True
-    return isinstance(value, kind)
+    try:
+        return isinstance(value, kind)
+    except RuntimeError:  # a protocol asks for attributes, and that of a value may fail, as H does of a vector
+        return False
 
 
 def _are_of(values: Any, kinds: tuple[Any, ...]) -> bool:
