@@ -49,6 +49,7 @@ from .physics import masks as masks
 from .physics.check import check_operator as check_operator
 from .physics.consistency import Solution as Solution
 from .physics.consistency import solve as solve
+from .physics.non_cartesian import NonCartesian as NonCartesian
 from .physics.operator import LinearOperator as LinearOperator
 from .physics.operator import operator as operator
 from .physics.scale import measurement_scale as measurement_scale

@@ -45,7 +45,7 @@ class Sense(LinearOperator):
         if maps is None:
             maps = torch.ones(1, 1, 1, 1, dtype=torch.complex64, device=mask.device)
         _check_mask(mask)
-        _check_maps(maps)
+        check_maps(maps)
         _check_agreement(mask, maps)
         self.mask = mask
         self.maps = maps
@@ -251,7 +251,8 @@ def _check_mask(mask: Tensor) -> None:
         raise ValueError("mask: expected at least one sampled entry for every image of the batch, got none")
 
 
-def _check_maps(maps: Tensor) -> None:
+def check_maps(maps: Tensor) -> None:
+    """Raise ValueError for what are no coil maps, complex ``(batch, coil, y, x)``, finite and normalised."""
     if not maps.is_complex() or maps.ndim != 4:
         raise ValueError(f"maps: expected complex (batch, coil, y, x), got {maps.dtype} {tuple(maps.shape)}")
     if not maps.numel():
