@@ -119,6 +119,23 @@ def test_measurements_without_a_batch_are_refused():
     assert_refused(lambda: smug.CGSense()(torch.ones(3, *SIZE), Inpainting(masks())), "of 2 images")
 
 
+@pytest.mark.parametrize("parent", [LinearOperator, object])
+def test_what_a_class_sets_itself_counts(parent):
+    class Own(parent):
+        def __init__(self):
+            self.sampled, self.batch, self.image_size = torch.arange(SIZE[1]) > 2, 2, SIZE
+
+        def __call__(self, image):
+            return image * self.sampled
+
+        H = __call__
+
+    A, y = operator(Own()), torch.ones(2, *SIZE)
+    assert A.support(y).sum() == 2 * SIZE[0] * (SIZE[1] - 3)
+    assert (A.batch, A.image_size) == (2, SIZE)
+    assert_refused(lambda: A.check_measurements(torch.ones(3, *SIZE)), "of 2 images")
+
+
 class Wrong(LinearOperator):
     """An operator with one mistake, by name."""
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import TestSet
-from smug.physics.sense import Sense
 from smug.reconstruction import advised, range_warnings
 from smug.reconstructor import Reconstructor, described
 
@@ -27,9 +26,9 @@ def warn_outside(
         if described(model).training_range() is None:
             continue
         for scan in scans:
-            if not isinstance(scan.A, Sense):
+            if (mask := scan.A.cartesian_mask) is None:
                 continue
-            for sentence in range_warnings(model, scan.y.shape, scan.A.mask, acceleration=rate, simulated=made):
+            for sentence in range_warnings(model, scan.y.shape, mask, acceleration=rate, simulated=made):
                 told.setdefault((name, sentence.partition(":")[0]), f"{name}: {sentence}")
     for sentence in advised([*told.values()]):
         warn(sentence)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Protocol, Self, cast, runtime_checkable
 
 import torch
@@ -62,17 +62,17 @@ class LinearOperator:
             return torch.stack([self.gram(x) for x in image])
         return self.H(self(image))
 
-    @property
+    @cached_property  # not property, here and below: a class may also set it in its __init__
     def batch(self) -> int:
         """The number of images that the operator is made for; 1 serves any number."""
         return 1
 
-    @property
+    @cached_property
     def sampled(self) -> Tensor:
         """Which entries are measured, bool, ready to broadcast against measurements: all of them."""
         return torch.ones((), dtype=torch.bool)
 
-    @property
+    @cached_property
     def image_size(self) -> tuple[int, int] | None:
         """Height and width of the images, None where the operator does not know."""
         return None
@@ -161,6 +161,11 @@ class LinearOperator:
             raise ValueError(f"y: expected measurements of {self.batch} images for {self}, got {y.shape[0]}")
 
     @property
+    def cartesian_mask(self) -> Tensor | None:
+        """The sampling mask of Cartesian MRI, None for other measurements."""
+        return None
+
+    @cached_property
     def fingerprint(self) -> tuple[Tensor, ...] | None:
         """The tensors that tell the operator from all others; None for code that may change unseen."""
         return None

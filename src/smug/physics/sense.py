@@ -155,6 +155,11 @@ class Sense(LinearOperator):
         return height, width
 
     @property
+    def cartesian_mask(self) -> Tensor:
+        """The mask."""
+        return self.mask
+
+    @property
     def fingerprint(self) -> tuple[Tensor, ...]:
         """Mask and maps."""
         return self.mask, self.maps
