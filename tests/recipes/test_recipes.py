@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import smug
-from recipes import attack_strength, leave_one_out_table, regimes, samplers, ship, validation
+from recipes import attack_strength, denoising, leave_one_out_table, regimes, samplers, ship, validation
 from smug.cli import main
 from smug.system.documents import plainly
 from smug.training.config_file import to_dict
@@ -129,3 +129,18 @@ def test_models_are_compared_on_the_scans_of_a_configuration(tmp_path, capsys):
     validation.main(str(config), ["zero-filled", "cg-sense:0.01"])
     zero, cg, best = (float(line.split(": ")[1].split(" dB")[0]) for line in capsys.readouterr().out.splitlines())
     assert best >= max(zero, cg) and cg > zero
+
+
+def test_denoisers_are_compared_with_the_noisy_images(tmp_path, capsys):
+    config = tmp_path / "small.toml"
+    config.write_text('preset = "tiny"\n[data]\nsize = 32\nvalidation = 1\n')
+    path = tmp_path / "level.safetensors"
+    tiny = smug.training.PRESETS["tiny"]
+    told = replace(tiny, network=replace(tiny.network, kind="level-unet"))
+    save_weights(path, build(told), told)
+    denoising.main(str(config), ["ridge", str(path)])
+    _, *lines = (line.split(": ") for line in capsys.readouterr().out.splitlines())
+    values = {name: [float(value) for value in row.split()] for name, row in lines}
+    noisy, ridge, new = values["noisy"], values["ridge"], values[str(path)]
+    assert noisy == sorted(noisy, reverse=True) and new == noisy  # a new network is the identity
+    assert all(better > worse for better, worse in zip(ridge[1:], noisy[1:], strict=True))
