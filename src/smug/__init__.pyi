@@ -47,6 +47,7 @@ from .models.weight_encoder import WeightEncoder as WeightEncoder
 from .physics import maps as maps
 from .physics import masks as masks
 from .physics.check import check_operator as check_operator
+from .physics.coils import compress_coils as compress_coils
 from .physics.consistency import Solution as Solution
 from .physics.consistency import solve as solve
 from .physics.non_cartesian import NonCartesian as NonCartesian

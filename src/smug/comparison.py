@@ -62,12 +62,13 @@ def evaluate(
     an image set or a file of images: then ``split``, ``size``, ``acquisition`` and ``max_slices`` say which slices and
     how they are measured. Of scans, ``kspace`` says whether they are "measured" or "simulated"; tables state it.
 
-    ``protocol`` is "clean", "paper", "demo", "fast", "standard" or "shifts"; "fast" and "standard" take ``epsilons``,
-    the l2 norms of the attacks relative to that of the measurements. ``attacks`` are yours, by name: functions
-    ``(f, scan, threat, *, generator=None)`` or rules; they are scored beside those of the protocol. Noise and attacks
-    are functions of ``seed`` and of each slice's name. A ``store``, a folder, keeps every row, and rows that it holds
-    are not computed again. Every rank of the ``group`` scores its share of the slices, for which ``advance`` is called
-    after each model and condition, and gets the whole. ``command`` is kept in the document as the way to repeat it.
+    ``protocol`` is "clean", "paper", "demo", "fast", "standard", "shifts" or "scanner"; "fast" and "standard" take
+    ``epsilons``, the l2 norms of the attacks relative to that of the measurements. ``attacks`` are yours, by name:
+    functions ``(f, scan, threat, *, generator=None)`` or rules; they are scored beside those of the protocol. Noise and
+    attacks are functions of ``seed`` and of each slice's name. A ``store``, a folder, keeps every row, and rows that it
+    holds are not computed again. Every rank of the ``group`` scores its share of the slices, for which ``advance`` is
+    called after each model and condition, and gets the whole. ``command`` is kept in the document as the way to repeat
+    it.
 
     Your models and attacks are tried on one slice first, and ``warn`` gets what was found, a sentence each, as it does
     for what is outside the training range of a model's weights. Raises ValueError for those that do not keep to their

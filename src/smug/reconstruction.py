@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.centre import Centre
+from smug.data.kspace.compression import compressed_volume
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.read import read
 from smug.data.kspace.read import undersample as keep_lines
@@ -25,6 +26,7 @@ from smug.physics.sense import Sense
 from smug.range_checks import ScanFacts, outside
 from smug.reconstructor import Reconstructor, described, moved
 from smug.system.arguments import check_arguments, check_integer, check_number
+from smug.system.words import counted
 from smug.zoo import load
 
 ADVICE = (
@@ -32,6 +34,9 @@ ADVICE = (
     'smug.load("ridge")) is for any matrix, coils and sampling.'
 )
 """The last of the warnings about the training range."""
+
+MOST_LOST = 0.01
+"""The fraction of the energy that coil compression may lose where nobody has asked for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +110,7 @@ def reconstruct(
     noise_sigma: float | None = None,
     replicas: int = 32,
     maps: MapsEstimator = espirit_maps,
+    coils: int | None = None,
     advance: Callable[[int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Reconstruction:
@@ -130,16 +136,17 @@ def reconstruct(
         volume = keep_lines(volume, undersample, seed=seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
+    full, volume = volume, compressed(model, volume, coils, warn)
     for sentence in advised(volume_warnings(model, volume)):
         warn(sentence)
     scale = volume_scale(volume)
     f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
-    volume = replace(volume, kspace=remembered(volume.kspace))
+    volume, full = (replace(each, kspace=remembered(each.kspace)) for each in (volume, full))
     images: list[Tensor] = []
     others: list[tuple[Tensor | None, ...]] = []
     for first in range(0, len(volume), batch):
         rows = range(first, min(first + batch, len(volume)))
-        scan, rss = _scan(volume, rows, maps)
+        scan, rss = _scan(volume, full, rows, maps)
         seeds = torch.tensor([named_seed(name, seed) for name in scan.id], dtype=torch.int64)
         image, noise_std = _images(f, scan.to(device), seeds, noise_sigma, replicas)
         images.append(image)
@@ -150,13 +157,34 @@ def reconstruct(
     return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
 
 
-def _scan(volume: Volume, rows: range, maps: MapsEstimator) -> tuple[Scan, Tensor | None]:
-    """Return the scan of some slices and, where the full scan is known, their root of the sum of squares."""
+def compressed(model: Reconstructor, volume: Volume, coils: int | None, warn: Callable[[str], None]) -> Volume:
+    """Return a volume of so many virtual coils, of which ``warn`` is told; None is as :func:`reconstruct` says.
+
+    Raises ValueError for no coils or more than there are.
+    """
+    there = volume.kspace[0].shape[0]
+    if coils is None:
+        trained = described(model).training_range()
+        most = there if trained is None else max(trained.coils, default=there)
+        if most >= there:
+            return volume
+        virtual, lost = compressed_volume(volume, most)
+        if lost > MOST_LOST:
+            return volume
+    else:
+        virtual, lost = compressed_volume(volume, coils)
+    made = counted(virtual.kspace[0].shape[0], "virtual coil")
+    warn(f"coils: {there} are compressed to {made}, which lose {100 * lost:.2g} % of the energy of k-space.")
+    return virtual
+
+
+def _scan(volume: Volume, full: Volume, rows: range, maps: MapsEstimator) -> tuple[Scan, Tensor | None]:
+    """Return the scan of some slices and, where the full scan is known, the root of the sum of squares of all coils."""
     scans, roots = [], []
     for i in rows:  # one slice after the other, as the volume remembers the last that was read
         scans.append(volume.scan(i, maps))
         if volume.fully_sampled:
-            roots.append(volume.rss(i))
+            roots.append(full.rss(i))
     return stacked(scans), torch.cat(roots) if roots else None
 
 

@@ -9,8 +9,9 @@ from smug.data.scan import Scan
 from smug.shifts import SHIFTS
 
 NEUTRAL = {"contrast": 1.0, "acceleration": 2.5}
-TARGETLESS = {"noise", "noise-in-range", "map-error", "map-shift"}
+TARGETLESS = {"noise", "noise-in-range", "map-error", "map-shift", "spikes", "ghost", "gain-drift"}
 WITH_NEUTRAL = sorted(SHIFTS.keys() - {"mask-kind"})
+SIGNED_OR_NAMED = {"mask-kind", "acceleration", "rotation", "contrast", "lesion"}
 CASES = [(name, severity) for name, shift in SHIFTS.items() for severity in (shift.severities[0], shift.severities[-1])]
 
 
@@ -92,7 +93,9 @@ def test_one_seed_per_slice(scan, name):
         SHIFTS[name].apply(scan, SHIFTS[name].severities[-1], torch.tensor([1, 2, 3]))
 
 
-@pytest.mark.parametrize("name", ["noise", "noise-in-range", "map-error", "map-shift", "mask-redraw"])
+@pytest.mark.parametrize(
+    "name", sorted(SHIFTS.keys() - {"mask-kind", "acceleration", "rotation", "contrast", "lesion"})
+)
 def test_nothing_negative(scan, seeds, name):
     with pytest.raises(ValueError, match=">= 0, got -1"):
         SHIFTS[name].apply(scan, -1, seeds)

@@ -2,6 +2,7 @@
 
 from smug.attacks.apgd import APGD
 from smug.attacks.driver import AttackResult, Rule, attack
+from smug.attacks.family import Family, FamilyResult, random_of, worst_of
 from smug.attacks.objective import Objective, to_clean, to_target
 from smug.attacks.pgd import PAPER, PGD, paper, pgd
 from smug.attacks.presets import PRESETS, fast, standard, standard_attempts
@@ -20,6 +21,8 @@ __all__ = [
     "AttackResult",
     "Attempt",
     "Cost",
+    "Family",
+    "FamilyResult",
     "Objective",
     "Problem",
     "Rule",
@@ -33,6 +36,7 @@ __all__ = [
     "noise_free",
     "paper",
     "pgd",
+    "random_of",
     "relative_l2",
     "standard",
     "standard_attempts",
@@ -42,4 +46,5 @@ __all__ = [
     "transferred",
     "warm_start",
     "with_seed",
+    "worst_of",
 ]

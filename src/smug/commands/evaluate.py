@@ -33,10 +33,11 @@ class Evaluate(Common):
     """A folder that smug prepare has made; phantom, siat, openms, knee, or an HDF5 file of images."""
     split: Literal["val", "test", "all"] = "test"
     """Which images of the set; all of them for models that have seen none."""
-    protocol: Literal["clean", "paper", "demo", "fast", "standard", "shifts"] = "paper"
+    protocol: Literal["clean", "paper", "demo", "fast", "standard", "shifts", "scanner"] = "paper"
     """clean: no perturbation; paper: noise and the authors' attack, at 0.02 and 0.05 of the image's maximum; demo:
     quick; fast: a strong attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other
-    noise, rates, masks, maps, positions, contrasts, lesions, steps and smoothing."""
+    noise, rates, masks, maps, positions, contrasts, lesions, motion, steps and smoothing; scanner: motion, spikes,
+    ghosts and drifting gains, random ones beside the worst that an attack on their parameters finds."""
     epsilon: Annotated[tuple[Positive, ...], tyro.conf.UseAppendAction] = field(default=())
     """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())

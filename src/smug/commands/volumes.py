@@ -23,6 +23,10 @@ REPLICAS = 32
 """Noise replicas of a noise map, where nothing else is asked for."""
 
 
+SETTINGS = ("seed", "undersample", "lines", "center_fraction", "centre", "slices", "coils")
+"""What of an order a record keeps."""
+
+
 @dataclass(frozen=True, eq=False)
 class Order:
     """How every file is reconstructed and what is written: see the options of ``smug reconstruct``."""
@@ -39,6 +43,7 @@ class Order:
     noise_sigma: float | None
     replicas: int | None
     batch: int
+    coils: int | None
     maps_figure: Path | None
 
 
@@ -105,6 +110,7 @@ def _reconstructed(file: Path, volume: "Volume", name: str, order: Order) -> "Re
             volume,
             seed=order.seed,
             batch=order.batch,
+            coils=order.coils,
             device=order.device,
             noise_sigma=sigma,
             replicas=replicas,
@@ -119,9 +125,7 @@ def _record(file: Path, volume: "Volume", name: str, result: "Reconstruction", o
         "model": name,
         "input": file.name,
         "acceleration": volume.acceleration,
-        "settings": {
-            key: getattr(order, key) for key in ("seed", "undersample", "lines", "center_fraction", "centre", "slices")
-        },
+        "settings": {key: getattr(order, key) for key in SETTINGS},
         "units": volume.units,
         "kspace": "measured",
         "output": str(order.places.image(file, name)),

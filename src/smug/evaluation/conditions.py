@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smug.attacks import Rule, Threat, attack, to_target
+from smug.attacks import Family, Rule, Threat, attack, random_of, to_target, worst_of
 from smug.attacks.suite import SuiteResult
 from smug.attacks.surrogate import noise_free, with_seed
 from smug.data.scan import Scan
@@ -123,6 +123,31 @@ def shifted(shift: Shift, severity: Any, name: str = "") -> Condition:
     return Condition(
         name, f"{shift.description}: {severity} {shift.unit}", perturb, f"shifted({shift.name}, {severity!r})"
     )
+
+
+def random_within(family: Family, bound: float) -> Condition:
+    """Return a random perturbation of a family, of a size: what stands beside :func:`worst_within`."""
+
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
+        return Perturbed(random_of(scan, family, bound, seeds))
+
+    description = f"{family.description}, random: {bound:g} {family.unit}"
+    return Condition(
+        f"random {family.name} {bound:g}", description, perturb, f"random_within({family.name}, {bound!r})"
+    )
+
+
+def worst_within(family: Family, bound: float) -> Condition:
+    """Return the worst perturbation that is found in a family for each reconstructor and slice, up to a size."""
+
+    def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Perturbed:
+        worst = worst_of(f, scan, family, bound, generator=seeds)
+        optimism = 10 * torch.log10(worst.attack.selected_objective / worst.attack.objective)
+        return Perturbed(worst.scan, (family.name,) * len(scan.id), optimism)
+
+    description = f"{family.description}, the worst found: up to {bound:g} {family.unit}"
+    recipe = f"worst_within({family.name}, {bound!r})"
+    return Condition(f"worst {family.name} {bound:g}", description, perturb, recipe)
 
 
 def with_setting(

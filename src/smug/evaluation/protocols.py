@@ -17,12 +17,14 @@ from smug.evaluation.conditions import (
     known_noise,
     noisy,
     noisy_relative,
+    random_within,
     shifted,
     with_setting,
     worst_case,
+    worst_within,
 )
 from smug.reconstructor import Reconstructor
-from smug.shifts import SHIFTS, model
+from smug.shifts import FAMILIES, SHIFTS, model
 
 DRAWS = 8
 """Draws of its noise that a stochastic reconstructor is scored on."""
@@ -107,6 +109,17 @@ def _shifts() -> Protocol:
     )
 
 
+FAMILY_BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1}
+"""Sizes of perturbations by patient and scanner, in the units of their families."""
+
+
+def _scanner() -> Protocol:
+    """Motion, spikes, ghosts and drifting gains: the worst that the search finds beside a random one of its size."""
+    pairs = ((FAMILIES[name], bound) for name, bound in FAMILY_BOUNDS.items())
+    conditions = (within(*pair) for pair in pairs for within in (random_within, worst_within))
+    return Protocol("motion, spikes, ghosts and drifting gains: random ones beside the worst", (clean(), *conditions))
+
+
 def _noise(epsilon: float) -> tuple[Condition, Condition]:
     in_range = shifted(SHIFTS["noise-in-range"], epsilon, f"noise in range {100 * epsilon:g}%")
     return noisy_relative(epsilon), in_range
@@ -123,6 +136,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "fast": _fast(),
     "standard": _standard(),
     "shifts": _shifts(),
+    "scanner": _scanner(),
 }
 """What ``smug evaluate --protocol`` and ``smug demo`` run."""
 

@@ -13,23 +13,30 @@ from smug.shifts.noise import noise, noise_in_range
 from smug.shifts.object import contrast, insertion, lesion, recovered, rotation, spurious
 from smug.shifts.record import Shift
 from smug.shifts.sampling import acceleration, mask_kind, mask_redraw
+from smug.shifts.scanner import FAMILIES, drift, gain_drift, ghost, motion, spikes
 
 __all__ = [
+    "FAMILIES",
     "SHIFTS",
     "Shift",
     "acceleration",
     "contrast",
+    "drift",
+    "gain_drift",
+    "ghost",
     "insertion",
     "lesion",
     "map_error",
     "map_shift",
     "mask_kind",
     "mask_redraw",
+    "motion",
     "noise",
     "noise_in_range",
     "recovered",
     "rotation",
     "sigma",
+    "spikes",
     "spurious",
     "steps",
 ]
@@ -50,6 +57,11 @@ SHIFTS: Mapping[str, Shift] = {
         Shift("rotation", "the object turned", rotation, (1.0, 2.5, 5.0, 10.0, 20.0), "degrees"),
         Shift("contrast", "the object's magnitudes to the power of gamma", contrast, (0.7, 1.4, 2.0), "gamma"),
         Shift("lesion", "a small feature inserted", insertion, (0.05, 0.1, 0.2, 0.4), "of the image's maximum"),
+        Shift("motion", "a sudden move at a random line", motion, (0.5, 1.0, 2.0, 4.0), "pixels and degrees"),
+        Shift("drift", "a patient who drifts during the scan", drift, (0.5, 1.0, 2.0, 4.0), "pixels and degrees"),
+        Shift("spikes", "five spikes in k-space", spikes, (0.05, 0.1, 0.2, 0.5), "of the largest sample"),
+        Shift("ghost", "every second line out of phase", ghost, (5.0, 10.0, 20.0, 40.0), "degrees"),
+        Shift("gain-drift", "gains of the coils that drift", gain_drift, (0.02, 0.05, 0.1, 0.2), "of the gain"),
     )
 }
 """All shifts of scans by name, with their usual severities."""

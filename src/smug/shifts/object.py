@@ -9,8 +9,8 @@ from torch.nn.functional import max_pool2d, pad
 
 from smug.data.scan import Scan
 from smug.models.noise import derive, entry_seeds
-from smug.physics.fourier import fft2c, ifft2c
 from smug.shifts.record import PLACE, check_severity
+from smug.shifts.rigid import moved
 from smug.system.arguments import check_arguments
 
 
@@ -45,36 +45,12 @@ def rotated(images: Tensor, degrees: float) -> Tensor:
     """Turn images ``(batch, y, x)`` counterclockwise around the pixel ``(y // 2, x // 2)``.
 
     Quarter turns are exact; the rest is three shears by Fourier interpolation (Unser, Thevenaz, Yaroslavsky 1995),
-    which blurs nothing: what an interpolation has blurred is easier to reconstruct. On a grid twice as fine the shears
-    do not alias; what turns beyond the corners of k-space is lost, as on a scanner. Images are zero outside the field
-    of view, so that nothing wraps around.
+    see :func:`smug.shifts.rigid.moved`: what an interpolation has blurred would be easier to reconstruct.
     """
     quarters = round(degrees / 90)
     angle = math.radians(degrees - 90 * quarters)
-    height, width = images.shape[-2:]
-    half = max(height, width)  # an image turned by at most 45 degrees stays on 2 half + 1 pixels, sheared or not
-    top, left = half - height // 2, half - width // 2
-    canvas = pad(images, (left, half + 1 - width + width // 2, top, half + 1 - height + height // 2))
-    canvas = torch.rot90(canvas, quarters, (-2, -1))
-    if angle:
-        fine = 2 * ifft2c(pad(fft2c(canvas), (half + 1, half) * 2))
-        for dim, slope in ((-1, math.tan(angle / 2)), (-2, -math.sin(angle)), (-1, math.tan(angle / 2))):
-            fine = _sheared(fine, dim, slope)
-        canvas = ifft2c(pad(fft2c(fine), (-half - 1, -half) * 2)) / 2
-    turned = canvas[..., top : top + height, left : left + width]
+    turned = moved(images, images.new_full((len(images),), angle, dtype=torch.float64), quarters=quarters)
     return turned if images.is_complex() else turned.real
-
-
-def _sheared(images: Tensor, dim: int, slope: float) -> Tensor:
-    """Move every line along ``dim`` by ``slope`` pixels per pixel that it is away from the centre."""
-    size = images.shape[dim]
-    index = torch.arange(size, dtype=torch.float64, device=images.device)
-    moved = slope * (index - size // 2)
-    ramp = -2 * math.pi * torch.fft.fftfreq(size, dtype=torch.float64, device=images.device)
-    phase = moved[:, None] * ramp if dim == -1 else ramp[:, None] * moved
-    factor = torch.polar(torch.ones_like(phase), phase).to(images.dtype)
-    sheared: Tensor = torch.fft.ifft(torch.fft.fft(images, dim=dim) * factor, dim=dim)
-    return sheared
 
 
 def with_target(scan: Scan, target: Tensor) -> Scan:
