@@ -10,6 +10,7 @@ from torch import Tensor
 
 from smug.data.kspace.centre import Centre
 from smug.data.kspace.compression import compressed_volume
+from smug.data.kspace.non_cartesian import NonCartesianVolume
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.read import read
 from smug.data.kspace.read import undersample as keep_lines
@@ -21,8 +22,7 @@ from smug.metrics import WINDOW, nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
 from smug.physics.maps.estimate import espirit_maps
-from smug.physics.scale import common_scale, measurement_scale
-from smug.physics.sense import Sense
+from smug.physics.scale import common_scale
 from smug.range_checks import ScanFacts, outside
 from smug.reconstructor import Reconstructor, described, moved
 from smug.system.arguments import check_arguments, check_integer, check_number
@@ -76,7 +76,11 @@ class Reconstruction:
         }
 
 
-def volume_scale(volume: Volume) -> Tensor:
+AnyVolume = Volume | NonCartesianVolume
+"""What is reconstructed."""
+
+
+def volume_scale(volume: AnyVolume) -> Tensor:
     """Return one scale for all slices of a volume, real ``(1, 1, 1)``.
 
     With s_i the :func:`smug.physics.scale.measurement_scale` of slice i it is ``(sum s_i^4 / sum s_i^2)^(1/2)``:
@@ -84,12 +88,12 @@ def volume_scale(volume: Volume) -> Tensor:
     """
     scales = []
     for i in range(len(volume)):
-        y, mask = (volume if volume.calibration is None else volume.calibration).measured(i)
-        if y.any():
-            try:
-                scales.append(measurement_scale(y.to(torch.complex128), Sense(mask=mask)))
-            except ValueError as error:
-                raise ValueError(f"{volume.names[i]}: {error}") from None
+        try:
+            scale = volume.scale_of(i)
+        except ValueError as error:
+            raise ValueError(f"{volume.names[i]}: {error}") from None
+        if scale is not None:
+            scales.append(scale)
     if not scales:
         raise ValueError(f"{volume.name}: scale: expected measurements, got zeros in all slices")
     return common_scale(torch.cat(scales)).to(torch.float32).reshape(1, 1, 1)
@@ -99,7 +103,7 @@ def volume_scale(volume: Volume) -> Tensor:
 @torch.no_grad()
 def reconstruct(
     model: Reconstructor | str | Path,
-    volume: Volume | str | Path,
+    volume: Volume | NonCartesianVolume | str | Path,
     *,
     centre: Centre = "checked",
     slices: SliceOrder = "checked",
@@ -117,11 +121,12 @@ def reconstruct(
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
 
     ``model`` is any reconstructor ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load`
-    takes, such as "tv". ``volume`` is a :class:`smug.Volume`, or the path of a file, which :func:`smug.read` reads with
-    ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines is kept. The model sees the volume divided
-    by :func:`volume_scale`, so there is no step between slices. Each slice's noise depends on its name and ``seed``
-    alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``, the receiver noise per
-    part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`. ``maps`` estimates coil
+    takes, such as "tv". ``volume`` is what :func:`smug.read` or :func:`smug.read_non_cartesian` returns, or the path of
+    a file, which :func:`smug.read` reads with ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines
+    is kept. The model sees the volume divided by :func:`volume_scale`, so there is no step between slices. Each slice's
+    noise depends on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With
+    ``noise_sigma``, the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see
+    :func:`smug.noise_map`. ``maps`` estimates coil
     maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
     the volume that is outside the training range of the model's weights, and one that names a model without a range.
 
@@ -133,6 +138,8 @@ def reconstruct(
         check_number("noise_sigma", noise_sigma, 0)
     volume = _read(volume, centre, slices)
     if undersample is not None:
+        if isinstance(volume, NonCartesianVolume):
+            raise ValueError("undersample: expected Cartesian k-space, of which lines are kept")
         volume = keep_lines(volume, undersample, seed=seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
@@ -141,6 +148,8 @@ def reconstruct(
         warn(sentence)
     scale = volume_scale(volume)
     f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
+    if isinstance(volume, NonCartesianVolume):
+        batch = 1  # every slice has an operator of its own
     volume, full = (replace(each, kspace=remembered(each.kspace)) for each in (volume, full))
     images: list[Tensor] = []
     others: list[tuple[Tensor | None, ...]] = []
@@ -157,11 +166,15 @@ def reconstruct(
     return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
 
 
-def compressed(model: Reconstructor, volume: Volume, coils: int | None, warn: Callable[[str], None]) -> Volume:
+def compressed(model: Reconstructor, volume: AnyVolume, coils: int | None, warn: Callable[[str], None]) -> AnyVolume:
     """Return a volume of so many virtual coils, of which ``warn`` is told; None is as :func:`reconstruct` says.
 
     Raises ValueError for no coils or more than there are.
     """
+    if isinstance(volume, NonCartesianVolume):
+        if coils is not None:
+            raise ValueError("coils: expected Cartesian k-space, whose coils can be compressed")
+        return volume
     there = volume.kspace[0].shape[0]
     if coils is None:
         trained = described(model).training_range()
@@ -178,12 +191,12 @@ def compressed(model: Reconstructor, volume: Volume, coils: int | None, warn: Ca
     return virtual
 
 
-def _scan(volume: Volume, full: Volume, rows: range, maps: MapsEstimator) -> tuple[Scan, Tensor | None]:
+def _scan(volume: AnyVolume, full: AnyVolume, rows: range, maps: MapsEstimator) -> tuple[Scan, Tensor | None]:
     """Return the scan of some slices and, where the full scan is known, the root of the sum of squares of all coils."""
     scans, roots = [], []
     for i in rows:  # one slice after the other, as the volume remembers the last that was read
         scans.append(volume.scan(i, maps))
-        if volume.fully_sampled:
+        if isinstance(full, Volume) and volume.fully_sampled:
             roots.append(full.rss(i))
     return stacked(scans), torch.cat(roots) if roots else None
 
@@ -198,21 +211,21 @@ def _images(
     y, A = scan.y, scan.A
     signal = y.flatten(1).any(1)[:, None, None]
     images = f(y, A, seeds)
-    _check_images(images, y, scan.id)
+    _check_images(images, tuple(A.blank(y).shape), y, scan.id)
     if noise_sigma is None:
         return (images * signal).cpu(), None
     return (images * signal).cpu(), (noise_map(f, y, A, noise_sigma, replicas, seeds) * signal).cpu()
 
 
-def _joined(volume: Volume, parts: Sequence[Tensor | None]) -> Tensor | None:
+def _joined(volume: AnyVolume, parts: Sequence[Tensor | None]) -> Tensor | None:
     """Return the whole, cropped, of parts that are all there or all None."""
     there = [part for part in parts if part is not None]
     return volume.cropped(torch.cat(there)) if there else None
 
 
-def _read(source: Volume | str | Path, centre: Centre, slices: SliceOrder) -> Volume:
+def _read(source: AnyVolume | str | Path, centre: Centre, slices: SliceOrder) -> AnyVolume:
     """Return a volume that may be a file; raises ValueError for options of reading without one."""
-    if not isinstance(source, Volume):
+    if isinstance(source, str | Path):
         return read(source, centre=centre, slices=slices)
     for name, value in (("centre", centre), ("slices", slices)):
         if value != "checked":
@@ -245,7 +258,7 @@ def range_warnings(
     return [] if trained is None else outside(trained, facts)
 
 
-def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
+def volume_warnings(model: Reconstructor, volume: AnyVolume) -> list[str]:
     """Return one sentence for each value of a measured volume that is outside the training range of the weights.
 
     Its receiver noise is compared where it is known; the scale, which that takes, reads all slices. Raises ValueError
@@ -254,6 +267,10 @@ def volume_warnings(model: Reconstructor, volume: Volume) -> list[str]:
     trained = described(model).training_range()
     if trained is None:
         return []
+    if isinstance(volume, NonCartesianVolume):
+        return [
+            "sampling: got a non-Cartesian trajectory, outside the training range of the weights (Cartesian lines)."
+        ]
     coils, height, width = volume.kspace[0].shape
     noise = None if volume.noise_sigma is None else volume.noise_sigma / float(volume_scale(volume))
     rate, lines = volume.acceleration, volume.encoded_lines
@@ -266,8 +283,7 @@ def advised(sentences: Sequence[str]) -> list[str]:
     return [*sentences, ADVICE] if sentences else []
 
 
-def _check_images(images: Tensor, y: Tensor, names: tuple[str, ...]) -> None:
-    expected = (y.shape[0], *y.shape[-2:])
+def _check_images(images: Tensor, expected: tuple[int, ...], y: Tensor, names: tuple[str, ...]) -> None:
     if images.shape != expected:
         raise ValueError(f"model: expected images {expected} from k-space {tuple(y.shape)}, got {tuple(images.shape)}")
     finite = images.isfinite().flatten(1).all(1).tolist()

@@ -206,3 +206,39 @@ def test_doubtful_files_are_refused_or_read_as_one_says_with_a_warning(smug, tmp
     assert document["settings"]["centre"] == "peak" and len(document["warnings"]) == 1
     assert smug("info", "scan.h5", "--centre", "peak") == 0
     assert "moved to the centre" in capsys.readouterr().out
+
+
+@pytest.fixture
+def radial(tmp_path):
+    """Samples of a head along spokes, and their trajectory, as BART's ``k.cfl`` and ``t.cfl``."""
+    import smug as library
+
+    size, spokes = 32, 40
+    k, angle = np.arange(size) + 0.5 - size / 2, np.pi * np.arange(spokes) / spokes
+    points = np.stack([np.outer(k, np.sin(angle)), np.outer(k, np.cos(angle)), np.zeros((size, spokes))])
+    trajectory = torch.from_numpy(points[:2].transpose(0, 2, 1).reshape(2, -1))[None]
+    A = library.NonCartesian(trajectory, library.maps.simulated_maps(4, size, size, seed=0), (size, size))
+    samples = A(library.head_phantom(1, size)[None])[0].numpy()
+    for name, values in (("t", points), ("k", samples.reshape(4, spokes, size).transpose(2, 1, 0)[None])):
+        dims = " ".join(map(str, [*values.shape, *[1] * (16 - values.ndim)]))
+        (tmp_path / f"{name}.hdr").write_text(f"# Dimensions\n{dims}\n")
+        values.astype("<c8").ravel(order="F").tofile(tmp_path / f"{name}.cfl")
+
+
+def test_spokes_along_a_trajectory(radial, smug, tmp_path, capsys, mistaken):
+    assert smug("info", "t.cfl", "--json", "i.json") == 0 and smug("info", "k.cfl", "--trajectory", "t.cfl") == 0
+    told = capsys.readouterr().out
+    assert "t.cfl: trajectory" in told and "k.cfl: measured non-Cartesian k-space" in told
+    models = ("--model", "cg-sense", "--model", "tv", "--model", "ridge")
+    assert smug("reconstruct", "k.cfl", "--trajectory", "t.cfl", *models, "--json", "r.json") == 0
+    found = {path.name: images(path) for path in (tmp_path / "reconstructions").glob("*.h5")}
+    assert len(found) == 3 and all(values.shape == (1, 32, 32) and values.any() for values in found.values())
+    record = json.loads((tmp_path / "r.json").read_text())["reconstructions"][0]
+    assert record["settings"]["trajectory"] == "t.cfl"
+    capsys.readouterr()
+    mistaken("reconstruct", "k.cfl", message="--trajectory TRAJ.cfl")
+    mistaken("reconstruct", "t.cfl", message="KSPACE.cfl --trajectory")
+    mistaken("reconstruct", "k.cfl", "--trajectory", "k.cfl", message="expected a trajectory of 3 x samples x spokes")
+    mistaken("reconstruct", "k.cfl", "--trajectory", "none.cfl", message="none.hdr: no such file")
+    for option in (("--undersample", 2), ("--centre", "peak"), ("--maps-figure", "m.png")):
+        mistaken("reconstruct", "k.cfl", "--trajectory", "t.cfl", *option, message="it is for Cartesian k-space")

@@ -8,6 +8,7 @@ from smug.system.words import counted
 
 if TYPE_CHECKING:
     from smug.data.kspace.centre import Centre
+    from smug.data.kspace.non_cartesian import NonCartesianVolume
     from smug.data.kspace.positions import SliceOrder
     from smug.data.kspace.volume import Volume
 
@@ -17,7 +18,9 @@ IMAGES = (".nii", ".nii.gz", ".png", ".npy")
 """What the names of files end in that can be nothing but images."""
 
 
-def facts_of(path: Path, *, centre: "Centre" = "checked", slices: "SliceOrder" = "checked") -> Facts:
+def facts_of(
+    path: Path, *, centre: "Centre" = "checked", slices: "SliceOrder" = "checked", trajectory: Path | None = None
+) -> Facts:
     """Return the ``kind`` of a file, a folder or a shipped model, and what is known of it.
 
     Raises FileNotFoundError, and ValueError for what is of no kind that the library reads, with the reader's reason.
@@ -32,8 +35,16 @@ def facts_of(path: Path, *, centre: "Centre" = "checked", slices: "SliceOrder" =
         return _weights(path)
     if path.name.lower().endswith(IMAGES):
         return _images(path)
+    from smug.data.kspace.non_cartesian import described_trajectory, read_non_cartesian
     from smug.data.kspace.read import read
 
+    if trajectory is not None:
+        return _samples(read_non_cartesian(path, trajectory), path, trajectory)
+    if path.suffix in (".cfl", ".hdr"):
+        try:
+            return {"kind": "trajectory", **described_trajectory(path)}
+        except ValueError:
+            pass  # k-space, or what the reader says
     try:
         volume = read(path, centre=centre, slices=slices)
     except ValueError as error:
@@ -53,6 +64,21 @@ def _kspace(volume: "Volume") -> Facts:
     facts = {names.get(name, name): list(fact) if isinstance(fact, tuple) else fact for name, fact in known.items()}
     use = "smug reconstruct" + (", smug prepare with the folder of such files" if volume.fully_sampled else "")
     return {"kind": "measured k-space", **facts, "use": use}
+
+
+def _samples(volume: "NonCartesianVolume", path: Path, trajectory: Path) -> Facts:
+    coils, samples = volume.kspace[0].shape
+    frames = f" in {counted(volume.frames, 'frame')}" if volume.frames > 1 else ""
+    return {
+        "kind": "measured non-Cartesian k-space",
+        "format": volume.format,
+        "slices": f"{counted(len(volume), 'slice')}{frames}, {counted(coils, 'coil')}",
+        "sampling": f"{samples} samples of each coil, {volume.acceleration:.2f} pixels of the image per sample",
+        "image": f"{volume.shape[0]} x {volume.shape[1]} pixels",
+        "coil maps": "by ESPIRiT, from the gridded centre" if coils > 1 else "none: a single coil",
+        "units": volume.units,
+        "use": f"smug reconstruct {path} --trajectory {trajectory}",
+    }
 
 
 def _images(path: Path) -> Facts:

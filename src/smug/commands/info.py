@@ -25,9 +25,14 @@ class Info(Command):
     slices: Literal["checked", "by-counter", "by-position"] = "checked"
     """Which slice a line of ISMRMRD belongs to, as for smug reconstruct."""
 
+    trajectory: Path | None = None
+    """Of non-Cartesian k-space, as for smug reconstruct."""
+
     def inputs(self) -> Iterator[Input]:
         """Yield the files."""
         yield from sources.files("FILE", self.files)
+        if self.trajectory is not None:
+            yield from sources.files("--trajectory", [self.trajectory])
 
     def run(self) -> None:
         """Print what each file is; go on after one that cannot be read."""
@@ -36,7 +41,7 @@ class Info(Command):
         found, failed = [], {}
         for path in self.files:
             try:
-                facts = facts_of(path, centre=self.centre, slices=self.slices)
+                facts = facts_of(path, centre=self.centre, slices=self.slices, trajectory=self.trajectory)
             except (ValueError, OSError, MemoryError) as error:
                 failed[str(path)] = " ".join(str(error).split())
                 warn(f"{path}: {failed[str(path)].removeprefix(f'{path}: ')}")

@@ -44,6 +44,9 @@ class Reconstruct(Common):
     slices: Literal["checked", "by-counter", "by-position"] = "checked"
     """Which slice a line of ISMRMRD belongs to: what its counter says, unless positions contradict that; in any case;
     or what its position says."""
+    trajectory: Path | None = None
+    """Of non-Cartesian k-space, radial or spiral: BART's .cfl of 3 x samples x spokes, in units of 1 / field of view;
+    the k-space is BART's, too, of 1 x samples x spokes x coils."""
     undersample: Rate | None = None
     """Keep only some lines of fully sampled data, by this factor; then PSNR and SSIM are printed."""
     lines: Literal["random", "equispaced", "fastmri"] = "random"
@@ -66,6 +69,8 @@ class Reconstruct(Common):
         """Yield k-space and models."""
         yield from sources.files("FILE", self.found)
         yield from sources.files("--model", self.model)
+        if self.trajectory is not None:
+            yield from sources.files("--trajectory", [self.trajectory])
 
     def outputs(self) -> Iterator[Output]:
         """Yield the images, their noise maps, and pictures."""
@@ -84,7 +89,10 @@ class Reconstruct(Common):
     def without_effect(self) -> Mapping[str, str]:
         """Return what belongs to an option that is not there."""
         unused: dict[str, str] = {}
-        if self.undersample is None:
+        if self.trajectory is not None:
+            cartesian = ("centre", "slices", "undersample", "lines", "center_fraction", "maps_figure", "coils")
+            unused |= dict.fromkeys(cartesian, "it is for Cartesian k-space, which has no --trajectory")
+        elif self.undersample is None:
             unused |= dict.fromkeys(("lines", "center_fraction"), "it is for --undersample")
         if self.replicas == 0:
             unused["noise_sigma"] = "--replicas 0 makes no noise map"
@@ -171,6 +179,7 @@ class Reconstruct(Common):
             seed=self.seed,
             centre=self.centre,
             slices=self.slices,
+            trajectory=self.trajectory,
             undersample=self.undersample,
             lines=self.lines,
             center_fraction=self.center_fraction,

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from smug.data.kspace.centre import Centre
     from smug.data.kspace.positions import SliceOrder
-    from smug.data.kspace.volume import Volume
-    from smug.reconstruction import Reconstruction
+    from smug.reconstruction import AnyVolume, Reconstruction
     from smug.reconstructor import Reconstructor
 
 REPLICAS = 32
@@ -37,6 +36,7 @@ class Order:
     seed: int
     centre: "Centre"
     slices: "SliceOrder"
+    trajectory: Path | None
     undersample: float | None
     lines: str
     center_fraction: float | None
@@ -84,9 +84,12 @@ def summary_line(record: Mapping[str, Any]) -> str:
     return f"{record['output']}: {how}{known}"
 
 
-def _volume(file: Path, order: Order) -> "Volume":
+def _volume(file: Path, order: Order) -> "AnyVolume":
+    from smug.data.kspace.non_cartesian import read_non_cartesian
     from smug.data.kspace.read import read, undersample
 
+    if order.trajectory is not None:
+        return read_non_cartesian(file, order.trajectory)
     volume = read(file, centre=order.centre, slices=order.slices)
     if order.undersample is None:
         return volume
@@ -94,7 +97,7 @@ def _volume(file: Path, order: Order) -> "Volume":
     return undersample(volume, order.undersample, **options)  # type: ignore[arg-type]
 
 
-def _reconstructed(file: Path, volume: "Volume", name: str, order: Order) -> "Reconstruction":
+def _reconstructed(file: Path, volume: "AnyVolume", name: str, order: Order) -> "Reconstruction":
     from smug.reconstruction import reconstruct
 
     model = order.models[name]
@@ -119,13 +122,14 @@ def _reconstructed(file: Path, volume: "Volume", name: str, order: Order) -> "Re
         )
 
 
-def _record(file: Path, volume: "Volume", name: str, result: "Reconstruction", order: Order) -> dict[str, Any]:
+def _record(file: Path, volume: "AnyVolume", name: str, result: "Reconstruction", order: Order) -> dict[str, Any]:
     """Return the record of a reconstruction: plain values."""
     return {
         "model": name,
         "input": file.name,
         "acceleration": volume.acceleration,
-        "settings": {key: getattr(order, key) for key in SETTINGS},
+        "settings": {key: getattr(order, key) for key in SETTINGS}
+        | ({} if order.trajectory is None else {"trajectory": order.trajectory.name}),
         "units": volume.units,
         "kspace": "measured",
         "output": str(order.places.image(file, name)),
@@ -136,11 +140,14 @@ def _record(file: Path, volume: "Volume", name: str, result: "Reconstruction", o
     }
 
 
-def _draw_maps(path: Path, volume: "Volume") -> None:
+def _draw_maps(path: Path, volume: "AnyVolume") -> None:
     """Draw the coil maps of the middle slice; where there are none to draw, say so and go on."""
+    from smug.data.kspace.volume import Volume
     from smug.reports.maps_figure import slice_maps_figure
     from smug.system.figures import write_figure
 
+    if not isinstance(volume, Volume):
+        raise ValueError("--maps-figure: expected Cartesian k-space")
     try:
         figure = slice_maps_figure(volume, len(volume) // 2)
     except ValueError as error:
@@ -149,7 +156,7 @@ def _draw_maps(path: Path, volume: "Volume") -> None:
     write_figure(path, figure)
 
 
-def _compare(file: Path, volume: "Volume", made: "Mapping[str, Reconstruction]", order: Order) -> None:
+def _compare(file: Path, volume: "AnyVolume", made: "Mapping[str, Reconstruction]", order: Order) -> None:
     """Draw the middle slice of every model."""
     from smug.reports.side_by_side import side_by_side
     from smug.system.figures import write_figure

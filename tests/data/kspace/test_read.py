@@ -118,7 +118,7 @@ def test_radial_data_of_bart_are_not_cartesian(save_cfl):
     rng = np.random.default_rng(0)
     spokes = rng.normal(size=(1, 64, 90, 4, 2)) @ [1, 1j]
     path = save_cfl(spokes * np.exp(-np.abs(np.arange(64) - 32) / 4)[:, None, None])
-    assert_refused(lambda: read(path), "non-Cartesian ... not supported...[readout, phase, 1, coils] in BART")
+    assert_refused(lambda: read(path), "non-Cartesian ... needs its trajectory...[readout, phase, 1, coils] in BART")
 
 
 @pytest.mark.parametrize(

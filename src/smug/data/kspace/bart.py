@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,14 +71,13 @@ def read_cfl(path: str | Path) -> Volume:
     Raises FileNotFoundError, and ValueError for a header that does not tell the dimensions, for a file of another size,
     for values that are not finite, and for what is not supported: three encoded dimensions, several sets of maps, ...
     """
-    path = Path(path)
-    base = str(path.with_suffix("") if path.suffix in (".cfl", ".hdr") else path)
-    header, path = Path(f"{base}.hdr"), Path(f"{base}.cfl")
-    dims = _read_dimensions(header)
+    header = header_of(path)
+    path = Path(f"{str(header)[:-4]}.cfl")
+    dims = read_dimensions(header)
     y, x = _matrix(dims, header)
     shape = dims[3], x, y
     check_slice((dims[3], y, x), str(header))
-    _check_size(path, dims, header)
+    check_size(path, dims, header)
     images, calibration = _blocks(path, shape, dims)
     check_mask((len(images.blocks), y, x), str(header))
 
@@ -111,7 +111,23 @@ def read_cfl(path: str | Path) -> Volume:
     )
 
 
-def _read_dimensions(header: Path) -> list[int]:
+def header_of(path: str | Path) -> Path:
+    """Return the ``.hdr`` of a file that is named by its ``.cfl``, its ``.hdr`` or without a suffix."""
+    path = Path(path)
+    return Path(f"{path.with_suffix('') if path.suffix in ('.cfl', '.hdr') else path}.hdr")
+
+
+def stored_values(header: Path, dims: list[int]) -> Any:
+    """Return the values of a file, complex64 ``(blocks, coils, third, second, first dimension)``, not in memory.
+
+    Raises FileNotFoundError, and ValueError for a file of another size.
+    """
+    path = Path(f"{str(header)[:-4]}.cfl")
+    check_size(path, dims, header)
+    return np.memmap(path, dtype="<c8", mode="r").reshape(-1, dims[3], dims[2], dims[1], dims[0])
+
+
+def read_dimensions(header: Path) -> list[int]:
     """Return the dimensions in a header; raises ValueError unless they are positive whole numbers."""
     try:
         with header.open("rb") as file:
@@ -144,7 +160,8 @@ def _matrix(dims: list[int], header: Path) -> tuple[int, int]:
     readout, phase, partition = dims[:3]
     if readout == 3 and min(phase, partition) > 1 and dims[3] == 1:
         raise ValueError(
-            f"{header}: got 3 x {phase} x {partition}, a non-Cartesian trajectory: expected Cartesian k-space"
+            f"{header}: got 3 x {phase} x {partition}, a non-Cartesian trajectory: expected Cartesian "
+            "k-space; the samples along it are read by smug reconstruct KSPACE.cfl --trajectory with this file"
         )
     if min(readout, phase, partition) > 1:
         raise ValueError(
@@ -155,12 +172,12 @@ def _matrix(dims: list[int], header: Path) -> tuple[int, int]:
     if min(y, x) == 1:
         raise ValueError(
             f"{header}: got {readout} x {phase} x {partition}, a single line: expected Cartesian k-space in two of the "
-            "first three dimensions; spokes one by one are non-Cartesian, which is not supported"
+            "first three dimensions; a non-Cartesian scan needs its trajectory: --trajectory TRAJ.cfl"
         )
     return y, x
 
 
-def _check_size(path: Path, dims: list[int], header: Path) -> None:
+def check_size(path: Path, dims: list[int], header: Path) -> None:
     """Raise ValueError unless the file is as large as its header says."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {header} tells its dimensions")

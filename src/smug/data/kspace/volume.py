@@ -11,6 +11,7 @@ from smug.data.geometry import Geometry
 from smug.data.scan import Scan
 from smug.physics.fourier import ifft2c
 from smug.physics.maps.estimate import espirit_maps
+from smug.physics.scale import measurement_scale
 from smug.physics.sense import Sense
 
 MapsEstimator = Callable[[Tensor, Tensor], Tensor]
@@ -85,6 +86,11 @@ class Volume:
         A = Sense(mask=mask, maps=None if y.shape[1] == 1 else self._maps(index, maps))
         target = (A.maps.conj() * ifft2c(full)).sum(1) if self.fully_sampled else None
         return Scan(y, A, target, (self.names[index],))
+
+    def scale_of(self, index: int) -> Tensor | None:
+        """Return about the largest magnitude of a slice's image, from its calibration data; None without signal."""
+        y, mask = (self if self.calibration is None else self.calibration).measured(index)
+        return measurement_scale(y.to(torch.complex128), Sense(mask=mask)) if y.any() else None
 
     def rss(self, index: int) -> Tensor:
         """Return the root of the sum of squares over coils of a slice of the full scan, real ``(1, y, x)``."""
