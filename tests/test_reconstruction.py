@@ -163,7 +163,7 @@ def test_a_name_and_a_file_do_for_model_and_volume(tmp_path):
     found = reconstruct("cg-sense", tmp_path / "scan.h5", undersample=3, seed=4)
     assert torch.equal(found.images, expected.images)
     assert found.quality == expected.quality
-    assert_refused(lambda: reconstruct("tv", full), "volume: expected a Volume or text or a Path, got Scan")
+    assert_refused(lambda: reconstruct("tv", full), "volume: expected a Volume or...text or a Path, got Scan")
     assert_refused(lambda: reconstruct("tv", volume, centre="peak"), "centre: would change nothing")
     with h5py.File(tmp_path / "corner.h5", "w") as file:
         file["kspace"] = torch.fft.ifftshift(full.y, dim=(-2, -1)).numpy()
