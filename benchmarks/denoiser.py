@@ -111,7 +111,7 @@ class TextbookDenoiser(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images."""
-        correction: Tensor = self.network._correction(as_channels(x).contiguous())  # type: ignore[operator]
+        correction: Tensor = self.network.correction(as_channels(x).contiguous())  # type: ignore[operator]
         return x + as_image(correction, x)
 
 

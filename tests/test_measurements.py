@@ -33,6 +33,7 @@ RECONSTRUCTORS = {
     "normalised": smug.normalised(smug.ZeroFilled()),
     "modl": smug.load("modl"),
     "smug": smug.load("smug").replace(num_samples=2, steps=1),
+    "ridge": smug.load("ridge").unscaled().replace(sigma=0.01),
     "tv": smug.load("tv").replace(iterations=2),
     "seeded": smug.attacks.with_seed(smug.SMUG(DENOISER, SMOOTHING, steps=1), 3),
     "release": Release(smug.CGSense(), 0.01),
@@ -63,8 +64,8 @@ WRONG = {
     "half precision": (HALF, A, "complex64 or complex128, got torch.complex32"),
     "an array": (Y.numpy(), A, "y: expected a Tensor, got ndarray"),
     "a scan": (SCAN, A, "y: expected a Tensor, got Scan"),
-    "a mask for an operator": (Y, A.mask, "A: expected a Sense, got Tensor"),
-    "no operator": (Y, None, "A: expected a Sense, got NoneType None"),
+    "a mask for an operator": (Y, A.mask, "A: expected an Operator or a function, got Tensor"),
+    "no operator": (Y, None, "A: expected an Operator or a function, got NoneType None"),
     "another device": (Y.to("meta"), A, "expected it on the device of A, cpu, got meta"),
 }
 

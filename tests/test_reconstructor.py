@@ -60,7 +60,7 @@ def test_double_precision_through_a_single_precision_network():
 
 
 LOOP = {"denoiser", "steps", "lam"}
-SMOOTHED = LOOP | {"smoothing", "sigma", "num_samples", "noise", "seed", "chunk"}
+SMOOTHED = LOOP | {"smoothing", "sigma", "num_samples", "noise", "seed", "chunk", "shared_draws"}
 
 
 def shrunk(x):

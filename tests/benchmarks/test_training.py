@@ -79,9 +79,9 @@ class Counted(nn.Module):
         self.images += x.shape[0]
         return self.network(x)
 
-    def _correction(self, parts):
+    def correction(self, parts):
         self.images += parts.shape[0]
-        return self.network._correction(parts)
+        return self.network.correction(parts)
 
     def __deepcopy__(self, memo):
         return self

@@ -125,7 +125,6 @@ class Unrolled(UnrolledReconstructor):
 
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct: the image after the last step."""
-        check_seeds(generator, len(y))
         return last(self.iterate(y, A, generator))
 
 
@@ -145,6 +144,7 @@ class MoDL(Unrolled):
     def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps; nothing is random."""
         A = check_measurements(y, A)
+        check_seeds(generator, len(y))
         D, lam = denoiser_of_image(self.denoiser, y, A), lam_of_image(self.lam, y, A)
         return unroll(lambda x, n: unsmoothed(D(x, n), x), A.H(y), A, self.steps, lam)
 

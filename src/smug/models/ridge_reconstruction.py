@@ -55,6 +55,7 @@ class Ridge(NetworkReconstructor):
 
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
+        A = check_measurements(y, A)
         check_seeds(generator, len(y))
         x = self.minimum(y, A).value
         return (1 + column(self.tau, x)) * x
