@@ -24,10 +24,10 @@ RIDGES = ("ridge", "convex-ridge")
 NETWORKS = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
 NETWORKS_4X = tuple(f"{name}-4x" for name in NETWORKS)
 SHIPPED = (*NETWORKS, *RIDGES, *NETWORKS_4X)
-LAM = {name: 0.1 for name in NETWORKS if name != "rs-e2e"}
-"""Of networks that learned theirs: the best of four on the validation scans of recipes/measured.toml (MoDL: 29.46 dB;
-0.21, as learned: 29.42; 0.05: 29.18; 0.02: 28.29), and better than 0.21 on the benchmark's validation files. RS-E2E,
-whose noise is on the input alone, fell from 27.6 dB to 24.9 on 8 of the 24 scans, and keeps what it learned."""
+FACTOR = {name: 10.0 for name in NETWORKS if name != "rs-e2e"}
+"""What networks that learned lam get in its place, in parts of the residual of the data: on the validation scans of
+recipes/measured.toml MoDL has 29.94 dB so, 29.46 with the best of four numbers and 29.42 with 0.21, as learned; factors
+of 5 and 20 have 29.61 and 29.93. RS-E2E, whose noise is on the input alone, keeps what it learned."""
 WEIGHTS = Path(__file__).parents[1] / "src/smug/weights"
 USE = "For research use only: not for diagnosis, treatment or any other clinical decision."
 LICENCE = "MIT, that of the library"
@@ -59,7 +59,7 @@ TRAINING_SETS = {
 def store(runs: Path, suffix: str = "") -> None:
     """Store trained runs as the shipped weights, those of networks in half precision."""
     for name in (name for name in SHIPPED if (runs / name.removesuffix(suffix)).is_dir() and name.endswith(suffix)):
-        run = with_lam(smug.load(runs / name.removesuffix(suffix)), LAM.get(name))
+        run = by_residual(smug.load(runs / name.removesuffix(suffix)), FACTOR.get(name))
         if name in RIDGES:  # small, and exact: what is proved of them is of these numbers
             run.save(WEIGHTS / f"{name}.safetensors")
             continue
@@ -75,12 +75,12 @@ def store(runs: Path, suffix: str = "") -> None:
         new.replace(WEIGHTS / f"{name}.safetensors")
 
 
-def with_lam(run: Any, lam: float | None) -> Any:
-    """Return a run whose lam was learned with this one, if there is one."""
-    if lam is None or not run.config.learn_lam:
+def by_residual(run: Any, factor: float | None) -> Any:
+    """Return a run whose lam was learned with one that follows the residual of the data, if there is a factor."""
+    if factor is None or not run.config.learn_lam:
         return run
-    fixed = replace(run.config, lam=lam, learn_lam=False)
-    return replace(run, config=fixed, reconstructor=run.reconstructor.replace(lam=lam))
+    config = replace(run.config, lam=factor, lam_times="residual", learn_lam=False)
+    return replace(run, config=config, reconstructor=run.reconstructor.replace(lam=smug.ResidualLam(factor)))
 
 
 def write_cards(folder: Path = WEIGHTS) -> None:

@@ -120,7 +120,8 @@ def test_a_lam_that_was_learned_is_replaced_by_the_chosen_one_and_a_suffix_names
     assert kept.config.learn_lam and kept.settings()["lam"]().item() == pytest.approx(0.3, rel=1e-3)
     ship.store(tmp_path / "runs")
     chosen = smug.load(tmp_path / "weights" / "modl.safetensors")
-    assert (chosen.settings()["lam"], chosen.config.lam, chosen.config.learn_lam) == (0.1, 0.1, False)
+    assert (chosen.config.lam, chosen.config.lam_times, chosen.config.learn_lam) == (10.0, "residual", False)
+    assert chosen.settings()["lam"].factor == 10.0
 
 
 def test_models_are_compared_on_the_scans_of_a_configuration(tmp_path, capsys):

@@ -38,9 +38,10 @@ class DIDN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images ``(batch, y, x)``."""
-        return correct(self._correction, x, multiple=8, dtype=self.gather.weight.dtype)
+        return correct(self.correction, x, multiple=8, dtype=self.gather.weight.dtype)
 
-    def _correction(self, parts: Tensor) -> Tensor:
+    def correction(self, parts: Tensor) -> Tensor:
+        """Return what is added to real and imaginary parts, real ``(batch, 2, y, x)``."""
         x = self.head(parts)
         outputs = []
         for block in self.blocks:
