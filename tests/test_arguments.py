@@ -40,6 +40,7 @@ EXAMPLES = [
     smug.MoDL(len),
     torch.float32,
     None,
+    smug.shifts.FAMILIES["motion"],
 ]
 """Values of many kinds, of which each parameter finds one that it takes."""
 

@@ -87,6 +87,7 @@ def spikes(scan: Scan, severity: float, seeds: Tensor) -> Scan:
     Phases, and how a spike is spread over the coils, are random.
     """
     check_severity("spikes", severity)
+    cartesian(scan.A, SHIFT)
     if severity == 0:
         return scan
     seeds = entry_seeds(seeds, len(scan.y))
