@@ -170,8 +170,8 @@ METHODS: Mapping[Method, TrainingMethod] = {
     "score-matching": TrainingMethod(_ridge(losses.score_matching), terms=("denoising",)),
     "ridge": TrainingMethod(_ridge(losses.ridge_denoising), terms=("denoising",)),
 }
-"""Equation (6), also for a range of noise;
-MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8), (12), (8) with attacks.
+"""Equation (6), also for a range of noise; MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8),
+(12), (8) with attacks.
 
 :data:`smug.training.configured.RECONSTRUCTORS` says what is trained.
 """
