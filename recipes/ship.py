@@ -27,7 +27,8 @@ SHIPPED = (*NETWORKS, *RIDGES, *NETWORKS_4X)
 FACTOR = {name: 10.0 for name in NETWORKS if name != "rs-e2e"}
 """What networks that learned lam get in its place, in parts of the residual of the data: on the validation scans of
 recipes/measured.toml MoDL has 29.94 dB so, 29.46 with the best of four numbers and 29.42 with 0.21, as learned. It was
-chosen in a trial without the floor of the residual: 5, 10 and 20 had 29.61, 29.91 and 29.93 there. RS-E2E, whose noise is on the input alone, keeps what it learned."""
+chosen in a trial without the floor of the residual: 5, 10 and 20 had 29.61, 29.91 and 29.93 there. RS-E2E, whose noise
+is on the input alone, keeps what it learned."""
 WEIGHTS = Path(__file__).parents[1] / "src/smug/weights"
 USE = "For research use only: not for diagnosis, treatment or any other clinical decision."
 LICENCE = "MIT, that of the library"

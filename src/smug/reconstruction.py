@@ -126,8 +126,9 @@ def reconstruct(
     is kept. The model sees the volume divided by :func:`volume_scale`, so there is no step between slices. Each slice's
     noise depends on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With
     ``noise_sigma``, the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see
-    :func:`smug.noise_map`. ``maps`` estimates coil maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
-    the volume that is outside the training range of the model's weights, and one that names a model without a range.
+    :func:`smug.noise_map`. ``maps`` estimates coil maps. ``advance`` is called with the number of slices that are done
+    anew, ``warn`` with a sentence for each value of the volume that is outside the training range of the model's
+    weights, and one that names a model without a range.
 
     Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
     """

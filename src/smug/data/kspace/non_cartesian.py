@@ -13,7 +13,7 @@ from torch import Tensor
 
 from smug.data.geometry import Geometry
 from smug.data.kspace.bart import ECHO, REFUSED, SLICE, TIME, TIME2, header_of, read_dimensions, stored_values
-from smug.data.kspace.volume import MapsEstimator, unknown_size
+from smug.data.kspace.volume import MapsEstimator, slice_names, unknown_size
 from smug.data.scan import Scan
 from smug.data.slices import Slices
 from smug.physics.maps.estimate import espirit_maps
@@ -55,9 +55,7 @@ class NonCartesianVolume:
     @property
     def names(self) -> tuple[str, ...]:
         """One name per slice, from the volume's."""
-        slices = len(self) // self.frames
-        numbers = ((i // slices, i % slices) for i in range(len(self)))
-        return tuple(f"{self.name}-{s:03d}" if self.frames == 1 else f"{self.name}-{f:03d}-{s:03d}" for f, s in numbers)
+        return slice_names(self.name, len(self), self.frames)
 
     @property
     def acceleration(self) -> float:

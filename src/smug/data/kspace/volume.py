@@ -56,9 +56,7 @@ class Volume:
     @property
     def names(self) -> tuple[str, ...]:
         """One name per slice, from the volume's."""
-        slices = len(self) // self.frames
-        numbers = ((i // slices, i % slices) for i in range(len(self)))
-        return tuple(f"{self.name}-{s:03d}" if self.frames == 1 else f"{self.name}-{f:03d}-{s:03d}" for f, s in numbers)
+        return slice_names(self.name, len(self), self.frames)
 
     @property
     def acceleration(self) -> float:
@@ -128,3 +126,10 @@ def unknown_size(spacing: Sequence[float | None]) -> dict[str, str]:
     """
     missing = [axis for axis, size in zip(("y", "x", "slice"), spacing, strict=True) if size is None]
     return {"voxel_size": f"not stated along {', '.join(missing)}: 1 mm is assumed"} if missing else {}
+
+
+def slice_names(name: str, count: int, frames: int) -> tuple[str, ...]:
+    """Return a name for every slice of a volume, of which all frames have as many."""
+    slices = count // frames
+    numbers = ((i // slices, i % slices) for i in range(count))
+    return tuple(f"{name}-{s:03d}" if frames == 1 else f"{name}-{f:03d}-{s:03d}" for f, s in numbers)
