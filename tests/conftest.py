@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.distributed import TCPStore
 
-from smug.data import hdf5_trial
+from smug.data import hdf5_check
 
-from .processes import Started, run_trial
+from .processes import Started, run_check
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,9 +62,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def trials_start_at_once() -> None:
+def checks_start_at_once() -> None:
     """Read HDF5 files first in a forked process, not in an interpreter of its own, which takes a fifth of a second."""
-    hdf5_trial.subprocess = SimpleNamespace(run=run_trial, TimeoutExpired=subprocess.TimeoutExpired)
+    hdf5_check.subprocess = SimpleNamespace(run=run_check, TimeoutExpired=subprocess.TimeoutExpired)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import tempfile
 from multiprocessing import forkserver
 from pathlib import Path
 
-from smug.data.hdf5_trial import walk
+from smug.data.hdf5_check import walk
 
 IMPORTED = [
     *("smug.cli", "smug.commands.train", "smug.training.trainer", "smug.evaluation.scoring", "smug.reports.report"),
@@ -58,8 +58,8 @@ class Started:
             self._folder.cleanup()
 
 
-def run_trial(argv: list[str], *, timeout: float, **_: object) -> subprocess.CompletedProcess[bytes]:
-    """Read an HDF5 file as the program of :mod:`smug.data.hdf5_trial` does, in place of ``subprocess.run``."""
+def run_check(argv: list[str], *, timeout: float, **_: object) -> subprocess.CompletedProcess[bytes]:
+    """Read an HDF5 file as the program of :mod:`smug.data.hdf5_check` does, in place of ``subprocess.run``."""
     _serve()
     process = CONTEXT.Process(target=_walk, args=(argv[-1],))
     process.start()

@@ -11,8 +11,9 @@ from smug import attacks, foreign
 from smug.attacks import PGD, Threat
 from smug.data.simulate import Acquisition
 from smug.evaluation.conditions import attacked, clean, noisy
-from smug.evaluation.datasets import simulated_set, tuned
+from smug.evaluation.datasets import simulated_set
 from smug.evaluation.scoring import score
+from smug.evaluation.tuning import tuned
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense
 from smug.models.noise_map import noise_map

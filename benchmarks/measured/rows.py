@@ -14,7 +14,7 @@ from benchmarks.measured.cases import Case, Scores, head_psnr, reconstructed, sc
 from benchmarks.measured.oracle import CONVERGED, FAMILIES, Best, best_of
 from smug.evaluation.store import fingerprint
 from smug.reconstructor import Reconstructor
-from smug.system.documents import document, read_document, typed
+from smug.system.documents import document, from_json, read_document
 from smug.system.files import write_json
 
 SCHEMA = "smug-measured-row-1"
@@ -89,7 +89,7 @@ def kept(folder: Path | None, digest: str, case: Case, contender: Contender, mak
     cell = [SCHEMA, code_digest(), digest, case.file, case.acceleration, case.kind, case.seed, contender.name, recipe]
     path = folder / f"{hashlib.sha256(json.dumps(cell).encode()).hexdigest()}.json"
     try:
-        row: Row = typed(Row, read_document(path, SCHEMA)["row"])
+        row: Row = from_json(Row, read_document(path, SCHEMA)["row"])
     except (OSError, ValueError, KeyError):
         row = make()
         try:

@@ -22,7 +22,7 @@ from .data.scan import Scan as Scan
 from .data.simulate import simulate as simulate
 from .evaluation.certificates import Certification as Certification
 from .evaluation.datasets import load_scans as load_scans
-from .evaluation.datasets import tuned as tuned
+from .evaluation.tuning import tuned as tuned
 from .models.adapters import as_complex as as_complex
 from .models.classical import CGSense as CGSense
 from .models.classical import TotalVariation as TotalVariation

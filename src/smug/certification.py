@@ -14,7 +14,7 @@ from smug.evaluation.certificates import certify as certificates_of
 from smug.evaluation.chosen import Data, Models, Slices, choose
 from smug.evaluation.gains import GainRow
 from smug.evaluation.outside_range import warn_outside
-from smug.evaluation.summary import Kspace
+from smug.evaluation.summary import KspaceSource
 from smug.reports import certificate_views
 from smug.reports.shown import Shown
 from smug.system.arguments import check_integer, check_kind
@@ -62,7 +62,7 @@ def certify(
     size: int = 128,
     acquisition: Acquisition = Acquisition(),
     max_slices: int | None = None,
-    kspace: Kspace = "simulated",
+    kspace: KspaceSource = "simulated",
     seed: int = 0,
     device: torch.device | str = "cpu",
     command: str = "",

@@ -13,15 +13,16 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
 from smug.evaluation.chosen import Data, Models, Slices, choose
-from smug.evaluation.datasets import TestSet, settings_of
+from smug.evaluation.datasets import TestSet
 from smug.evaluation.outside_range import warn_outside
 from smug.evaluation.own_attack import OwnAttack, try_out, with_attacks
 from smug.evaluation.protocols import Protocol
 from smug.evaluation.protocols import protocol as named_protocol
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.scoring import score
+from smug.evaluation.settings import settings_of
 from smug.evaluation.store import RowStore
-from smug.evaluation.summary import Kspace, to_json
+from smug.evaluation.summary import KspaceSource, to_json
 from smug.reconstructor import Reconstructor, moved
 from smug.reports.evaluation import Evaluation
 from smug.system.arguments import check_integer, check_kind
@@ -46,7 +47,7 @@ def evaluate(
     size: int = 128,
     acquisition: Acquisition = Acquisition(),
     max_slices: int | None = None,
-    kspace: Kspace = "simulated",
+    kspace: KspaceSource = "simulated",
     seed: int = 0,
     device: torch.device | str = "cpu",
     command: str = "",

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from smug.system.documents import document, read_document, typed
+from smug.system.documents import document, from_json, read_document
 from smug.system.files import write_json
 
 SCHEMA = "smug-model-1"
@@ -63,7 +63,7 @@ class ModelCard:
             raise FileNotFoundError(f"{path}: the card of a shipped model is missing: install smug again")
         try:
             values = read_document(path, SCHEMA)
-            card: ModelCard = typed(cls, {name: value for name, value in values.items() if name != "schema"})
+            card: ModelCard = from_json(cls, {name: value for name, value in values.items() if name != "schema"})
             if card.result is not None and card.result.get("weights") != card.sha256:
                 raise ValueError(f"result: expected that of {card.sha256}, got that of {card.result.get('weights')}")
         except ValueError as error:

@@ -53,7 +53,7 @@ def test_demo(tmp_path, capsys, monkeypatch):
     shipped = ("modl", "smug")  # test_zoo has the others
     monkeypatch.setattr("smug.zoo.NETWORKS", shipped)
     monkeypatch.setattr("smug.commands.demo.SIZE", 64)
-    monkeypatch.setattr("smug.evaluation.datasets.TUNING_SLICES", 2)
+    monkeypatch.setattr("smug.evaluation.tuning.TUNING_SLICES", 2)
     assert run("demo", "--out", tmp_path / "demo", "--slices", 1, "--json", tmp_path / "demo.json") == 0
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {"report.html", "figure.png", "table.md", "cards"}
     document = json.loads((tmp_path / "demo.json").read_text())

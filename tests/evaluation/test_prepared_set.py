@@ -8,7 +8,8 @@ from smug.comparison import evaluate
 from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
 from smug.data.simulate import Acquisition
-from smug.evaluation.datasets import load_set, named_models, prepared_set
+from smug.evaluation.datasets import load_set, prepared_set
+from smug.evaluation.named_models import named_models
 from smug.models.classical import CGSense
 
 ACQUISITION = Acquisition(acceleration=2.0, center_fraction=0.2)
@@ -48,7 +49,7 @@ def test_lam_is_tuned_on_the_validation_split(folder, monkeypatch):
         asked.extend(scan.id[0] for scan in scans)
         return family(0.5)
 
-    monkeypatch.setattr("smug.evaluation.datasets.tuned", tuned)
+    monkeypatch.setattr("smug.evaluation.tuning.tuned", tuned)
     assert named_models(("cg-sense",), str(folder), 128, ACQUISITION) == {"cg-sense": CGSense(0.5)}
     assert asked == ["a-000", "a-001", "a-002"]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from smug import zoo
-from smug.evaluation.datasets import with_settings
+from smug.evaluation.settings import with_settings
 from smug.models.classical import CGSense
 from smug.models.normalised import normalised
 from smug.models.reconstructors import SMUG, MoDL

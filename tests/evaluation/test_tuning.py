@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 import torch
 
-from smug.evaluation.datasets import LAMBDAS, tuned
+from smug.evaluation.tuning import LAMBDAS, tuned
 from smug.metrics import psnr
 from smug.models.classical import CGSense, TotalVariation
 

@@ -50,7 +50,7 @@ def publish(path: Path, slices: int = 4, coils: int = 3, phase: int = 40, *, see
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """A process for every file costs more than its few slices."""
-    monkeypatch.setattr("smug.data.hdf5_trial.check_readable", lambda path: None)
+    monkeypatch.setattr("smug.data.hdf5_check.check_readable", lambda path: None)
     monkeypatch.setattr(fastmri, "worked", lambda work, jobs, workers: worked(work, jobs, 0))
 
 

@@ -5,7 +5,7 @@ import torch
 
 from smug.models.classical import CGSense
 from smug.shifts import insertion, lesion, recovered, spurious
-from smug.shifts.object import DIAMETER
+from smug.shifts.feature import DIAMETER
 
 
 def test_height_width_and_phase(scan, seeds):

@@ -4,7 +4,7 @@ from scipy import ndimage
 from skimage.transform import rotate
 
 from smug.shifts import rotation
-from smug.shifts.object import rotated
+from smug.shifts.rigid import rotated
 
 SIZE = 65
 

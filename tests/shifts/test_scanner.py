@@ -9,9 +9,10 @@ import torch
 from smug.data.scan import Scan
 from smug.physics.sense import Sense
 from smug.shifts import FAMILIES, drift, gain_drift, ghost, motion, spikes
-from smug.shifts.object import rotated
-from smug.shifts.rigid import moved
-from smug.shifts.scanner import BLOCKS, KNOTS, SPIKES, ghosted, in_motion, spiked, with_gains
+from smug.shifts.lines import BLOCKS
+from smug.shifts.motion import in_motion
+from smug.shifts.rigid import moved, rotated
+from smug.shifts.scanner import KNOTS, SPIKES, ghosted, spiked, with_gains
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from smug.system.documents import RESEARCH, document, read_document, typed
+from smug.system.documents import RESEARCH, document, from_json, read_document
 from smug.system.files import write_json
 from smug.version import __version__
 
@@ -35,11 +35,11 @@ VALUES = {
 
 
 def test_reads_nested_values():
-    read = typed(Outer, VALUES)
+    read = from_json(Outer, VALUES)
     assert math.isnan(read.parts[0].size)
     assert read.parts[1] == Inner("b", 2.0)
     assert (read.name, read.counts, read.maybe, read.anything) == ("x", {"n": 3}, None, [1, {"two": 2}])
-    assert typed(Outer, {**VALUES, "maybe": {"kind": "a"}}).maybe == Inner("a")
+    assert from_json(Outer, {**VALUES, "maybe": {"kind": "a"}}).maybe == Inner("a")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_reads_nested_values():
 )
 def test_says_what_does_not_fit(changes, message):
     with pytest.raises(ValueError, match=message):
-        typed(Outer, VALUES | changes)
+        from_json(Outer, VALUES | changes)
 
 
 def test_every_document_has_the_same_head(tmp_path):

@@ -81,7 +81,8 @@ class Certify(Common):
         from smug.certification import certify
         from smug.data.simulate import Acquisition
         from smug.evaluation.certificates import Certification, seconds_per_reconstruction
-        from smug.evaluation.datasets import load_set, named_models
+        from smug.evaluation.datasets import load_set
+        from smug.evaluation.named_models import named_models
         from smug.evaluation.outside_range import warn_outside
         from smug.physics.masks import usual_center_fraction
         from smug.system.files import together

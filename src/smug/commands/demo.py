@@ -39,8 +39,10 @@ class Demo(Common):
         """Reconstruct, print the table, write the report."""
         from smug.comparison import evaluate
         from smug.data.simulate import Acquisition
-        from smug.evaluation.datasets import PAIR, named_models, simulated_set, with_settings
+        from smug.evaluation.datasets import simulated_set
+        from smug.evaluation.named_models import named_models
         from smug.evaluation.protocols import PROTOCOLS
+        from smug.evaluation.settings import PAIR, with_settings
         from smug.system.files import together
         from smug.zoo import NETWORKS
 

@@ -93,9 +93,11 @@ class Evaluate(Common):
     def _evaluate(self, group: "Group") -> None:
         from smug.comparison import evaluate
         from smug.data.simulate import Acquisition
-        from smug.evaluation.datasets import check_unseen, load_set, named_models, with_settings
+        from smug.evaluation.datasets import load_set
+        from smug.evaluation.named_models import check_unseen, named_models
         from smug.evaluation.own_attack import load_attacks, with_attacks
         from smug.evaluation.protocols import protocol as named
+        from smug.evaluation.settings import with_settings
         from smug.evaluation.store import cache_folder
         from smug.physics.masks import usual_center_fraction
         from smug.system.files import together

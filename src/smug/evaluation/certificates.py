@@ -27,9 +27,10 @@ from smug.bounds.percentile import (
 )
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
-from smug.evaluation.datasets import TestSet, settings_of
+from smug.evaluation.datasets import TestSet
 from smug.evaluation.gains import COST as GAIN_COST
 from smug.evaluation.gains import GainRow, gain_row, l2_threat, level_held
+from smug.evaluation.settings import settings_of
 from smug.foreign.contract import check_reconstructors
 from smug.models.noise import derive
 from smug.reconstructor import Reconstructor, moved, taking_generator

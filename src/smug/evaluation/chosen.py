@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
-from smug.evaluation.datasets import TestSet, check_unseen, labels, load_set, tuned_for
-from smug.evaluation.summary import Kspace
+from smug.evaluation.datasets import TestSet, load_set
+from smug.evaluation.named_models import check_unseen, labels
+from smug.evaluation.summary import KspaceSource
+from smug.evaluation.tuning import tuned_for
 from smug.reconstructor import Reconstructor
 from smug.system.arguments import check_fields, check_integer, shown
 from smug.zoo import REGULARISED, load
@@ -36,7 +38,7 @@ class Slices:
     size: int = 128
     acquisition: Acquisition = Acquisition()
     max_slices: int | None = None
-    kspace: Kspace = "simulated"
+    kspace: KspaceSource = "simulated"
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -84,7 +86,7 @@ def chosen_models(models: Models, named: Callable[[str], Reconstructor] = load) 
     }
 
 
-def given(data: TestSet | Scan | Sequence[Scan], kspace: Kspace) -> TestSet:
+def given(data: TestSet | Scan | Sequence[Scan], kspace: KspaceSource) -> TestSet:
     """Return scans as a test set of slices, each its own subject. Raises ValueError for two slices of one name."""
     if isinstance(data, TestSet):
         return data

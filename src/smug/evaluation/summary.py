@@ -13,7 +13,7 @@ from smug.system.documents import document
 
 SCHEMA = "smug-evaluation-1"
 
-Kspace = Literal["measured", "simulated"]
+KspaceSource = Literal["measured", "simulated"]
 """Where k-space comes from: a scanner, or the Fourier transform of images."""
 
 Subjects = Mapping[str, str] | Collection[str]
@@ -173,8 +173,8 @@ def to_json(
     """
     if missing := [key for key in ("source", "sha256", "kspace") if key not in data]:
         raise ValueError(f"got data described by {', '.join(data) or 'nothing'}, expected {', '.join(missing)} too")
-    if data["kspace"] not in get_args(Kspace):
-        raise ValueError(f"got kspace {data['kspace']!r}, expected one of {', '.join(get_args(Kspace))}")
+    if data["kspace"] not in get_args(KspaceSource):
+        raise ValueError(f"got kspace {data['kspace']!r}, expected one of {', '.join(get_args(KspaceSource))}")
     return document(
         SCHEMA,
         command=command,

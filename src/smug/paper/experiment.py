@@ -10,10 +10,11 @@ import torch
 
 from smug.data.scan import Scan, stacked
 from smug.evaluation.conditions import Condition
-from smug.evaluation.datasets import TestSet, load_set, tuned_for
+from smug.evaluation.datasets import TestSet, load_set
 from smug.evaluation.row import Outcome, Row
 from smug.evaluation.scoring import score
 from smug.evaluation.store import RowStore
+from smug.evaluation.tuning import tuned_for
 from smug.models.reconstructors import NetworkReconstructor
 from smug.paper.reporting import Report, silent
 from smug.paper.runs import CLASSICAL, Run, finished

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from smug.evaluation.conditions import Condition, clean, noisy
-from smug.evaluation.datasets import TUNING_SLICES
+from smug.evaluation.tuning import TUNING_SLICES
 from smug.paper.experiment import Experiment
 from smug.paper.measurement import Cells, Results
 from smug.paper.printed import printed_loss

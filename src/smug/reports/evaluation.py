@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smug.evaluation.row import Outcome, Row
-from smug.evaluation.summary import SCHEMA, Kspace, Summary, distinct, summarise
+from smug.evaluation.summary import SCHEMA, KspaceSource, Summary, distinct, summarise
 from smug.evaluation.verdict import verdict
 from smug.reports.card import cards, write_card
 from smug.reports.shown import Shown
@@ -49,7 +49,7 @@ class Evaluation(Shown):
 
     def table(self, title: str = "") -> Table:
         """Return the means over slices of every model and condition; ``print`` and notebooks show it."""
-        kspace: Kspace = self.document["kspace"]
+        kspace: KspaceSource = self.document["kspace"]
         return table(self.summaries, kspace=kspace, subjects=self.subjects, title=title or self.title)
 
     def attacks(self) -> Table:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from smug.evaluation.statistics import Interval, SeedSpread, holm, sentence
-from smug.evaluation.summary import DATA_CRIME, Kspace, Subjects, Summary, distinct, grid, per_cent
+from smug.evaluation.summary import DATA_CRIME, KspaceSource, Subjects, Summary, distinct, grid, per_cent
 from smug.reports.palette import styles
 from smug.system.table import Cell, Column, Group, Table
 from smug.system.words import counted
@@ -72,7 +72,7 @@ def seed_table(spreads: Iterable[SeedSpread]) -> Table:
     return Table(columns, tuple(Group(name, rows) for name, rows in groups.items()), grouping="condition")
 
 
-def caption(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = ()) -> str:
+def caption(summaries: Sequence[Summary], *, kspace: KspaceSource, subjects: Subjects = ()) -> str:
     """Return what every table says: the metrics' conventions, how much data, and whether k-space is simulated."""
     counts = sorted({summary.n for summary in summaries}) or [0]
     slices = counted(counts[0], "slice") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} slices"
@@ -100,7 +100,7 @@ def statistics_of(summaries: Iterable[Summary]) -> str:
 def table(
     summaries: Sequence[Summary],
     *,
-    kspace: Kspace,
+    kspace: KspaceSource,
     subjects: Subjects = (),
     title: str = "",
     descriptions: Mapping[str, str] | None = None,
@@ -111,7 +111,7 @@ def table(
     return Table(found.columns, found.groups, title, (*notes, *found.notes), found.grouping)
 
 
-def markdown(summaries: Sequence[Summary], *, kspace: Kspace, subjects: Subjects = (), title: str = "") -> str:
+def markdown(summaries: Sequence[Summary], *, kspace: KspaceSource, subjects: Subjects = (), title: str = "") -> str:
     """Return the headline table and that of attacks as GitHub-flavoured Markdown, with captions and notes."""
     attacks = attack_table(summaries)
     first = table(summaries, kspace=kspace, subjects=subjects, title=title)

@@ -7,13 +7,16 @@ severity the measurements stay as they are, bit for bit. Shifts of the reconstru
 
 from collections.abc import Mapping
 
+from smug.shifts.families import FAMILIES
+from smug.shifts.feature import insertion, lesion, recovered, spurious
 from smug.shifts.maps import map_error, map_shift
 from smug.shifts.model import sigma, steps
+from smug.shifts.motion import drift, motion
 from smug.shifts.noise import noise, noise_in_range
-from smug.shifts.object import contrast, insertion, lesion, recovered, rotation, spurious
 from smug.shifts.record import Shift
 from smug.shifts.sampling import acceleration, mask_kind, mask_redraw
-from smug.shifts.scanner import FAMILIES, drift, gain_drift, ghost, motion, spikes
+from smug.shifts.scanner import gain_drift, ghost, spikes
+from smug.shifts.target import contrast, rotation
 
 __all__ = [
     "FAMILIES",

@@ -36,6 +36,18 @@ def moved(images: Tensor, angle: Tensor, shift: Tensor | None = None, *, quarter
     return canvas[..., top : top + height, left : left + width]
 
 
+def rotated(images: Tensor, degrees: float) -> Tensor:
+    """Turn images ``(batch, y, x)`` counterclockwise around the pixel ``(y // 2, x // 2)``.
+
+    Quarter turns are exact; the rest is three shears by Fourier interpolation (Unser, Thevenaz, Yaroslavsky 1995),
+    see :func:`moved`: what an interpolation has blurred would be easier to reconstruct.
+    """
+    quarters = round(degrees / 90)
+    angle = math.radians(degrees - 90 * quarters)
+    turned = moved(images, images.new_full((len(images),), angle, dtype=torch.float64), quarters=quarters)
+    return turned if images.is_complex() else turned.real
+
+
 def _ramp(shift: Tensor, size: int) -> Tensor:
     """Return the phases of a centred spectrum that shift images by ``(n, 2)`` pixels."""
     frequency = -2 * math.pi * (torch.arange(size, dtype=torch.float64, device=shift.device) - size // 2) / size

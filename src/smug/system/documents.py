@@ -46,13 +46,13 @@ def read_document(path: Path, schema: str) -> dict[str, Any]:
     return dict(found)
 
 
-def typed(kind: Any, value: Any, where: str = "") -> Any:
+def from_json(kind: Any, value: Any, where: str = "") -> Any:
     """Return plain JSON values as ``kind``: a dataclass, tuple, mapping, union with None, literal or plain type.
 
     Null is NaN where a float is expected. Raises ValueError, with the place, for a value that does not fit, and for
     keys that are missing or unknown.
 
-    >>> typed(tuple[float, ...], [1, None])
+    >>> from_json(tuple[float, ...], [1, None])
     (1.0, nan)
     """
     origin, arguments = get_origin(kind), get_args(kind)
@@ -62,11 +62,13 @@ def typed(kind: Any, value: Any, where: str = "") -> Any:
         return _built(kind, _of(dict, value, where), where)
     if origin in (Union, UnionType):
         (inner,) = (argument for argument in arguments if argument is not NoneType)
-        return None if value is None else typed(inner, value, where)
+        return None if value is None else from_json(inner, value, where)
     if origin is tuple:
-        return tuple(typed(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(_of(list, value, where)))
+        return tuple(from_json(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(_of(list, value, where)))
     if origin is Mapping:
-        return {key: typed(arguments[1], item, _inside(where, key)) for key, item in _of(dict, value, where).items()}
+        return {
+            key: from_json(arguments[1], item, _inside(where, key)) for key, item in _of(dict, value, where).items()
+        }
     if origin is Literal:
         if value not in arguments:
             raise ValueError(f"{where}: expected one of {', '.join(map(repr, arguments))}, got {value!r}")
@@ -84,7 +86,7 @@ def _built(kind: Any, values: Mapping[str, Any], where: str) -> Any:
     for name, field in known.items():
         if name not in values and field.default is MISSING:
             raise ValueError(f"{_inside(where, name)}: is missing")
-    return kind(**{name: typed(types[name], value, _inside(where, name)) for name, value in values.items()})
+    return kind(**{name: from_json(types[name], value, _inside(where, name)) for name, value in values.items()})
 
 
 def _of(kind: type, value: Any, where: str) -> Any:

@@ -55,7 +55,7 @@ def _nifti(path: Path) -> tuple[ImageVolume, ...]:
 
 
 def _hdf5(path: Path) -> tuple[ImageVolume, ...]:
-    from smug.data.hdf5_trial import check_readable
+    from smug.data.hdf5_check import check_readable
 
     check_readable(path)
     return read_image_hdf5(path)

@@ -41,7 +41,7 @@ def _read(path: Path, slices: SliceOrder) -> Volume:
         return read_cfl(path)
 
     from smug.data.hdf5 import opened
-    from smug.data.hdf5_trial import check_readable
+    from smug.data.hdf5_check import check_readable
     from smug.data.kspace.fastmri import read_fastmri
     from smug.data.kspace.ismrmrd import is_ismrmrd, read_ismrmrd
     from smug.data.kspace.other_formats import refuse_other_formats

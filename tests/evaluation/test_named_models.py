@@ -2,8 +2,11 @@ import pytest
 
 import smug
 from smug.data.simulate import Acquisition
-from smug.evaluation import datasets
-from smug.evaluation.datasets import check_unseen, named_models, settings_of, simulated_set, tuned
+from smug.evaluation import tuning
+from smug.evaluation.datasets import simulated_set
+from smug.evaluation.named_models import check_unseen, named_models
+from smug.evaluation.settings import settings_of
+from smug.evaluation.tuning import tuned
 from smug.models.classical import CGSense, TotalVariation
 
 ACQUISITION = Acquisition(coils=2)
@@ -11,7 +14,7 @@ ACQUISITION = Acquisition(coils=2)
 
 @pytest.mark.parametrize(("name", "family"), [("cg-sense", CGSense), ("tv", TotalVariation)])
 def test_regularised_methods_are_tuned_on_validation_slices(name, family, monkeypatch):
-    monkeypatch.setattr(datasets, "TUNING_SLICES", 2)
+    monkeypatch.setattr(tuning, "TUNING_SLICES", 2)
     models = named_models((name, f"{name}:0.5"), "phantom", 16, ACQUISITION)
     assert models[name] == tuned(family, simulated_set("phantom", "val", 16, ACQUISITION, count=2).scans)
     assert models[f"{name}:0.5"] == family(0.5)

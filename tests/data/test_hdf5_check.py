@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from smug.data import hdf5_trial
-from smug.data.hdf5_trial import walk
+from smug.data import hdf5_check
+from smug.data.hdf5_check import walk
 
 
 @pytest.fixture(autouse=True)
 def own_interpreter(monkeypatch):
     """Start the program itself, for which other tests fork a process."""
-    monkeypatch.setattr(hdf5_trial, "subprocess", subprocess)
+    monkeypatch.setattr(hdf5_check, "subprocess", subprocess)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def path(tmp_path):
 
 
 def test_a_good_file_passes(path):
-    hdf5_trial.check_readable(path)
+    hdf5_check.check_readable(path)
     walk(str(path))
 
 
@@ -36,23 +36,23 @@ def test_what_python_can_tell_is_left_to_the_reader(path, content):
         path.unlink()
     else:
         path.write_bytes(content)
-    hdf5_trial.check_readable(path)
+    hdf5_check.check_readable(path)
 
 
 def run(monkeypatch, tmp_path, code):
     script = tmp_path / "script.py"
     script.write_text(code)
-    monkeypatch.setattr(hdf5_trial, "__file__", str(script))
+    monkeypatch.setattr(hdf5_check, "__file__", str(script))
 
 
 def test_a_crash_is_told(monkeypatch, tmp_path, path):
     run(monkeypatch, tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(ValueError, match=r"file\.h5: the HDF5 file is damaged.*signal 11"):
-        hdf5_trial.check_readable(path)
+        hdf5_check.check_readable(path)
 
 
 def test_what_does_not_end_is_told(monkeypatch, tmp_path, path):
-    monkeypatch.setattr(hdf5_trial, "SECONDS", 0.5)
+    monkeypatch.setattr(hdf5_check, "SECONDS", 0.5)
     run(monkeypatch, tmp_path, "while True: pass")
     with pytest.raises(ValueError, match=r"file\.h5: the HDF5 file is damaged.*did not come to an end"):
-        hdf5_trial.check_readable(path)
+        hdf5_check.check_readable(path)
