@@ -18,6 +18,7 @@ from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import Scan, stacked
 from smug.data.simulate import Acquisition, named_seed
 from smug.data.slices import remembered
+from smug.evaluation_mode import check_mode
 from smug.metrics import WINDOW, nmse, psnr, ssim
 from smug.models.noise_map import noise_map
 from smug.models.normalised import Normalised
@@ -130,7 +131,8 @@ def reconstruct(
     anew, ``warn`` with a sentence for each value of the volume that is outside the training range of the model's
     weights, and one that names a model without a range.
 
-    Raises ValueError for measurements without signal and for a model whose images are of another shape or not finite.
+    Raises ValueError for measurements without signal, for a model with a network in training mode, and for one whose
+    images are of another shape or not finite.
     """
     check_integer("batch", batch, 1)
     if noise_sigma is not None:
@@ -143,6 +145,7 @@ def reconstruct(
         volume = keep_lines(volume, undersample, seed=seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
+    check_mode(model)
     full, volume = volume, compressed(model, volume, coils, warn)
     for sentence in advised(volume_warnings(model, volume)):
         warn(sentence)

@@ -10,6 +10,7 @@ from torch import Tensor
 from smug.attacks.objective import Objective, to_target
 from smug.attacks.problem import SCORE, Problem, pose
 from smug.data.scan import Scan
+from smug.evaluation_mode import check_mode
 from smug.models.noise import Seeds
 from smug.norm import per_slice
 from smug.reconstructor import Reconstructor
@@ -129,8 +130,10 @@ def attack(
     is a torch.Generator, int64 seeds ``(batch,)``, or None for seed 0. It works under ``torch.no_grad`` and leaves the
     gradients of parameters alone. An objective that is NaN never wins against a number.
 
-    Raises ValueError for a scan without target and arguments of another kind, RuntimeError if a rule leaves the threat.
+    Raises ValueError for a scan without target, arguments of another kind and a network in training mode, RuntimeError
+    if a rule leaves the threat.
     """
+    check_mode(f)
     with torch.inference_mode(False), torch.no_grad():
         problem = _posed(f, scan, threat, rule, objective, generator)
         delta, selected, gradient_norm = _search(problem, rule)

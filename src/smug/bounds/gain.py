@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from smug.bounds.bound import Estimate, LowerBound
+from smug.evaluation_mode import check_mode
 from smug.models.noise import Seeds, derive, entry_seeds, normal
 from smug.norm import L2, parts, per_slice
 from smug.physics.operator import Operator, check_measurements
@@ -62,11 +63,12 @@ def local_gain(
 
     ``J v`` comes from differentiating ``J^H w``, which is linear in w, once more: any reconstructor that autograd can
     differentiate twice will do. All activations of one reconstruction and its gradient are kept. Raises ValueError for
-    counts below 1 and where the image does not depend on y as far as autograd sees.
+    counts below 1, a network in training mode, and where the image does not depend on y as far as autograd sees.
     """
     A = check_measurements(y, A)
     check_integer("iterations", iterations, 1)
     check_integer("probes", probes, 1)
+    check_mode(f)
     seeds, support = entry_seeds(generator, y.shape[0]), A.support(y)
     with torch.inference_mode(False), torch.enable_grad():
         J, JH = jacobian(lambda z: taking_generator(f)(z, A, generator=derive(seeds, OWN)), y.detach(), support)

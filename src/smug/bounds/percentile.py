@@ -35,6 +35,7 @@ from scipy import special
 from torch import Tensor
 
 from smug.bounds.bound import Certified
+from smug.evaluation_mode import check_mode
 from smug.models.noise import Seeds, derive, entry_seeds, normal
 from smug.models.noise_map import RECEIVER
 from smug.physics.operator import Operator, check_measurements, operator
@@ -217,9 +218,10 @@ def percentile_curve(
 
     ``y`` are measurements ``(1, ...)``, ``target`` ``(1, y, x)``, ``sigma`` in units of y. It costs ``draws`` and
     :data:`FRESH_DRAWS` reconstructions. With ``statements=len(ratios)`` the curve holds as a whole, else point by
-    point. Raises ValueError for values out of range.
+    point. Raises ValueError for values out of range and a network in training mode.
     """
     A = check_measurements(y, A)
+    check_mode(f)
     for name, count in (("draws", draws), ("statements", statements), ("chunk", chunk)):
         check_integer(name, count, 1)
     seed = entry_seeds(generator, y.shape[0])[:1]

@@ -23,6 +23,7 @@ from smug.diagnosis.flags import (
     zero_gradient,
 )
 from smug.diagnosis.gradient import directional_error, output_difference, promised_gain, solver_residual
+from smug.evaluation_mode import check_mode
 from smug.models.compute import tf32
 from smug.models.noise import Seeds, derive
 from smug.reconstructor import Reconstructor
@@ -54,9 +55,10 @@ def diagnose(
     Each check rests on those before it: the first that raises flags ends the diagnosis, so that it names the
     cause and not its symptoms. Repair it and diagnose again. Without flags the cost is about that of six attacks by
     ``white_box``. The gradient is checked in single or double precision, without TF32; networks must not compute in
-    less. ``generator`` is as in :func:`smug.attacks.attack`. Raises ValueError for a scan without target and a threat
-    of size 0.
+    less. ``generator`` is as in :func:`smug.attacks.attack`. Raises ValueError for a scan without target, a threat of
+    size 0, and a network in training mode.
     """
+    check_mode(f)
     if not threat.value > 0:
         raise ValueError(f"threat: expected a size > 0, got {threat}")
     with torch.inference_mode(False), torch.no_grad(), tf32(False):

@@ -9,6 +9,7 @@ import torch
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import load_set
+from smug.evaluation_mode import check_mode
 from smug.metrics import psnr
 from smug.models.classical import CGSense, TotalVariation
 from smug.reconstructor import Reconstructor, taking_generator
@@ -39,6 +40,7 @@ def tuned(family: Callable[[float], R], scans: Iterable[Scan], lams: Sequence[fl
         raise ValueError(f"lams: expected values to try for {family}, got none")
 
     def quality(f: R) -> float:
+        check_mode(f)
         call = taking_generator(f)
         return float(torch.cat([psnr(call(scan.y, scan.A), scan.truth, "slice") for scan in scans]).mean())
 

@@ -1,6 +1,5 @@
 """What all adapters of torch networks share: precision, device, and the shape of what comes back."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smug.evaluation_mode import check_mode
 from smug.models.noise import Seeds, entry_seeds
 from smug.physics.operator import Operator, check_measurements
 from smug.physics.parts import of_precision, parts
@@ -66,29 +66,7 @@ class Adapted(Described):
         return self
 
 
-MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RReLU)
-"""Layers that do something else in training."""
-
-MODAL_NAMES = re.compile(r"(Feature)?(Alpha)?Dropout(1d|2d|3d)?|(Sync|Lazy)?BatchNorm(1d|2d|3d)?|RReLU")
-"""Their names, by which scripted ones go."""
-
 HALF = (torch.float16, torch.bfloat16)
-
-
-def check_mode(network: Network) -> None:
-    """Raise ValueError for a network with a layer in training mode that does something else in it."""
-    for layer in network.modules() if isinstance(network, nn.Module) else ():
-        if layer.training and _is_modal(layer):
-            name = getattr(layer, "original_name", type(layer).__name__)
-            raise ValueError(f"network: expected it in evaluation mode, got {name} in training; call .eval()")
-
-
-def _is_modal(layer: nn.Module) -> bool:
-    """Whether a layer does something else in training: random, of the whole batch, or with a memory of it."""
-    if isinstance(layer, MODAL) or MODAL_NAMES.fullmatch(getattr(layer, "original_name", "")):
-        return True
-    drops = getattr(layer, "dropout", 0)  # recurrent layers and attention
-    return bool(getattr(layer, "track_running_stats", False)) or (isinstance(drops, float | int) and drops > 0)
 
 
 def in_half(network: Network) -> Network:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from smug.evaluation_mode import check_mode
 from smug.models.noise import derive
 from smug.physics.operator import Operator, operator
 from smug.reconstructor import Reconstructor, described, takes_generator, taking_generator
@@ -25,9 +26,14 @@ def check_reconstructors(
 
     With ``gradient`` it is differentiated too, as attacks do: returned is, by the model's name, a sentence about each
     whose gradient is missing, zero or not finite. Raises ValueError, which names the model and what was expected, for
-    one that cannot be called as :data:`CONTRACT` says, or whose images have another shape, dtype or device, or are not
-    finite, or whose gradient fails.
+    any model with a network in training mode, and for one that cannot be called as :data:`CONTRACT` says, or whose
+    images have another shape, dtype or device, or are not finite, or whose gradient fails.
     """
+    for name, f in models.items():
+        try:
+            check_mode(f)
+        except ValueError as error:
+            raise ValueError(f"model {name}: {error}") from None
     tried = {name: _tried(name, f, y, A, gradient=gradient) for name, f in models.items() if has_users_code(f)}
     return {name: sentence for name, sentence in tried.items() if sentence}
 

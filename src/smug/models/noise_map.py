@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from smug.evaluation_mode import check_mode
 from smug.models.noise import Seeds, derive, entry_seeds, normal
 from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Reconstructor, taking_generator
@@ -22,12 +23,14 @@ def noise_map(
     ``noise_sigma`` is that of the measurements per part; the map is real ``(batch, y, x)`` in the image's units.
     Replicas of the noise are added to the entries of ``y`` that are measured, and all reconstructed with the same
     smoothing noise. The map tells how noise is amplified, not how far the image is from the truth. Its relative error
-    is about ``1 / sqrt(4 replicas)``. Raises ValueError for fewer than two replicas or a negative sigma.
+    is about ``1 / sqrt(4 replicas)``. Raises ValueError for fewer than two replicas, a negative sigma and a
+    network in training mode.
     """
     A = check_measurements(y, A)
     check_integer("replicas", replicas, 2)
     check_number("noise_sigma", noise_sigma, 0)
     seeds = entry_seeds(generator, y.shape[0])
+    check_mode(f)
     receiver = derive(seeds, RECEIVER)
     f = taking_generator(f)
     total, squares = torch.zeros(()), torch.zeros(())

@@ -1,0 +1,75 @@
+"""Networks are used in evaluation mode: layers that are random in training, mix images or remember them are refused."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from torch import nn
+
+from smug.reconstructor import Described
+
+MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RReLU)
+"""Layers that do something else in training."""
+
+MODAL_NAMES = re.compile(r"(Feature)?(Alpha)?Dropout(1d|2d|3d)?|(Sync|Lazy)?BatchNorm(1d|2d|3d)?|RReLU")
+"""Their names, by which scripted ones go."""
+
+
+def check_mode(f: Any) -> None:
+    """Raise ValueError for a network, or a reconstructor of networks, with a layer that is in training mode.
+
+    That is a layer which does something else in it: an image would then be random, or depend on the others of its
+    batch, or change the network. Found are the networks of a reconstructor of this library, those that an object has
+    as attributes, and those that a function names. Training itself is not checked.
+    """
+    for layer in _layers(f):
+        if layer.training and _is_modal(layer):
+            name = getattr(layer, "original_name", type(layer).__name__)
+            raise ValueError(f"network: expected it in evaluation mode, got {name} in training; call .eval()")
+
+
+def _layers(f: Any) -> Iterator[nn.Module]:
+    """Yield the layers of all networks that are found in a network, a reconstructor, or a function of them."""
+    if isinstance(f, nn.Module):
+        yield from f.modules()
+        return
+    for part in _parts(f):
+        yield from _layers(part)
+
+
+def _parts(f: Any) -> list[Any]:
+    """Return what may hold networks: the parts of a reconstructor, what a function names, what an object keeps."""
+    match f:
+        case MethodType():
+            return [f.__self__]
+        case partial():
+            return [f.func, *f.args, *f.keywords.values()]
+        case Described():
+            return list(getattr(f, "__dict__", {}).values())
+        case FunctionType():
+            kept = _named(f)
+        case type() | ModuleType():
+            kept = []
+        case _:
+            kept = list(getattr(f, "__dict__", {}).values())
+    return [part for part in kept if isinstance(part, nn.Module | Described)]
+
+
+def _named(f: FunctionType) -> list[Any]:
+    """Return the values of the variables that a function takes from outside."""
+    with suppress(ValueError):  # one has no value yet
+        named = inspect.getclosurevars(f)
+        return [*named.nonlocals.values(), *named.globals.values()]
+    return []
+
+
+def _is_modal(layer: nn.Module) -> bool:
+    """Whether a layer does something else in training: random, of the whole batch, or with a memory of it."""
+    if isinstance(layer, MODAL) or MODAL_NAMES.fullmatch(getattr(layer, "original_name", "")):
+        return True
+    drops = getattr(layer, "dropout", 0)  # recurrent layers and attention
+    return bool(getattr(layer, "track_running_stats", False)) or (isinstance(drops, float | int) and drops > 0)
