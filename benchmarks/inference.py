@@ -22,7 +22,7 @@ from smug.models.reconstructors import SMUG
 from smug.models.smoothing import ImageMap, Smoothing
 from smug.physics.sense import cartesian
 from smug.training.runs import load_weights
-from smug.zoo import shipped
+from smug.training.weights_file import shipped
 
 ERROR_SEEDS = 4
 """Over how many seeds the Monte-Carlo error is averaged."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from torch import nn
@@ -16,6 +15,7 @@ from smug.system.python_file import is_function, load_function, load_network
 from smug.training.config import RIDGE_METHODS
 from smug.training.config_file import from_dict
 from smug.training.runs import load_weights
+from smug.training.weights_file import shipped
 
 RIDGES = ("ridge", "convex-ridge")
 """Shipped ridge regularisers; ``NAME:LAM`` gives their weight ``lam``."""
@@ -52,8 +52,8 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
 
     ``name_or_path`` is a shipped model (:data:`smug.zoo.SHIPPED`), ``cg-sense``, ``tv`` or ``zero-filled``, a method
     with its weight such as ``tv:LAM`` or ``ridge:LAM``, a run folder or a ``.safetensors`` file, ``FILE.py:function``
-    for a function of yours with
-    that signature, or ``RUN@FILE.py:function`` for a run whose network that function returns; the file is executed.
+    for a function of yours with that signature, or ``RUN@FILE.py:function`` for a run whose network that function
+    returns; the file is executed.
     Weights give a :class:`smug.training.runs.Model`, which knows its configuration and training range; ``denoiser`` is
     the network to fill with them, where it is not one of this library. Raises ValueError for an unknown name, unfit
     weights, and shipped ones that are not those of their card; FileNotFoundError for a path that does not exist.
@@ -75,11 +75,6 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
         known = ", ".join((*SHIPPED, *CLASSICAL))
         raise FileNotFoundError(f"model: expected one of {known}, a run folder or a weights file, got {name!r}")
     return load_weights(Path(name), denoiser)
-
-
-def shipped(name: str) -> Path:
-    """Return the path of shipped weights."""
-    return Path(str(resources.files("smug") / "weights" / f"{name}.safetensors"))
 
 
 def card(name: str) -> ModelCard:

@@ -109,6 +109,11 @@ def deterministic_bounds(
             "deterministic bounds: expected a fixed lam, got one that follows the measurements; "
             "f.replace(lam=0.1) has bounds, and the percentile certificate holds for any reconstructor"
         )
+    if getattr(f, "first", None) is not None:
+        raise ValueError(
+            "deterministic bounds: expected A^H y as the first image, got one that is reconstructed; "
+            "f.replace(first=None) has bounds, and the percentile certificate holds for any reconstructor"
+        )
     height, width = _shape(A, shape)
     proved, limit = proved_sector(f.denoiser), proved_modulus(f.denoiser)
     guess = None if residual is None else Sector(1 - residual, 1 + residual)

@@ -25,7 +25,8 @@ def facts_of(
 
     Raises FileNotFoundError, and ValueError for what is of no kind that the library reads, with the reader's reason.
     """
-    from smug.zoo import SHIPPED, shipped
+    from smug.training.weights_file import shipped
+    from smug.zoo import SHIPPED
 
     if path.is_dir():
         return _folder(path)
@@ -98,7 +99,8 @@ def _weights(path: Path, name: str = "") -> Facts:
     from smug.models.lam import described_lam
     from smug.training.checkpoint import SCHEMA as CHECKPOINT
     from smug.training.checkpoint import reached
-    from smug.training.runs import load_weights, read_metadata
+    from smug.training.runs import load_weights
+    from smug.training.weights_file import read_metadata
 
     file = path / "model.safetensors" if path.is_dir() else path
     if read_metadata(file).get("schema") == CHECKPOINT:

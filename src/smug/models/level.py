@@ -14,7 +14,10 @@ DenoiserOfImage = Callable[[Tensor, int], ImageMap]
 """The denoiser as a function of the image that it is about to denoise, and of the step."""
 
 ALIASING, FALL = 0.05, 0.6
-"""What the first image has of aliasing, about, in parts of its maximum, and what a step leaves of it."""
+"""What the zero-filled image has of aliasing, about, in parts of its maximum, and what a step leaves of it."""
+
+RECONSTRUCTED = 0.005
+"""What an image has left of aliasing, about, that somebody reconstructed."""
 
 
 def takes_level(denoiser: Any) -> bool:
@@ -27,19 +30,21 @@ def takes_level(denoiser: Any) -> bool:
     return bool(getattr(getattr(denoiser, "_orig_mod", denoiser), "takes_level", False))
 
 
-def denoiser_of_image(denoiser: ImageMap, y: Tensor, A: LinearOperator, sigma: float = 0.0) -> DenoiserOfImage:
+def denoiser_of_image(
+    denoiser: ImageMap, y: Tensor, A: LinearOperator, sigma: float = 0.0, aliasing: float = ALIASING
+) -> DenoiserOfImage:
     """Return the denoiser of images ``(..., batch, y, x)`` as a function of the image.
 
     One that takes a level is told, at step n, the root of the sum of the squares of the residual of the data at the
     image, which comes near the noise of the measurements; of the ``sigma`` of the noise that smoothing adds; and of
-    ``ALIASING * FALL^n``, as the residual does not see the aliasing that is left.
+    ``aliasing * FALL^n``, as the residual does not see the aliasing that is left.
     """
     if not takes_level(denoiser):
         same = batched(denoiser)
         return lambda x, n: same
 
     def at(x: Tensor, n: int) -> ImageMap:
-        level = (residual_rms(x, y, A).square() + sigma**2 + (ALIASING * FALL**n) ** 2).sqrt()
+        level = (residual_rms(x, y, A).square() + sigma**2 + (aliasing * FALL**n) ** 2).sqrt()
         return batched(denoiser, level)
 
     return at

@@ -8,13 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from smug.models.lam import Lam, LamOfImage, LearnedLam, ResidualLam, lam_of_image
-from smug.models.level import DenoiserOfImage, batched, denoiser_of_image
+from smug.models.level import ALIASING, RECONSTRUCTED, DenoiserOfImage, batched, denoiser_of_image
 from smug.models.noise import Seeds, check_seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
 from smug.physics.consistency import Solution, solve
 from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Configured, check_settings, field_values
 from smug.system.arguments import check_arguments, check_fields, check_integer
+
+FirstImage = Callable[[Tensor, Operator, Seeds], Tensor]
+"""Makes the image that the unrolling starts from: a reconstructor of normalised measurements."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,15 @@ def unroll(
     A: Operator,
     steps: int,
     lam: float | Tensor | LamOfImage,
+    first: Tensor | None = None,
 ) -> Iterator[Step]:
     """Iterate equation (2): denoise, then solve ``(A^H A + lam) x = A^H y + lam z``.
 
     ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, ``(..., batch, y, x)``, is
-    also the first x. ``lam`` is a number, real ``(..., batch)``, or a function of x. Yields every
-    :class:`~smug.models.reconstructors.Step`; the last one's solution is the reconstruction.
+    also the first x unless another one is given. ``lam`` is a number, real ``(..., batch)``, or a function of x.
+    Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the reconstruction.
     """
-    x = aliased
+    x = aliased if first is None else first
     for n in range(steps):
         z = denoise(x, n)
         weight = lam(x) if callable(lam) else lam
@@ -89,12 +93,16 @@ class NetworkReconstructor(Configured):
 
     def networks(self) -> nn.ModuleDict:
         """Return the networks by field name, and lam where it is learned, to train, move and store them."""
-        parts = sorted(field_values(self).items())
-        return nn.ModuleDict({name: part for name, part in parts if isinstance(part, nn.Module)})
+        parts = {
+            name: part.networks() if isinstance(part, NetworkReconstructor) else part
+            for name, part in sorted(field_values(self).items())
+        }
+        return nn.ModuleDict({name: part for name, part in parts.items() if isinstance(part, nn.Module)})
 
     def image_networks(self) -> dict[str, nn.Module]:
-        """Return those of the networks that take images."""
-        return {name: part for name, part in self.networks().items() if not isinstance(part, LearnedLam | ResidualLam)}
+        """Return those of the networks that take images; not those of the reconstructor that makes the first one."""
+        others = LearnedLam | ResidualLam | nn.ModuleDict
+        return {name: part for name, part in self.networks().items() if not isinstance(part, others)}
 
     def to(self, device: torch.device | str) -> Self:
         """Move the networks to a device, in place as torch does, and return the reconstructor."""
@@ -117,7 +125,13 @@ class UnrolledReconstructor(NetworkReconstructor):
 
 
 class Unrolled(UnrolledReconstructor):
-    """A reconstructor whose steps can be watched."""
+    """A reconstructor whose steps can be watched.
+
+    ``first`` makes the first image, a reconstructor of normalised measurements; None is ``A^H y``, as in the paper.
+    From an image that is good already, few steps are enough.
+    """
+
+    first: FirstImage | None = None
 
     def iterate(self, y: Tensor, A: Operator, generator: Seeds = None) -> Iterator[Step]:
         """Yield the unrolling steps."""
@@ -127,6 +141,13 @@ class Unrolled(UnrolledReconstructor):
         """Reconstruct: the image after the last step."""
         return last(self.iterate(y, A, generator))
 
+    def _first(self, y: Tensor, A: Operator, generator: Seeds) -> Tensor | None:
+        return None if self.first is None else self.first(y, A, generator)
+
+    @property
+    def _aliasing(self) -> float:
+        return ALIASING if self.first is None else RECONSTRUCTED
+
 
 @dataclass(frozen=True, eq=False)
 class MoDL(Unrolled):
@@ -135,6 +156,7 @@ class MoDL(Unrolled):
     denoiser: ImageMap
     steps: int = 8
     lam: Lam = 1.0
+    first: FirstImage | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -145,8 +167,9 @@ class MoDL(Unrolled):
         """Yield the unrolling steps; nothing is random."""
         A = check_measurements(y, A)
         check_seeds(generator, len(y))
-        D, lam = denoiser_of_image(self.denoiser, y, A), lam_of_image(self.lam, y, A)
-        return unroll(lambda x, n: unsmoothed(D(x, n), x), A.H(y), A, self.steps, lam)
+        D = denoiser_of_image(self.denoiser, y, A, aliasing=self._aliasing)
+        lam, first = lam_of_image(self.lam, y, A), self._first(y, A, generator)
+        return unroll(lambda x, n: unsmoothed(D(x, n), x), A.H(y), A, self.steps, lam, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +180,7 @@ class SMUG(Unrolled):
     smoothing: Smoothing = Smoothing()
     steps: int = 8
     lam: Lam = 1.0
+    first: FirstImage | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -167,9 +191,10 @@ class SMUG(Unrolled):
         """Yield the unrolling steps."""
         A = check_measurements(y, A)
         s = self.smoothing
-        D = denoiser_of_image(self.denoiser, y, A, s.added)
+        D = denoiser_of_image(self.denoiser, y, A, s.added, self._aliasing)
         seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
-        return unroll(lambda x, n: smooth(D(x, n), x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, lam)
+        first = self._first(y, A, generator)
+        return unroll(lambda x, n: smooth(D(x, n), x, s, _drawn(s, seeds, n)), A.H(y), A, self.steps, lam, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +209,7 @@ class WeightedSMUG(Unrolled):
     smoothing: Smoothing = Smoothing()
     steps: int = 8
     lam: Lam = 1.0
+    first: FirstImage | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -194,9 +220,14 @@ class WeightedSMUG(Unrolled):
         """Yield the unrolling steps."""
         A = check_measurements(y, A)
         s = self.smoothing
-        D, E = denoiser_of_image(self.denoiser, y, A, s.added), batched(self.encoder)
+        D, E = denoiser_of_image(self.denoiser, y, A, s.added, self._aliasing), batched(self.encoder)
         seeds, lam = entry_seeds(generator, y.shape[0], s.seed), lam_of_image(self.lam, y, A)
-        return unroll(lambda x, n: smooth(D(x, n), x, s, _drawn(s, seeds, n), weight=E), A.H(y), A, self.steps, lam)
+        first = self._first(y, A, generator)
+
+        def denoise(x: Tensor, n: int) -> Smoothed:
+            return smooth(D(x, n), x, s, _drawn(s, seeds, n), weight=E)
+
+        return unroll(denoise, A.H(y), A, self.steps, lam, first)
 
 
 @dataclass(frozen=True, eq=False)

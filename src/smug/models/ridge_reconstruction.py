@@ -39,8 +39,8 @@ class Ridge(NetworkReconstructor):
     lam: float | Tensor = 0.5
     sigma: float | Tensor | None = None
     tau: float | Tensor = 0.0
-    tolerance: float = 2e-4
-    max_iterations: int = 500
+    tolerance: float = 1e-4
+    max_iterations: int = 1000
     solve_tolerance: float = 1e-4
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from smug.training.config import Config
 from smug.training.config_file import digest
 from smug.training.run_document import SCHEMA
 from smug.training.runs import DOCUMENT, Model, load_weights
-from smug.zoo import shipped
+from smug.training.weights_file import shipped
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "modl": {"method": "modl"},

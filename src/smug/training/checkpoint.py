@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from smug.system.files import write_atomically
 from smug.training.config import Config
 from smug.training.config_file import differences, digest, from_dict, to_dict
-from smug.training.runs import read_metadata, read_tensors
+from smug.training.weights_file import read_metadata, read_tensors
 
 SCHEMA = "smug-checkpoint-1"
 CHECKPOINT = "checkpoint.safetensors"

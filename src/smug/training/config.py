@@ -44,6 +44,9 @@ ErrorMeasure = Literal["square", "log"]
 LamTimes = Literal["one", "residual"]
 """What lam is multiplied by: nothing, or the residual of the data (:class:`smug.models.lam.ResidualLam`)."""
 
+FirstImage = Literal["adjoint", "ridge", "convex-ridge"]
+"""Where the unrolling starts: at ``A^H y``, or at the image of a shipped ridge regulariser."""
+
 Precision = Literal["fp32", "bf16"]
 """The arithmetic of the denoiser; Fourier transforms and solver stay in single precision."""
 
@@ -227,8 +230,9 @@ class Config:
     ``steps`` and ``lam`` are those of the unrolling; with ``learn_lam`` lam is where learning begins; where
     ``lam_times`` is "residual", lam is a factor of the rms residual of the data, anew in every step. With
     ``training_steps``, a lowest and a highest number, every update unrolls a random number of steps between them, and
-    ``steps`` are those of validation and afterwards. A ridge regulariser has the weight ``lam`` where it reconstructs,
-    with ``tau / 2 ||x||^2`` beside it.
+    ``steps`` are those of validation and afterwards. The ``first`` image is ``A^H y``, or what a shipped ridge
+    regulariser makes of the scan, which does not learn. A ridge regulariser has the weight ``lam`` where it
+    reconstructs, with ``tau / 2 ||x||^2`` beside it.
     ``reconstruction_weight`` is lam_l of equations (8) and (12); ``training_samples`` are drawn per step while training
     (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images count alike whether
     their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a constant there. What
@@ -239,6 +243,7 @@ class Config:
     method: Method = "modl"
     steps: int = 5
     training_steps: tuple[int, ...] = ()
+    first: FirstImage = "adjoint"
     lam: float = 1.0
     learn_lam: bool = False
     lam_times: LamTimes = "one"
@@ -260,6 +265,7 @@ class Config:
         """Check the values."""
         check_fields(self)
         literals = {"method": Method, "stability_target": StabilityTarget, "loss": ErrorMeasure, "lam_times": LamTimes}
+        literals |= {"first": FirstImage}
         for name, known in ((name, get_args(literal)) for name, literal in literals.items()):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
@@ -280,6 +286,8 @@ class Config:
             raise ValueError(f"tau: expected a finite number >= 0, and 0 but for ridge regularisers, got {self.tau}")
         if ridge and not self.lam:
             raise ValueError(f"lam: expected a number > 0 for a ridge regulariser, got {self.lam}")
+        if self.first != "adjoint" and (ridge or self.method == "rs-e2e"):
+            raise ValueError(f'first: expected "adjoint" for {self.method!r}, got {self.first!r}')
         if self.lam_times != "one" and ridge:
             raise ValueError(f'lam_times: expected "one" for {self.method!r}, got {self.lam_times!r}')
         if self.loss != "square" and (ridge or self.method in DENOISING_METHODS):

@@ -12,6 +12,7 @@ from smug.models.ridge_reconstruction import Ridge, RidgeDenoiser
 from smug.models.weight_encoder import WeightEncoder
 from smug.system.arguments import check_arguments
 from smug.training.config import DENOISING_METHODS, Config, Method
+from smug.training.weights_file import read_weights, shipped, stored_config
 
 
 @check_arguments
@@ -31,8 +32,21 @@ def _lam(config: Config) -> Lam:
     return ResidualLam(factor) if config.lam_times == "residual" else factor
 
 
+def _first(config: Config) -> Ridge | None:
+    """Return the shipped ridge that makes the first image; it does not learn."""
+    if config.first == "adjoint":
+        return None
+    file = shipped(config.first)
+    state, metadata = read_weights(file)
+    own = stored_config(file, metadata)
+    f = _ridge(own, build_denoiser(own.network))
+    f.networks().load_state_dict(state)
+    f.networks().requires_grad_(False)
+    return f
+
+
 def _modl(config: Config, denoiser: nn.Module) -> MoDL:
-    return MoDL(denoiser, config.steps, _lam(config))
+    return MoDL(denoiser, config.steps, _lam(config), _first(config))
 
 
 def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
@@ -40,11 +54,12 @@ def _rs_e2e(config: Config, denoiser: nn.Module) -> RSE2E:
 
 
 def _smug(config: Config, denoiser: nn.Module) -> SMUG:
-    return SMUG(denoiser, config.smoothing, config.steps, _lam(config))
+    return SMUG(denoiser, config.smoothing, config.steps, _lam(config), _first(config))
 
 
 def _weighted_smug(config: Config, denoiser: nn.Module) -> WeightedSMUG:
-    return WeightedSMUG(denoiser, WeightEncoder(), config.smoothing, config.steps, _lam(config))
+    encoder = WeightEncoder()
+    return WeightedSMUG(denoiser, encoder, config.smoothing, config.steps, _lam(config), _first(config))
 
 
 def _ridge(config: Config, denoiser: nn.Module) -> Ridge:

@@ -1,8 +1,7 @@
 """A run folder: weights as safetensors with their configuration inside, and a log. Nothing is ever unpickled."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from smug.physics.operator import Operator
 from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.files import write_atomically
 from smug.training.config import RIDGE_METHODS, Config
-from smug.training.config_file import from_dict, to_dict
+from smug.training.config_file import to_dict
 from smug.training.configured import build
+from smug.training.weights_file import SCHEMA, read_weights, stored_config
 from smug.training_range import TrainingRange
 
-SCHEMA = "smug-weights-1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 DOCUMENT = "run.json"
@@ -99,8 +98,8 @@ def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:
     of somebody's own when ``denoiser`` is not given.
     """
     file = path / WEIGHTS if path.is_dir() else path
-    state, metadata = _read_weights(file)
-    config = _stored_config(file, metadata)
+    state, metadata = read_weights(file)
+    config = stored_config(file, metadata)
     f = build(config, _empty_denoiser(config, file) if denoiser is None else denoiser)
     _fill(f.networks(), state, str(file), assign=denoiser is None)
     f.networks().eval()
@@ -114,57 +113,11 @@ def initialise(f: NetworkReconstructor, path: Path) -> None:
     ``path`` is a run folder or a weights file. Raises FileNotFoundError, and ValueError for weights that do not fit.
     """
     file = path / WEIGHTS if path.is_dir() else path
-    state, _ = _read_weights(file)
+    state, _ = read_weights(file)
     for name, network in f.networks().items():
         own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
         if own or name in ("denoiser", "regulariser"):
             _fill(network, own, str(file))
-
-
-def read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors and the metadata of a safetensors file, in single precision at least.
-
-    Raises FileNotFoundError, and ValueError for another file.
-    """
-    with _opened(file) as handle:
-        return {name: _single(handle.get_tensor(name)) for name in handle.keys()}, handle.metadata() or {}  # noqa: SIM118
-
-
-def read_metadata(file: Path) -> dict[str, str]:
-    """Return the metadata of a safetensors file; raises like :func:`read_tensors`."""
-    with _opened(file) as handle:
-        return handle.metadata() or {}
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    from safetensors import SafetensorError, safe_open
-
-    if not file.is_file():
-        raise FileNotFoundError(f"no such file: {file}")
-    try:
-        with safe_open(file, framework="pt") as handle:
-            yield handle
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{file}: not a safetensors file: {error}") from error
-
-
-def _read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    state, metadata = read_tensors(file)
-    if metadata.get("schema") != SCHEMA:
-        raise ValueError(f"{file}: expected weights of schema {SCHEMA}, got {metadata.get('schema', 'none')}")
-    return state, metadata
-
-
-def _single(value: Tensor) -> Tensor:
-    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-
-
-def _stored_config(file: Path, metadata: Mapping[str, str]) -> Config:
-    try:
-        return from_dict(json.loads(metadata["config"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file}: its configuration cannot be read: {error}") from error
 
 
 def _empty_denoiser(config: Config, file: Path) -> nn.Module:
