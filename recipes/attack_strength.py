@@ -8,6 +8,7 @@ gradients from the best of these. Shipped models on SIAT validation slices; smoo
 import sys
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -16,27 +17,35 @@ import smug
 
 def shares(name: str, scan: smug.Scan, threat: smug.Threat, seed: torch.Tensor, steps: int = 100) -> str:
     """Return the share of the damage of one scan, in squared error and in dB, as a sentence."""
-    attacks, f = smug.attacks, smug.load(name)
-    is_smoothed = attacks.noise_free(f) is not f
-    if is_smoothed:
+    f = smug.load(name)
+    if smug.attacks.noise_free(f) is not f:
         f = f.replace(noise="antithetic", num_samples=2)
-    found = attacks.fast(f, scan, threat, generator=seed)
+    found, best = compared(f, scan, threat, seed, steps)
+    clean = best.clean_objective
+    share = float((found.objective - clean) / (best.objective - clean))
+    lost = [10 * float(torch.log10(result.objective / clean)) for result in (found, best)]
+    return f"{name} {scan.id[0]}: {share:.4f} of the damage; {lost[0]:.3f} dB of {lost[1]:.3f} dB"
+
+
+def compared(
+    f: Any, scan: smug.Scan, threat: smug.Threat, seeds: torch.Tensor, steps: int = 100
+) -> tuple[smug.attacks.SuiteResult, smug.attacks.SuiteResult]:
+    """Return what the fast attack found, and what the reference did, in ``steps`` steps from each start."""
+    attacks = smug.attacks
+    found = attacks.fast(f, scan, threat, generator=seeds)
     rule = attacks.APGD(steps)
     attempts = [
         attacks.Attempt("fast", lambda *_, generator=None: found),
         attacks.Attempt("far", attacks.transferred(partial(attacks.attack, rule=rule))),
         attacks.Attempt("on", attacks.transferred(partial(attacks.attack, rule=started(rule, found.delta)))),
     ]
-    best = attacks.strongest(f, scan, threat, attempts, score_draws=8, generator=seed)
-    if is_smoothed:
+    best = attacks.strongest(f, scan, threat, attempts, score_draws=8, generator=seeds)
+    if attacks.noise_free(f) is not f:
         before = best
         own = partial(attacks.attack, rule=started(attacks.PGD(20, step_size=1.0), before.delta))
         attempts = [attacks.Attempt("best", lambda *_, generator=None: before), attacks.Attempt("own", own)]
-        best = attacks.strongest(f, scan, threat, attempts, score_draws=8, generator=seed)
-    clean = best.clean_objective
-    share = float((found.objective - clean) / (best.objective - clean))
-    lost = [10 * float(torch.log10(result.objective / clean)) for result in (found, best)]
-    return f"{name} {scan.id[0]}: {share:.4f} of the damage; {lost[0]:.3f} dB of {lost[1]:.3f} dB"
+        best = attacks.strongest(f, scan, threat, attempts, score_draws=8, generator=seeds)
+    return found, best
 
 
 def started(rule: smug.attacks.Rule, delta: torch.Tensor) -> smug.attacks.Rule:

@@ -14,7 +14,9 @@ import pytest
 import smug
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted([*(ROOT / "recipes").glob("*.py"), *(ROOT / "recipes/experiment").glob("*.py")])
+SCRIPTS = sorted(
+    path for folder in ("", "experiment", "tomography") for path in (ROOT / "recipes" / folder).glob("*.py")
+)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *SCRIPTS]
 CELL = re.compile(
     r"^(`{3,}|:{3,})\s*(?:\{code-cell\}[^\n]*|python|py|ipython3?)\s*\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE

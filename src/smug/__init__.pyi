@@ -17,6 +17,7 @@ from .data.kspace.non_cartesian import NonCartesianVolume as NonCartesianVolume
 from .data.kspace.non_cartesian import read_non_cartesian as read_non_cartesian
 from .data.kspace.read import read as read
 from .data.kspace.volume import Volume as Volume
+from .data.phantom import ct_phantom as ct_phantom
 from .data.phantom import head_phantom as head_phantom
 from .data.scan import Scan as Scan
 from .data.simulate import simulate as simulate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from smug.data.phantom import head_phantom
+from smug.data.phantom import ct_phantom, head_phantom
 
 from ..properties import assert_refused
 
@@ -139,3 +139,26 @@ def test_a_size_too_small_is_refused(size: int | tuple[int, int]) -> None:
 @pytest.mark.parametrize("noise", [-0.1, float("nan")])
 def test_negative_noise_is_refused(noise: float) -> None:
     assert_refused(lambda: head_phantom(0, 32, noise=noise), "noise")
+
+
+def test_ct_is_attenuation_in_parts_of_water() -> None:
+    images = torch.stack([ct_phantom(seed, 64) for seed in SEEDS])
+    assert images.dtype == torch.float32 and images.isfinite().all()
+    assert images.min() == 0 and images.amax((1, 2)).min() > 1.5 and images.max() < 2.6
+    brain = images[(images > 1.0) & (images < 1.06)]
+    assert len(brain) > 0.4 * (images > 0.5).sum()
+    assert torch.equal(ct_phantom(5, 64), ct_phantom(5, 64))
+    assert (images[0] - images[1]).norm() > 0.1 * images[0].norm()
+
+
+@pytest.mark.parametrize("seed", SEEDS[:4])
+def test_the_same_ct_at_another_resolution(seed: int) -> None:
+    coarse, fine = ct_phantom(seed, 64), ct_phantom(seed, 128)
+    averaged = fine.reshape(64, 2, 64, 2).mean((1, 3))
+    assert (coarse - averaged).norm() < 0.1 * coarse.norm()
+
+
+def test_ct_of_another_size_and_of_none() -> None:
+    assert ct_phantom(0, (20, 32)).shape == (20, 32)
+    assert_refused(lambda: ct_phantom(0, 8), "expected at least 16 pixels a side")
+    assert_refused(lambda: ct_phantom(-1, 32), "seed")
