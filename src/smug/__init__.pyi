@@ -14,8 +14,8 @@ from .data.acquisition import AcquisitionRange as AcquisitionRange
 from .data.images.sets import load_images as load_images
 from .data.kspace.noise import noise_level as noise_level
 from .data.kspace.non_cartesian import NonCartesianVolume as NonCartesianVolume
-from .data.kspace.non_cartesian import read_non_cartesian as read_non_cartesian
 from .data.kspace.read import read as read
+from .data.kspace.read import read_non_cartesian as read_non_cartesian
 from .data.kspace.volume import Volume as Volume
 from .data.phantom import ct_phantom as ct_phantom
 from .data.phantom import head_phantom as head_phantom

@@ -12,7 +12,7 @@ from smug.data.kspace.centre import Centre
 from smug.data.kspace.compression import compressed_volume
 from smug.data.kspace.non_cartesian import NonCartesianVolume
 from smug.data.kspace.positions import SliceOrder
-from smug.data.kspace.read import read
+from smug.data.kspace.read import AnyVolume, read_any
 from smug.data.kspace.read import undersample as keep_lines
 from smug.data.kspace.volume import MapsEstimator, Volume
 from smug.data.scan import Scan, stacked
@@ -77,10 +77,6 @@ class Reconstruction:
         }
 
 
-AnyVolume = Volume | NonCartesianVolume
-"""What is reconstructed."""
-
-
 def volume_scale(volume: AnyVolume) -> Tensor:
     """Return one scale for all slices of a volume, real ``(1, 1, 1)``.
 
@@ -123,7 +119,7 @@ def reconstruct(
 
     ``model`` is any reconstructor ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load`
     takes, such as "tv". ``volume`` is what :func:`smug.read` or :func:`smug.read_non_cartesian` returns, or the path of
-    a file, which :func:`smug.read` reads with ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines
+    a file, which these read with ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines
     is kept. The model sees the volume divided by :func:`volume_scale`, so there is no step between slices. Each slice's
     noise depends on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With
     ``noise_sigma``, the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see
@@ -229,7 +225,7 @@ def _joined(volume: AnyVolume, parts: Sequence[Tensor | None]) -> Tensor | None:
 def _read(source: AnyVolume | str | Path, centre: Centre, slices: SliceOrder) -> AnyVolume:
     """Return a volume that may be a file; raises ValueError for options of reading without one."""
     if isinstance(source, str | Path):
-        return read(source, centre=centre, slices=slices)
+        return read_any(source, centre=centre, slices=slices)
     for name, value in (("centre", centre), ("slices", slices)):
         if value != "checked":
             raise ValueError(f"{name}: would change nothing: it is for files, and the volume has been read already")

@@ -36,24 +36,23 @@ def facts_of(
         return _weights(path)
     if path.name.lower().endswith(IMAGES):
         return _images(path)
-    from smug.data.kspace.non_cartesian import described_trajectory, read_non_cartesian
-    from smug.data.kspace.read import read
+    from smug.data.kspace.bart_samples import described_trajectory
+    from smug.data.kspace.non_cartesian import NonCartesianVolume
+    from smug.data.kspace.read import read_any
 
-    if trajectory is not None:
-        return _samples(read_non_cartesian(path, trajectory), path, trajectory)
-    if path.suffix in (".cfl", ".hdr"):
+    if trajectory is None and path.suffix in (".cfl", ".hdr"):
         try:
             return {"kind": "trajectory", **described_trajectory(path)}
         except ValueError:
             pass  # k-space, or what the reader says
     try:
-        volume = read(path, centre=centre, slices=slices)
+        volume = read_any(path, trajectory=trajectory, centre=centre, slices=slices)
     except ValueError as error:
         try:
             return _images(path)
         except ValueError:
             raise error from None
-    return _kspace(volume)
+    return _samples(volume, path, trajectory) if isinstance(volume, NonCartesianVolume) else _kspace(volume)
 
 
 def _kspace(volume: "Volume") -> Facts:
@@ -67,7 +66,7 @@ def _kspace(volume: "Volume") -> Facts:
     return {"kind": "measured k-space", **facts, "use": use}
 
 
-def _samples(volume: "NonCartesianVolume", path: Path, trajectory: Path) -> Facts:
+def _samples(volume: "NonCartesianVolume", path: Path, trajectory: Path | None) -> Facts:
     coils, samples = volume.kspace[0].shape
     frames = f" in {counted(volume.frames, 'frame')}" if volume.frames > 1 else ""
     return {
@@ -78,7 +77,10 @@ def _samples(volume: "NonCartesianVolume", path: Path, trajectory: Path) -> Fact
         "image": f"{volume.shape[0]} x {volume.shape[1]} pixels",
         "coil maps": "by ESPIRiT, from the gridded centre" if coils > 1 else "none: a single coil",
         "units": volume.units,
-        "use": f"smug reconstruct {path} --trajectory {trajectory}",
+        "noise": "not known" if volume.noise_sigma is None else f"{volume.noise_sigma:.3g}, from the noise scan",
+        "notes": [f"{name}: {text}" for name, text in volume.attributes.items()],
+        "warnings": list(volume.warnings),
+        "use": f"smug reconstruct {path}" + ("" if trajectory is None else f" --trajectory {trajectory}"),
     }
 
 

@@ -45,8 +45,8 @@ class Reconstruct(Common):
     """Which slice a line of ISMRMRD belongs to: what its counter says, unless positions contradict that; in any case;
     or what its position says."""
     trajectory: Path | None = None
-    """Of non-Cartesian k-space, radial or spiral: BART's .cfl of 3 x samples x spokes, in units of 1 / field of view;
-    the k-space is BART's, too, of 1 x samples x spokes x coils."""
+    """Of non-Cartesian k-space of BART, radial or spiral: a .cfl of 3 x samples x spokes, in units of 1 / field of
+    view, for k-space of 1 x samples x spokes x coils. Files of ISMRMRD hold their own."""
     undersample: Rate | None = None
     """Keep only some lines of fully sampled data, by this factor; then PSNR and SSIM are printed."""
     lines: Literal["random", "equispaced", "fastmri"] = "random"

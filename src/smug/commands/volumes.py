@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from smug.data.kspace.centre import Centre
     from smug.data.kspace.positions import SliceOrder
-    from smug.reconstruction import AnyVolume, Reconstruction
+    from smug.data.kspace.read import AnyVolume
+    from smug.reconstruction import Reconstruction
     from smug.reconstructor import Reconstructor
 
 REPLICAS = 32
@@ -85,12 +86,16 @@ def summary_line(record: Mapping[str, Any]) -> str:
 
 
 def _volume(file: Path, order: Order) -> "AnyVolume":
-    from smug.data.kspace.non_cartesian import read_non_cartesian
-    from smug.data.kspace.read import read, undersample
+    from smug.data.kspace.non_cartesian import NonCartesianVolume
+    from smug.data.kspace.read import read_any, undersample
 
-    if order.trajectory is not None:
-        return read_non_cartesian(file, order.trajectory)
-    volume = read(file, centre=order.centre, slices=order.slices)
+    volume = read_any(file, trajectory=order.trajectory, centre=order.centre, slices=order.slices)
+    if isinstance(volume, NonCartesianVolume):
+        for name in ("undersample", "maps_figure", "coils"):
+            if getattr(order, name) is not None:
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option}: expected Cartesian k-space, got samples along a trajectory in {file}")
+        return volume
     if order.undersample is None:
         return volume
     options = {"seed": order.seed, "center_fraction": order.center_fraction, "lines": order.lines}

@@ -107,6 +107,30 @@ def readouts(table: Any, rows: Rows, channels: int, samples: int) -> Iterator[tu
         yield part, np.stack(list(block["data"])).view(np.complex64).reshape(-1, channels, samples)
 
 
+def coordinates(table: Any, rows: Rows, dimensions: int, samples: int) -> NDArray[np.float64]:
+    """Read the coordinates of the samples of rows, ``(row, sample, dimension)``.
+
+    Raises ValueError for values that are not finite, and for rows of another length than their header says.
+    """
+    import h5py
+
+    where, kind = f"{table.file.filename}: acquisition", h5py.check_vlen_dtype(table.dtype.fields["traj"][0])
+    if kind is None or kind.kind != "f":
+        raise ValueError(f"{table.file.filename}: traj: expected numbers with a decimal point, got {kind}")
+    found = np.empty((len(rows), samples, dimensions))
+    for part, block in _records(table, rows):
+        for row, at, values in zip(rows[part], range(part.start, part.stop), block["traj"], strict=True):
+            if len(values) != dimensions * samples:
+                raise ValueError(
+                    f"{where} {row}: trajectory: expected {samples} samples x {dimensions} dimensions, as its header "
+                    f"says, got {len(values)} numbers"
+                )
+            if not np.isfinite(values).all():
+                raise ValueError(f"{where} {row}: trajectory: expected finite numbers, got NaN or infinite ones")
+            found[at] = values.reshape(samples, dimensions)
+    return found
+
+
 def grouped(head: NDArray[np.void], rows: Rows, counters: Sequence[str]) -> dict[tuple[int, ...], Rows]:
     """Return the rows by the values of their counters, in the order of these."""
     values = np.stack([head["idx"][name][rows] for name in counters])

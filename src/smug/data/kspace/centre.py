@@ -37,8 +37,8 @@ def checked(volume: Volume, path: Path, *, move: bool) -> Volume:
     if flat is not None:
         raise ValueError(
             f"{path}: the energy of k-space does not decay along {AXES[flat]}: it is non-Cartesian (radial, spiral, "
-            "...), which needs its trajectory (smug reconstruct --trajectory TRAJ.cfl, for BART), or its axes are in "
-            "another order: expected Cartesian k-space, (slices, "
+            "...), which needs its trajectory (smug reconstruct --trajectory TRAJ.cfl, for BART; ISMRMRD holds its "
+            "own), or its axes are in another order: expected Cartesian k-space, (slices, "
             f"coils, readout, phase) in HDF5 or [readout, phase, 1, coils] in BART; {believed}"
         )
     if directions_alternate(volume):

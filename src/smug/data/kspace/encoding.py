@@ -50,15 +50,23 @@ def samples_of(head: NDArray[np.void], rows: Rows, where: str) -> Samples:
 
     Raises ValueError, beginning with ``where``, if they differ or hold nothing.
     """
-    layout = ("active_channels", "number_of_samples", "discard_pre", "discard_post", "center_sample")
-    values = {name: np.unique(head[name][rows]).tolist() for name in layout}
-    for name, found in values.items():
-        if len(found) > 1:
-            raise ValueError(f"{where}: {name}: expected the same for all readouts of the image, got {found[:4]}")
-    channels, count, before, after, centre = (values[name][0] for name in layout)
+    channels, count, before, after = (common(head, rows, name, where) for name in LAYOUT)
     if channels < 1 or count - before - after < 1:
         raise ValueError(f"{where}: expected samples, got {channels} channels of {count} - {before} - {after}")
-    return Samples(channels, count, before, count - after, centre)
+    return Samples(channels, count, before, count - after, common(head, rows, "center_sample", where))
+
+
+LAYOUT = ("active_channels", "number_of_samples", "discard_pre", "discard_post")
+"""The fields of the headers of readouts that tell how many samples of how many channels each has."""
+
+
+def common(head: NDArray[np.void], rows: Rows, name: str, where: str) -> int:
+    """Return the value of a field that the headers of these rows have in common; raises ValueError if they differ."""
+    found = np.unique(head[name][rows]).tolist()
+    if len(found) > 1:
+        raise ValueError(f"{where}: {name}: expected the same for all readouts of the image, got {found[:4]}")
+    value: int = found[0]
+    return value
 
 
 def grid_of(header: Header, head: NDArray[np.void], imaging: Rows, where: str) -> Grid:

@@ -1,38 +1,32 @@
-"""Raw data of scanners in the ISMRM raw data format (Inati et al. 2017), Cartesian and two-dimensional."""
+"""Raw data of scanners in the ISMRM raw data format (Inati et al. 2017), two-dimensional."""
 
-import math
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from smug.data.geometry import Geometry
-from smug.data.hdf5 import groups, opened, text
-from smug.data.kspace.acquisitions import Rows, acquisitions, grouped, read_heads, readouts
+from smug.data.hdf5 import groups, opened
+from smug.data.kspace.acquisitions import grouped
 from smug.data.kspace.encoding import Grid, grid_of
-from smug.data.kspace.header import Header, parse_header
+from smug.data.kspace.frames import FRAME, Groups, frames_of, separate_slices
+from smug.data.kspace.header import Header
+from smug.data.kspace.ismrmrd_samples import samples_volume
 from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
-from smug.data.kspace.positions import SliceOrder, renumbered
-from smug.data.kspace.prewhitening import noise_covariance, noise_variance, whitening_matrix
-from smug.data.kspace.purposes import Purposes, purposes_of
+from smug.data.kspace.noise_scan import prewhitening
+from smug.data.kspace.non_cartesian import NonCartesianVolume
+from smug.data.kspace.positions import SliceOrder
+from smug.data.kspace.purposes import Purposes
+from smug.data.kspace.raw_data import RawData, raw_data
 from smug.data.kspace.repeats import unlike_repeats
 from smug.data.kspace.sampling import is_full, lines_around_dc
 from smug.data.kspace.volume import Volume, crop_corner, unknown_size
 from smug.physics.maps.calibration import MAX_CALIBRATION
 
-FRAME = ("contrast", "phase", "repetition", "set")
-"""The counters whose values make a frame each."""
-
 CONTRAST = ("slice", "contrast", "set")
 """The counters within which calibration lines are averaged: signal and its phase depend on them."""
-
-Groups = Mapping[tuple[int, ...], Rows]
-"""Rows by the values of counters."""
 
 
 def is_ismrmrd(file: Any) -> bool:
@@ -40,13 +34,17 @@ def is_ismrmrd(file: Any) -> bool:
     return "kspace" not in file and bool(_measurements(file))
 
 
-def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume:
-    """Read an ISMRMRD file of a Cartesian, two-dimensional, single- or multi-slice acquisition.
+def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume | NonCartesianVolume:
+    """Read an ISMRMRD file of a two-dimensional, single- or multi-slice acquisition.
 
-    Readout oversampling is removed. Lines that were repeated or averaged are averaged; contrasts, cardiac phases,
-    repetitions and sets are frames, in the order of these counters. Lines that are zero are not measured. An
-    asymmetric echo makes a two-dimensional mask. Of the header only what reconstruction needs is needed, see
-    :func:`smug.data.kspace.encoding.grid_of`. Slices that lie at several places but share a counter are told apart,
+    One whose header states another trajectory than a Cartesian one, or whose header states none and whose samples have
+    coordinates that are not Cartesian, is read along these coordinates: see
+    :func:`smug.data.kspace.ismrmrd_samples.samples_volume`.
+
+    Of Cartesian ones readout oversampling is removed. Lines that were repeated or averaged are averaged; contrasts,
+    cardiac phases, repetitions and sets are frames, in the order of these counters. Lines that are zero are not
+    measured. An asymmetric echo makes a two-dimensional mask. Of the header only what reconstruction needs is needed,
+    see :func:`smug.data.kspace.encoding.grid_of`. Slices that lie at several places but share a counter are told apart,
     unless ``slices`` is "by-counter".
 
     Coil maps are estimated from the lines that the scanner flags as calibration, else from all lines; of either kind
@@ -56,39 +54,46 @@ def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume:
     why, and the channels stay as they are.
 
     Slices are read when needed. Raises FileNotFoundError, and ValueError for other files, for damaged ones and for what
-    is not supported (other trajectories, EPI, three-dimensional encoding, images of several encoding spaces) or not
-    certain (slices that differ in position but not in counter, and are not whole).
+    is not supported (EPI, three-dimensional encoding, images of several encoding spaces) or not certain (slices that
+    differ in position but not in counter, and are not whole).
     """
     path = Path(path)
     with opened(path) as file:
         name = _group(file)
-        measurement, header, purposes, warnings = _checked(file[name], f"{path}: {name}", slices)
-        groups = grouped(measurement.head, purposes.imaging, (*FRAME, "slice"))
-        frames = _frames(groups, measurement.where)
-        images = stored_lines(measurement, list(groups.values()))
-        warnings += _repeated(measurement, images)
-        calibration = _calibration(measurement, purposes, groups, images.readout.channels)
-        prewhitening = _prewhitening(measurement, header, purposes, images)
+        raw = raw_data(file[name], f"{path}: {name}")
+        return (_lines_volume if raw.is_cartesian else samples_volume)(raw, path.stem, slices)
 
-    mask, grid, encoded = images.mask, measurement.grid, _encoded_lines(images, header, measurement.grid)
+
+def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
+    """Return the volume of a Cartesian acquisition."""
+    grid = grid_of(raw.header, raw.head, raw.purposes.imaging, raw.where)
+    measurement = Measurement(raw.table, raw.head, raw.signal, grid, raw.where)
+    lines = np.union1d(raw.purposes.imaging, raw.purposes.calibration)
+    separated = separate_slices(raw, lines, measurement.places - grid.lines // 2, grid.spacing[1], order)
+    groups = grouped(raw.head, raw.purposes.imaging, (*FRAME, "slice"))
+    frames = frames_of(groups, raw.where)
+    images = stored_lines(measurement, list(groups.values()))
+    calibration = _calibration(measurement, raw.purposes, groups, images.readout.channels)
+    white = prewhitening(raw, images.readout.channels, images.averages)
+    mask, encoded = images.mask, _encoded_lines(images, raw.header, grid)
     volume = Volume(
-        name=path.stem,
-        kspace=replace(images, whitening=prewhitening.matrix).kspace,
+        name=name,
+        kspace=replace(images, whitening=white.matrix).kspace,
         mask=mask,
         encoded_lines=encoded,
         fully_sampled=mask.ndim == 2 and all(is_full(lines, encoded) for lines in mask.numpy()),
         crop=grid.image,
-        geometry=_geometry(measurement.head[[rows[0] for rows in images.rows[: len(groups) // frames]]], grid),
+        geometry=_geometry(raw.head[[rows[0] for rows in images.rows[: len(groups) // frames]]], grid),
         frames=frames,
-        noise_sigma=prewhitening.noise_sigma,
-        attributes={**prewhitening.attributes, **unknown_size(grid.spacing)},
+        noise_sigma=white.noise_sigma,
+        attributes={**white.attributes, **unknown_size(grid.spacing)},
         format="ISMRMRD",
-        warnings=tuple(warnings),
+        warnings=(*raw.header.warnings, *grid.warnings, *separated, *_repeated(measurement, images)),
     )
     if calibration is None:
         return volume
-    lines = replace(calibration, whitening=prewhitening.matrix)
-    return replace(volume, calibration=replace(volume, kspace=lines.kspace, mask=lines.mask, fully_sampled=False))
+    stored = replace(calibration, whitening=white.matrix)
+    return replace(volume, calibration=replace(volume, kspace=stored.kspace, mask=stored.mask, fully_sampled=False))
 
 
 def _measurements(file: Any) -> list[str]:
@@ -106,59 +111,6 @@ def _group(file: Any) -> str:
     return found[0]
 
 
-def _checked(group: Any, where: str, order: SliceOrder) -> tuple[Measurement, Header, Purposes, list[str]]:
-    """Read the whole table of a group and its header; return them with what rows are for, and warnings.
-
-    Raises ValueError unless they are those of a Cartesian, two-dimensional acquisition with signal.
-    """
-    table = acquisitions(group)
-    head, signal, direction = read_heads(table)
-    purposes = purposes_of(head, where)
-    header = _header(group, head, purposes.imaging, direction, where)
-    if not signal[purposes.imaging].any():
-        raise ValueError(f"{where}: expected measurements, got only zeros")
-    grid = grid_of(header, head, purposes.imaging, where)
-    measurement = Measurement(table, head, signal, grid, where)
-    separated = _separate_slices(measurement, purposes, order)
-    return measurement, header, purposes, [*header.warnings, *grid.warnings, *separated]
-
-
-def _header(group: Any, head: NDArray[np.void], imaging: Rows, direction: NDArray[np.intp], where: str) -> Header:
-    """Return the header; raises ValueError unless the acquisition is Cartesian and two-dimensional.
-
-    A trajectory that is not stated is Cartesian, unless the samples' own coordinates say otherwise.
-    """
-    header = parse_header(text(group, "xml") or "", f"{where}/xml", int(head["encoding_space_ref"][imaging[0]]))
-    if header.trajectory not in ("cartesian", ""):
-        raise ValueError(f"{where}: trajectory {header.trajectory!r} is not supported: expected 'cartesian'")
-    found = np.unique(direction[imaging])
-    if (found < 0).any() or len(found[found > 0]) > 1:
-        raise ValueError(
-            f"{where}: the trajectory of the samples is not Cartesian, which is not supported: expected readouts along "
-            "one axis"
-        )
-    if (header.encoded.matrix[2] or 1) > 1 or head["idx"]["kspace_encode_step_2"][imaging].any():
-        raise ValueError(
-            f"{where}: three-dimensional encoding is not supported, got a matrix of {header.encoded.matrix}: "
-            "expected two-dimensional slices; transform along the partitions first"
-        )
-    return header
-
-
-def _separate_slices(measurement: Measurement, purposes: Purposes, order: SliceOrder) -> list[str]:
-    """Renumber, in the headers, slices that lie at several places but share a counter; return warnings."""
-    head, grid, where = measurement.head, measurement.grid, measurement.where
-    from_dc = measurement.places - grid.lines // 2
-    groups = grouped(head, np.union1d(purposes.imaging, purposes.calibration), (*FRAME, "slice"))
-    try:
-        numbers, warning = renumbered(head, [*groups.values()], from_dc, grid.spacing[1], order)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-    rows = np.fromiter(numbers, dtype=np.intp)
-    head["idx"]["slice"][rows] = np.fromiter(numbers.values(), dtype=np.intp)
-    return [f"{where}: {warning}"] if warning else []
-
-
 def _repeated(measurement: Measurement, images: StoredLines) -> list[str]:
     """A warning about lines that are averaged although they differ."""
     share = unlike_repeats(measurement, images)
@@ -166,16 +118,6 @@ def _repeated(measurement: Measurement, images: StoredLines) -> list[str]:
         return []
     told = f"lines with the same counters differ by {share:.0%} of their energy and are averaged"
     return [f"{measurement.where}: {told}: the patient has moved, or counters are not set"]
-
-
-def _frames(slices: Groups, where: str) -> int:
-    """Return the number of frames; raises ValueError where one lacks a slice."""
-    frames, numbers = ({key[part] for key in slices} for part in (slice(0, -1), slice(-1, None)))
-    if len(slices) != len(frames) * len(numbers):
-        frame, number = next((f, n) for f in sorted(frames) for n in sorted(numbers) if (*f, *n) not in slices)
-        missing = ", ".join(f"{name} {value}" for name, value in zip((*FRAME, "slice"), (*frame, *number), strict=True))
-        raise ValueError(f"{where}: expected all slices of every frame, got no lines of {missing}")
-    return len(frames)
 
 
 def _calibration(measurement: Measurement, purposes: Purposes, slices: Groups, channels: int) -> StoredLines | None:
@@ -201,46 +143,6 @@ def _calibration(measurement: Measurement, purposes: Purposes, slices: Groups, c
     of_slice = [order[key] for key in chosen if key is not None]
     rows, places = (tuple(parts[i] for i in of_slice) for parts in (stored.rows, stored.places))
     return replace(stored, rows=rows, places=places)
-
-
-class Prewhitening(NamedTuple):
-    """The ``matrix`` that whitens the channels, the noise per part of whitened images, and ``attributes`` about it."""
-
-    matrix: Tensor | None
-    noise_sigma: float | None
-    attributes: dict[str, str]
-
-
-def _prewhitening(measurement: Measurement, header: Header, purposes: Purposes, images: StoredLines) -> Prewhitening:
-    """What a noise measurement, where there is one, makes of the channels."""
-    head, channels, noise = measurement.head, images.readout.channels, purposes.noise
-    if len(noise) == 0:
-        return Prewhitening(None, None, {})
-    if (head["active_channels"][noise] != channels).any():
-        unlike = "none: the noise measurement has other channels than the images"
-        return Prewhitening(None, None, {"prewhitening": unlike})
-    psi, samples = noise_covariance(_noise(measurement, noise, channels))
-    try:
-        whitening = torch.from_numpy(whitening_matrix(psi, samples))
-    except ValueError as reason:
-        return Prewhitening(None, None, {"prewhitening": f"none: {reason}"})
-    bandwidth = header.noise_bandwidth or 1.0
-    variance = noise_variance(psi) * _dwell_time(head, noise) / _dwell_time(head, purposes.imaging) / bandwidth
-    sigma = math.sqrt(variance / images.averages) if images.averages and variance < math.inf else None
-    return Prewhitening(whitening, sigma, {"prewhitening": f"from {samples} noise samples per channel"})
-
-
-def _noise(measurement: Measurement, rows: Rows, channels: int) -> Iterator[NDArray[np.complex64]]:
-    """The noise readouts of each length."""
-    lengths = measurement.head["number_of_samples"][rows]
-    for samples in np.unique(lengths).tolist():
-        yield from (values for _, values in readouts(measurement.table, rows[lengths == samples], channels, samples))
-
-
-def _dwell_time(head: NDArray[np.void], rows: Rows) -> float:
-    """The time per sample that these rows have in common; NaN if there is none."""
-    times = np.unique(head["sample_time_us"][rows])
-    return float(times[0]) if len(times) == 1 and 0 < times[0] < np.inf else math.nan
 
 
 def _encoded_lines(images: StoredLines, header: Header, grid: Grid) -> int:

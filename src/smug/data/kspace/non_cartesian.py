@@ -1,25 +1,18 @@
-"""Measured volumes along any trajectory through k-space, in files of BART."""
+"""A volume measured along any trajectory through k-space."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from smug.data.geometry import Geometry
-from smug.data.kspace.bart import ECHO, REFUSED, SLICE, TIME, TIME2, header_of, read_dimensions, stored_values
-from smug.data.kspace.volume import MapsEstimator, slice_names, unknown_size
+from smug.data.kspace.volume import MapsEstimator, slice_names
 from smug.data.scan import Scan
-from smug.data.slices import Slices
 from smug.physics.maps.estimate import espirit_maps
 from smug.physics.maps.non_cartesian import non_cartesian_maps
-from smug.physics.non_cartesian import NonCartesian, check_trajectory
-from smug.system.arguments import check_arguments
+from smug.physics.non_cartesian import NonCartesian
 
 MAX_MATRIX = 2048
 """Largest image that a trajectory may be for: what is beyond is in another unit."""
@@ -30,13 +23,14 @@ class NonCartesianVolume:
     """The measured samples of a volume along a trajectory.
 
     ``kspace`` holds complex64 ``(coil, samples)`` per slice. ``trajectory`` is float64 ``(1 or slices, 2, samples)``,
-    ``(k_y, k_x)`` in cycles per field of view; images are ``shape (y, x)``. Slices are those of the first of
+    ``(k_y, k_x)`` in cycles per field of view, or where slices have different numbers of samples a sequence of
+    ``(2, samples)``, one for each; images are ``shape (y, x)``. Slices are those of the first of
     ``frames``, then those of the second, and so on. The other fields are those of :class:`smug.Volume`.
     """
 
     name: str
     kspace: Sequence[Tensor]
-    trajectory: Tensor
+    trajectory: Tensor | Sequence[Tensor]
     shape: tuple[int, int]
     frames: int = 1
     geometry: Geometry = field(default_factory=Geometry.spaced)
@@ -59,13 +53,14 @@ class NonCartesianVolume:
 
     @property
     def acceleration(self) -> float:
-        """Pixels of the image per sample."""
-        return self.shape[0] * self.shape[1] / self.trajectory.shape[-1]
+        """Pixels of the image per sample, of all slices together."""
+        samples = sum(points.shape[-1] for points in self.trajectory)
+        return self.shape[0] * self.shape[1] * len(self.trajectory) / samples
 
     def operator(self, index: int, maps: Tensor | None = None) -> NonCartesian:
         """Return the operator of a slice, by default of a single coil of sensitivity 1."""
-        row = index if len(self.trajectory) > 1 else 0
-        return NonCartesian(self.trajectory[row : row + 1], maps, self.shape)
+        points = self.trajectory[index if len(self.trajectory) > 1 else 0]
+        return NonCartesian(points[None], maps, self.shape)
 
     def scan(self, index: int, maps: MapsEstimator = espirit_maps) -> Scan:
         """Return the scan of one slice, with coil maps from the centre of its k-space; there is no target.
@@ -96,119 +91,3 @@ class NonCartesianVolume:
     def cropped(self, images: Tensor) -> Tensor:
         """Return the images: nothing is cropped."""
         return images
-
-
-@check_arguments
-def read_non_cartesian(path: str | Path, trajectory: str | Path) -> NonCartesianVolume:
-    """Read samples of BART along a trajectory of BART, both named by their ``.cfl``, ``.hdr`` or without a suffix.
-
-    The trajectory is ``3 x samples x spokes`` in units of 1 / field of view, as ``bart traj`` makes it: its first
-    coordinate belongs to y, the first dimension of BART's images, its second to x, its third is 0. The samples are
-    ``1 x samples x spokes x coils``. Slices, times and echoes are read, each with its own trajectory where the
-    trajectory has as many. The image is square, as wide as twice the largest coordinate tells.
-
-    Raises FileNotFoundError, and ValueError for files that are not complete, for values that are not finite, for sizes
-    that do not match, for a trajectory of three dimensions, and without the extra "nufft".
-    """
-    file, along = header_of(path), header_of(trajectory)
-    dims, other = read_dimensions(file), read_dimensions(along)
-    if other[0] != 3:
-        raise ValueError(f"{along}: expected a trajectory of 3 x samples x spokes, got {_listed(other)}")
-    if dims[0] != 1:
-        raise ValueError(
-            f"{file}: expected 1 x samples x spokes x coils, got {_listed(dims)}; Cartesian k-space needs no trajectory"
-        )
-    if dims[1:3] != other[1:3]:
-        raise ValueError(
-            f"{along}: expected {dims[1]} samples and {dims[2]} spokes, as {file} has, got {other[1]} and {other[2]}"
-        )
-    kept = {ECHO, TIME, TIME2, SLICE}
-    for number in range(4, len(dims)):
-        if dims[number] > 1 and number not in kept:
-            raise ValueError(
-                f"{file}: got {dims[number]} {REFUSED.get(number, 'sets')} (dimension {number}), expected one"
-            )
-        if other[number] not in (1, dims[number]):
-            raise ValueError(f"{along}: expected 1 or {dims[number]} along dimension {number}, got {other[number]}")
-    if other[3] != 1:
-        raise ValueError(f"{along}: expected the same trajectory for all coils, got {other[3]}")
-
-    points = _points(along, other)
-    shape = _shape(points, along)
-    order = (ECHO, TIME, TIME2, SLICE)
-    count = math.prod(dims[4:])
-    blocks = _ordered(np.arange(count).reshape(dims[4:], order="F"), order)
-    own = np.arange(math.prod(other[4:])).reshape(other[4:], order="F")
-    rows = _ordered(np.broadcast_to(own, dims[4:]), order)
-    values = stored_values(file, dims)
-    for block in range(count):
-        if not np.isfinite(values[block].view(np.float32)).all():
-            raise ValueError(f"{file.with_suffix('.cfl')}: expected finite values, got NaN or infinite ones")
-    if not any(values[block].any() for block in range(count)):
-        raise ValueError(f"{file.with_suffix('.cfl')}: expected measurements, got only zeros")
-    chosen = points[rows] if len(points) > 1 else points
-    check_trajectory(chosen, shape)
-    return NonCartesianVolume(
-        name=file.stem,
-        kspace=Slices(count, partial(_read, file, tuple(dims), tuple(blocks.tolist()))),
-        trajectory=chosen,
-        shape=shape,
-        frames=count // dims[SLICE],
-        attributes=unknown_size((None, None, None)),
-    )
-
-
-def described_trajectory(path: str | Path) -> dict[str, str]:
-    """Return what a file holds that is a trajectory of BART; raises ValueError for any other."""
-    header = header_of(path)
-    dims = read_dimensions(header)
-    if dims[0] != 3 or math.prod(dims[1:3]) == 1 or dims[3] != 1:
-        raise ValueError(f"{header}: expected a trajectory of 3 x samples x spokes, got {_listed(dims)}")
-    height, width = _shape(_points(header, dims), header)
-    return {
-        "readouts": f"{dims[2]} of {dims[1]} samples",
-        "image": f"{height} x {width} pixels",
-        "use": f"smug reconstruct KSPACE.cfl --trajectory {path}",
-    }
-
-
-def _read(header: Path, dims: tuple[int, ...], blocks: tuple[int, ...], index: int) -> Tensor:
-    """Read a slice, complex64 ``(coil, samples)``."""
-    block = stored_values(header, list(dims))[blocks[index]]
-    return torch.from_numpy(block.reshape(dims[3], -1).astype(np.complex64))
-
-
-def _points(header: Path, dims: list[int]) -> Tensor:
-    """Return the trajectories of a file, float64 ``(blocks, 2, samples)``."""
-    stored = stored_values(header, dims)
-    values = np.asarray(stored).reshape(len(stored), -1, 3)
-    where = header.with_suffix(".cfl")
-    if not np.isfinite(values.view(np.float32)).all():
-        raise ValueError(f"{where}: trajectory: expected finite numbers, got NaN or infinite ones")
-    if values.imag.any():
-        raise ValueError(f"{where}: trajectory: expected real coordinates, got complex ones")
-    if values[..., 2].any():
-        raise ValueError(f"{where}: trajectory: expected two dimensions, got a third coordinate that is not 0")
-    return torch.from_numpy(values.real[..., :2].astype(np.float64)).mT.contiguous()
-
-
-def _shape(points: Tensor, header: Path) -> tuple[int, int]:
-    largest = float(points.abs().max())
-    size = 2 * math.ceil(largest - 1e-4)
-    if not 2 < size <= MAX_MATRIX:
-        raise ValueError(
-            f"{header.with_suffix('.cfl')}: trajectory: expected units of 1 / field of view, up to half the pixels of "
-            f"the image, got at most {largest:.4g}; one from -0.5 to 0.5 is in cycles per pixel: bart scale N"
-        )
-    return size, size
-
-
-def _ordered(numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], order: Sequence[int]) -> Tensor:
-    """Return numbers of blocks, in the order of these dimensions, the last the fastest."""
-    axes = [number - 4 for number in order]
-    return torch.from_numpy(np.moveaxis(numbers, axes, range(len(axes))).reshape(-1).copy())
-
-
-def _listed(dims: Sequence[int]) -> str:
-    last = max((number for number, size in enumerate(dims) if size > 1), default=0)
-    return " x ".join(map(str, dims[: max(last + 1, 4)]))

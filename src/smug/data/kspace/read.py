@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.centre import Centre, checked
+from smug.data.kspace.non_cartesian import NonCartesianVolume
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.volume import Volume
 from smug.physics.masks import equispaced_lines, fastmri_lines, random_lines, usual_center_fraction
@@ -24,17 +25,78 @@ def read(path: str | Path, *, centre: Centre = "checked", slices: SliceOrder = "
     with ``"as-stored"`` the file is believed. ``slices`` is about ISMRMRD files whose slices share a counter, see
     :func:`smug.data.kspace.ismrmrd.read_ismrmrd`.
 
-    Raises FileNotFoundError, and ValueError for any other file, with what was expected and how it may be converted.
+    Raises FileNotFoundError, and ValueError for any other file, with what was expected and how it may be converted;
+    radial and spiral ones are read by :func:`read_non_cartesian`.
     """
+    volume = read_any(path, centre=centre, slices=slices)
+    if isinstance(volume, NonCartesianVolume):
+        raise ValueError(f"{path}: expected Cartesian k-space, got {_kind(volume)}: smug.read_non_cartesian reads it")
+    return volume
+
+
+@check_arguments
+def read_non_cartesian(
+    path: str | Path, trajectory: str | Path | None = None, *, slices: SliceOrder = "checked"
+) -> NonCartesianVolume:
+    """Read samples along any trajectory in the plane: radial, spiral, or any other.
+
+    Without ``trajectory`` the file is one of ISMRMRD, whose acquisitions hold the coordinates of their samples, see
+    :func:`smug.data.kspace.ismrmrd_samples.samples_volume`; ``slices`` is as for :func:`smug.read`. Otherwise both are
+    files of BART, see :func:`smug.data.kspace.bart_samples.read_bart_samples`.
+
+    Raises FileNotFoundError, and ValueError for files that are not complete, for values that are not finite, for sizes
+    that do not match, for trajectories of three dimensions or in units that cannot be told, and without the extra
+    "nufft".
+    """
+    volume = read_any(path, trajectory=trajectory, slices=slices)
+    if not isinstance(volume, NonCartesianVolume):
+        raise ValueError(f"{path}: expected non-Cartesian k-space, got Cartesian: smug.read reads it")
+    return volume
+
+
+AnyVolume = Volume | NonCartesianVolume
+"""What is read and reconstructed."""
+
+
+def read_any(
+    path: str | Path,
+    *,
+    trajectory: str | Path | None = None,
+    centre: Centre = "checked",
+    slices: SliceOrder = "checked",
+) -> AnyVolume:
+    """Read k-space of any kind: see :func:`read` and :func:`read_non_cartesian`."""
     path = Path(path)
     for name, value, choices in (("centre", centre, Centre), ("slices", slices, SliceOrder)):
         if value not in get_args(choices):
             raise ValueError(f"{name}: expected one of {', '.join(get_args(choices))}, got {value!r}")
+    if trajectory is not None:
+        return _along(path, Path(trajectory))
     volume = _read(path, slices)
-    return volume if centre == "as-stored" else checked(volume, path, move=centre == "peak")
+    if isinstance(volume, Volume):
+        return volume if centre == "as-stored" else checked(volume, path, move=centre == "peak")
+    if centre != "checked":
+        raise ValueError(f"{path}: centre: would change nothing: it is for Cartesian k-space, got {_kind(volume)}")
+    return volume
 
 
-def _read(path: Path, slices: SliceOrder) -> Volume:
+def _kind(volume: NonCartesianVolume) -> str:
+    return f"samples along a trajectory ({volume.attributes.get('trajectory', volume.format)})"
+
+
+def _along(path: Path, trajectory: Path) -> NonCartesianVolume:
+    from smug.data.kspace.bart_samples import read_bart_samples
+
+    for file in (path, trajectory):
+        if file.suffix in (".h5", ".hdf5", ".mrd"):
+            raise ValueError(
+                f"{file}: expected BART's .cfl of samples and of their trajectory; radial and spiral files of ISMRMRD "
+                "hold their own coordinates, and are read without a trajectory"
+            )
+    return read_bart_samples(path, trajectory)
+
+
+def _read(path: Path, slices: SliceOrder) -> AnyVolume:
     if path.suffix in (".cfl", ".hdr") or (not path.exists() and Path(f"{path}.cfl").exists()):
         from smug.data.kspace.bart import read_cfl
 

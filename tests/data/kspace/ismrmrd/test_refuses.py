@@ -40,9 +40,10 @@ def replaced(channels: int, samples: int) -> Callable[[list[Any]], None]:
 @pytest.mark.parametrize(
     ("change", "header", "message"),
     [
-        (None, Header(trajectory="radial"), "trajectory 'radial' is not supported: expected 'cartesian'"),
+        (None, Header(trajectory="radial"), "states a trajectory 'radial'...no coordinates...trajectory_dimensions 2"),
         (None, Header(trajectory="epi"), "trajectory 'epi' is not supported"),
-        (None, Header(trajectory="other"), "trajectory 'other' is not supported"),
+        (None, Header(trajectory="other"), "states a trajectory 'other'...no coordinates"),
+        (None, Header(trajectory="goldenangle"), "states a trajectory 'goldenangle'...no coordinates...--trajectory"),
         (with_flag(ismrmrd.ACQ_IS_REVERSE), HEADER, "EPI...is not supported"),
         (with_flag(ismrmrd.ACQ_COMPRESSION1), HEADER, "compressed samples are not supported"),
         (with_field("kspace_encode_step_2", 1), HEADER, "three-dimensional encoding is not supported"),
