@@ -1,4 +1,4 @@
-"""Motion, spikes, ghosts and drifting gains, random and the worst found.
+"""Motion, spikes, ghosts, drifting gains and off-resonance, random and the worst found.
 
 python -m recipes.scanner SOURCE [SLICES [SIZE [MODEL ...]]]
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 import smug
 
-BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1}
+BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1, "off-resonance": 1.0}
 """The sizes of protocol "scanner", in the units of the families."""
 
 

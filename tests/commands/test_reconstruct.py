@@ -1,4 +1,5 @@
 import json
+import re
 
 import h5py
 import numpy as np
@@ -206,6 +207,46 @@ def test_doubtful_files_are_refused_or_read_as_one_says_with_a_warning(smug, tmp
     assert document["settings"]["centre"] == "peak" and len(document["warnings"]) == 1
     assert smug("info", "scan.h5", "--centre", "peak") == 0
     assert "moved to the centre" in capsys.readouterr().out
+
+
+@pytest.fixture
+def twelve(tmp_path):
+    """A fully sampled slice of 12 coils with a little noise, ``twelve.h5``."""
+    import smug as library
+
+    size = 48
+    maps = library.maps.simulated_maps(12, size, size, seed=0)
+    A = library.Sense(torch.ones(1, size, dtype=torch.bool), maps)
+    image = library.head_phantom(1, size)[None]
+    scan = library.shifts.noise(library.Scan(A(image), A, image, ("twelve",)), 0.01, torch.zeros(1, dtype=torch.int64))
+    with h5py.File(tmp_path / "twelve.h5", "w") as file:
+        file["kspace"] = scan.y.numpy()
+
+
+def test_coils_are_compressed_and_what_is_lost_is_told(twelve, smug, tmp_path, capsys, mistaken):
+    words = ("reconstruct", "twelve.h5", "--model", "cg-sense:0.01", "--undersample", 2)
+    assert smug(*words, "--out", "all.h5", "--json", "all.json") == 0
+    assert "Warning" not in capsys.readouterr().out
+    assert smug(*words, "--coils", 4, "--out", "four.h5", "--json", "four.json") == 0
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Warning: coils: ")]
+    lost = re.fullmatch(
+        r"Warning: coils: 12 are compressed to 4 virtual coils, which lose (.*) % of the energy.*", told
+    )
+    assert 0 < float(lost[1]) < 10
+    every, four = images(tmp_path / "all.h5"), images(tmp_path / "four.h5")
+    difference = np.linalg.norm(four - every) / np.linalg.norm(every)
+    assert 1e-6 < difference < 0.1
+    records = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("all", "four")]
+    assert [record["settings"]["coils"] for record in records] == [None, 4]
+    assert abs(records[1]["quality"]["psnr_rss"] - records[0]["quality"]["psnr_rss"]) < 2
+    assert any("virtual coils" in sentence for sentence in records[1]["warnings"])
+    assert smug(*words, "--coils", 12, "--out", "same.h5") == 0
+    np.testing.assert_allclose(images(tmp_path / "same.h5"), every, rtol=0, atol=1e-3 * every.max())
+    capsys.readouterr()
+    before = names(tmp_path)
+    mistaken(*words, "--coils", 13, "--out", "more.h5", message="coils: expected at most the 12")
+    mistaken(*words, "--coils", 0, "--out", "more.h5", message="--coils")
+    assert names(tmp_path) == before
 
 
 @pytest.fixture

@@ -53,11 +53,11 @@ learning_rate = 1e-3
 
 def read_kspace(path: Path) -> None:
     """Read measured k-space as ``smug reconstruct`` does, with maps and scale."""
-    from smug.data.kspace.read import read
+    from smug.data.kspace.read import read_any
     from smug.models.classical import ZeroFilled
     from smug.reconstruction import reconstruct
 
-    reconstruct(ZeroFilled(), read(path))
+    reconstruct(ZeroFilled(), read_any(path))
 
 
 def read_image_file(path: Path) -> None:
@@ -126,6 +126,7 @@ def make_corpus(folder: Path) -> Path:
     kspace = fft2c(simulated_maps(COILS, SIZE, SIZE, seed=0) * images[:, None]).numpy()
     _write_fastmri(folder / "fastmri", kspace)
     _write_ismrmrd(folder / "ismrmrd" / "raw.h5")
+    _write_radial(folder / "ismrmrd" / "radial.h5")
     _write_bart(folder / "bart", kspace)
     _write_images(folder, (1000 * images.abs()).numpy().astype(np.uint16), images.numpy())
     _write_weights(folder)
@@ -162,6 +163,20 @@ def _write_ismrmrd(path: Path) -> None:
             acquisition.idx.kspace_encode_step_1 = line
             acquisition.center_sample = SIZE
             acquisition.sample_time_us = noise.sample_time_us = 5.0
+            dataset.append_acquisition(acquisition)
+
+
+def _write_radial(path: Path) -> None:
+    import ismrmrd
+
+    rng, radius = np.random.default_rng(0), np.arange(SIZE) / SIZE - 0.5
+    with ismrmrd.Dataset(str(path), "dataset") as dataset:
+        dataset.write_xml_header(HEADER.replace("cartesian", "radial").encode())
+        for spoke in range(SIZE):
+            acquisition, angle = ismrmrd.Acquisition(), np.pi * spoke / SIZE
+            acquisition.resize(SIZE, COILS, 2)
+            acquisition.data[:] = (rng.normal(size=(COILS, SIZE, 2)) @ [1, 1j]) / (0.1 + np.abs(radius))
+            acquisition.traj[:] = np.outer(radius, [np.sin(angle), np.cos(angle)])
             dataset.append_acquisition(acquisition)
 
 

@@ -1,5 +1,6 @@
 """Off-resonance: what each sample of a readout sees, and how large the displacement is."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 import smug
 from smug.data.scan import Scan
 from smug.physics.sense import Sense
-from smug.shifts.off_resonance import FAMILY, POINTS, displaced, field, off_resonance
+from smug.shifts import FAMILIES
+from smug.shifts.off_resonance import POINTS, displaced, field, off_resonance
 
 from ..properties import assert_refused
 
@@ -66,10 +68,10 @@ def test_a_uniform_field_changes_nothing(full):
 
 
 def test_the_severity_is_the_largest_displacement(full, monkeypatch):
-    from smug.shifts import off_resonance as module
-
     seen = []
-    monkeypatch.setattr(module, "displaced", lambda scan, points, seeds: seen.append(points) or scan.y)
+    monkeypatch.setattr(
+        sys.modules[displaced.__module__], "displaced", lambda scan, points, seeds: seen.append(points) or scan.y
+    )
     off_resonance(full, 1.5, ONE)
     assert float(field(full, seen[0]).abs().max()) == pytest.approx(1.5)
 
@@ -82,9 +84,9 @@ def test_the_worst_is_worse_than_a_random_one(make):
     def error(perturbed: Scan) -> float:
         return float((f(perturbed.y, perturbed.A) - scan.truth).norm())
 
-    worst = smug.attacks.worst_of(f, scan, FAMILY, 1.0, generator=seeds)
+    worst = smug.attacks.worst_of(f, scan, FAMILIES["off-resonance"], 1.0, generator=seeds)
     assert float(worst.parameters.abs().max()) <= 1 + 1e-6
-    assert error(worst.scan) > error(smug.attacks.random_of(scan, FAMILY, 1.0, seeds)) > error(scan)
+    assert error(worst.scan) > error(smug.attacks.random_of(scan, FAMILIES["off-resonance"], 1.0, seeds)) > error(scan)
 
 
 def test_absurd_displacements_are_refused(full):

@@ -161,8 +161,8 @@ def test_parameters_of_zero_change_nothing_and_others_have_a_derivative(make, na
     dtype = torch.complex128 if family.is_complex else torch.float64
     zero = torch.zeros(1, *family.shape(scan), dtype=dtype)
     torch.testing.assert_close(family.apply(scan, zero, ONE), scan.y, atol=1e-10, rtol=1e-10)
-    parameters = torch.full_like(zero, 0.3).requires_grad_()
     towards = torch.linspace(-1, 1, zero.numel()).double().reshape(zero.shape).to(dtype)
+    parameters = (0.3 + 0.1 * towards).requires_grad_()
 
     def energy(p):
         return (family.apply(scan, p, ONE) - scan.y).abs().square().sum()

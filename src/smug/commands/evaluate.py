@@ -37,7 +37,7 @@ class Evaluate(Common):
     """clean: no perturbation; paper: noise and the authors' attack, at 0.02 and 0.05 of the image's maximum; demo:
     quick; fast: a strong attack beside noise of its norm; standard: the strongest of many attacks, hours; shifts: other
     noise, rates, masks, maps, positions, contrasts, lesions, motion, steps and smoothing; scanner: motion, spikes,
-    ghosts and drifting gains, random ones beside the worst that an attack on their parameters finds."""
+    ghosts, drifting gains and off-resonance, random ones beside the worst that an attack on their parameters finds."""
     epsilon: Annotated[tuple[Positive, ...], tyro.conf.UseAppendAction] = field(default=())
     """For fast and standard: the attack's l2 norm relative to that of the measurements (0.01); may be repeated."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = field(default=())

@@ -60,8 +60,9 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
         warn(warning)
     if order.maps_figure is not None:
         _draw_maps(order.maps_figure, volume)
-    made = {name: _reconstructed(file, volume, name, order) for name in order.models}
-    records = {name: _record(file, volume, name, result, order) for name, result in made.items()}
+    told: dict[str, list[str]] = {name: [] for name in order.models}
+    made = {name: _reconstructed(file, volume, name, order, told[name]) for name in order.models}
+    records = {name: _record(file, volume, name, result, order, told[name]) for name, result in made.items()}
     for name, result in made.items():
         kept = ("model", "input", "acceleration", "settings", "units", "notes")
         write_images(
@@ -102,7 +103,8 @@ def _volume(file: Path, order: Order) -> "AnyVolume":
     return undersample(volume, order.undersample, **options)  # type: ignore[arg-type]
 
 
-def _reconstructed(file: Path, volume: "AnyVolume", name: str, order: Order) -> "Reconstruction":
+def _reconstructed(file: Path, volume: "AnyVolume", name: str, order: Order, told: list[str]) -> "Reconstruction":
+    """Return the reconstruction by a model; its warnings are printed, and ``told`` gets them."""
     from smug.reconstruction import reconstruct
 
     model = order.models[name]
@@ -112,6 +114,11 @@ def _reconstructed(file: Path, volume: "AnyVolume", name: str, order: Order) -> 
         say(f"Receiver noise {sigma:.3g}: its map takes {replicas} more reconstructions; --replicas 0 for none.")
     elif order.replicas and order.places.names is None:
         raise ValueError(f"--replicas: would change nothing: {file} has no noise scan; --noise-sigma says the noise")
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        warn(sentence if len(order.models) == 1 else f"{name}: {sentence}")
+
     with progress(f"Reconstructing {file.name}", len(volume)) as advance:
         return reconstruct(
             model,
@@ -123,12 +130,14 @@ def _reconstructed(file: Path, volume: "AnyVolume", name: str, order: Order) -> 
             noise_sigma=sigma,
             replicas=replicas,
             advance=advance,
-            warn=lambda sentence: warn(sentence if len(order.models) == 1 else f"{name}: {sentence}"),
+            warn=tell,
         )
 
 
-def _record(file: Path, volume: "AnyVolume", name: str, result: "Reconstruction", order: Order) -> dict[str, Any]:
-    """Return the record of a reconstruction: plain values."""
+def _record(
+    file: Path, volume: "AnyVolume", name: str, result: "Reconstruction", order: Order, told: list[str]
+) -> dict[str, Any]:
+    """Return the record of a reconstruction, about which so much was ``told``: plain values."""
     return {
         "model": name,
         "input": file.name,
@@ -140,7 +149,7 @@ def _record(file: Path, volume: "AnyVolume", name: str, result: "Reconstruction"
         "output": str(order.places.image(file, name)),
         "slices": len(volume),
         "notes": dict(volume.attributes),
-        "warnings": list(volume.warnings),
+        "warnings": [*volume.warnings, *told],
         "quality": result.quality,
     }
 

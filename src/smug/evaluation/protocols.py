@@ -109,15 +109,17 @@ def _shifts() -> Protocol:
     )
 
 
-FAMILY_BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1}
+FAMILY_BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1, "off-resonance": 1.0}
 """Sizes of perturbations by patient and scanner, in the units of their families."""
 
 
 def _scanner() -> Protocol:
-    """Motion, spikes, ghosts and drifting gains: the worst that the search finds beside a random one of its size."""
+    """Everything by patient and scanner: the worst that the search finds beside a random one of its size."""
     pairs = ((FAMILIES[name], bound) for name, bound in FAMILY_BOUNDS.items())
     conditions = (within(*pair) for pair in pairs for within in (random_within, worst_within))
-    return Protocol("motion, spikes, ghosts and drifting gains: random ones beside the worst", (clean(), *conditions))
+    return Protocol(
+        "motion, spikes, ghosts, drifting gains, off-resonance: random ones beside the worst", (clean(), *conditions)
+    )
 
 
 def _noise(epsilon: float) -> tuple[Condition, Condition]:

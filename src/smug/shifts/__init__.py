@@ -13,6 +13,7 @@ from smug.shifts.maps import map_error, map_shift
 from smug.shifts.model import sigma, steps
 from smug.shifts.motion import drift, motion
 from smug.shifts.noise import noise, noise_in_range
+from smug.shifts.off_resonance import off_resonance
 from smug.shifts.record import Shift
 from smug.shifts.sampling import acceleration, mask_kind, mask_redraw
 from smug.shifts.scanner import gain_drift, ghost, spikes
@@ -36,6 +37,7 @@ __all__ = [
     "motion",
     "noise",
     "noise_in_range",
+    "off_resonance",
     "recovered",
     "rotation",
     "sigma",
@@ -65,6 +67,9 @@ SHIFTS: Mapping[str, Shift] = {
         Shift("spikes", "five spikes in k-space", spikes, (0.05, 0.1, 0.2, 0.5), "of the largest sample"),
         Shift("ghost", "every second line out of phase", ghost, (5.0, 10.0, 20.0, 40.0), "degrees"),
         Shift("gain-drift", "gains of the coils that drift", gain_drift, (0.02, 0.05, 0.1, 0.2), "of the gain"),
+        Shift(
+            "off-resonance", "a field that displaces along the readouts", off_resonance, (0.5, 1.0, 2.0, 4.0), "pixels"
+        ),
     )
 }
 """All shifts of scans by name, with their usual severities."""

@@ -10,6 +10,7 @@ from smug.attacks.family import Family
 from smug.data.scan import Scan
 from smug.shifts.lines import BLOCKS
 from smug.shifts.motion import in_motion
+from smug.shifts.off_resonance import POINTS, displaced
 from smug.shifts.scanner import KNOTS, SPIKES, ghosted, spiked, with_gains
 
 
@@ -19,6 +20,10 @@ def _spike_shape(scan: Scan) -> tuple[int, ...]:
 
 def _gain_shape(scan: Scan) -> tuple[int, ...]:
     return scan.y.shape[1], KNOTS
+
+
+def _field_shape(scan: Scan) -> tuple[int, ...]:
+    return POINTS, POINTS
 
 
 def _blocks_of(numbers: int) -> Callable[[Scan], tuple[int, ...]]:
@@ -32,6 +37,7 @@ FAMILIES: Mapping[str, Family] = {
         Family("spikes", "spikes in k-space", spiked, _spike_shape, "l2", "of the largest sample", is_complex=True),
         Family("ghost", "every second line out of phase", ghosted, _blocks_of(2), "linf", "degrees"),
         Family("gain-drift", "gains of the coils that drift", with_gains, _gain_shape, "linf", "of the gain"),
+        Family("off-resonance", "a field that displaces along the readouts", displaced, _field_shape, "linf", "pixels"),
     )
 }
 """Families of perturbations by patient and scanner, for :func:`smug.attacks.worst_of` and :func:`random_of`."""

@@ -15,7 +15,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from smug.attacks.family import Family
 from smug.data.scan import Scan
 from smug.models.noise import derive, entry_seeds, normal
 from smug.physics.sense import cartesian
@@ -98,14 +97,3 @@ def _interpolation(terms: int, at: Tensor) -> tuple[Tensor, Tensor]:
     order = torch.arange(1, terms, dtype=at.dtype, device=at.device)
     products = torch.cos(angle[:, None] * order) @ torch.cos(order[:, None] * torch.arccos(at))
     return torch.cos(angle), (1 + 2 * products) / terms
-
-
-FAMILY = Family(
-    "off-resonance",
-    "a field that displaces along the readouts",
-    displaced,
-    lambda scan: (POINTS, POINTS),
-    "linf",
-    "pixels along the readout",
-)
-"""Off-resonance with displacements at control points as its parameters."""

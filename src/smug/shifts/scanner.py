@@ -43,6 +43,7 @@ def spiked(scan: Scan, amplitudes: Tensor, seeds: Tensor) -> Tensor:
     Amplitudes are relative to ``sqrt(spikes)`` times the largest sample, root sum of squares over coils: those of l2
     norm 1 in all are spikes that are on average as large as it.
     """
+    cartesian(scan.A, SHIFT)
     y, sampled = scan.y, scan.A.support(scan.y).any(1)
     largest = torch.linalg.vector_norm(y, dim=1).flatten(1).amax(1)
     added = []
