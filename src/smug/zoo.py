@@ -26,7 +26,10 @@ NETWORKS = ("modl", "rs-e2e", "smug", "weighted-smug", "adversarial")
 NETWORKS_4X = tuple(f"{name}-4x" for name in NETWORKS)
 """Shipped networks for 4 coils and 4x random lines alone, from which the paper's exhibits start."""
 
-SHIPPED = (*NETWORKS, *RIDGES, *NETWORKS_4X)
+REFINING = ("modl-ridge", "smug-ridge")
+"""Shipped networks that refine the image of the shipped ``ridge``, for the same scans."""
+
+SHIPPED = (*NETWORKS, *RIDGES, *REFINING, *NETWORKS_4X)
 """Names of the weights inside the package."""
 
 REGULARISED: Mapping[str, Callable[..., Reconstructor]] = {"cg-sense": CGSense, "tv": TotalVariation}
@@ -108,7 +111,7 @@ def _entry(card: ModelCard) -> Entry:
     about = (
         f"{size}x{size}, {_span(acquisition, 'coils')} coils, {_span(acquisition, 'acceleration')}x "
         f"{', '.join(dict.fromkeys(acquisition.values('mask')))} lines, noise {_span(acquisition, 'noise')}, "
-        f"{config.steps} unrolling steps"
+        f"{config.steps} unrolling steps{'' if config.first == 'adjoint' else f' from the image of {config.first}'}"
     )
     return Entry(card.name, about, trained_on, card.sha256)
 
