@@ -11,5 +11,5 @@ train denoiser --method denoise --set first=adjoint --set loss=square --set lear
   --set data.acquisition.coils=1 --set data.acquisition.maps=exact --set 'data.matrices=[[128,128]]' --max-steps 3000 \
   --set optimizer.batch=4 --set optimizer.learning_rate=2e-3 --set optimizer.clip_norm=1
 train modl --method modl --init "$runs/denoiser"
-train smug --method smug --init "$runs/modl" --max-steps 150 --set optimizer.learning_rate=2e-4
+train smug --method smug --init "$runs/modl" --max-steps 100 --set optimizer.learning_rate=2e-4
 python recipes/ship.py "$runs" -ridge
