@@ -12,8 +12,9 @@ import torch
 from torch.distributed import TCPStore
 
 from smug.data import hdf5_check
+from smug.data.prepared import workers
 
-from .processes import Started, run_check
+from .processes import Started, forking, run_check
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,6 +66,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def checks_start_at_once() -> None:
     """Read HDF5 files first in a forked process, not in an interpreter of its own, which takes a fifth of a second."""
     hdf5_check.subprocess = SimpleNamespace(run=run_check, TimeoutExpired=subprocess.TimeoutExpired)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_start_at_once() -> None:
+    """Fork the processes that make volumes, which else would first import torch, for seconds."""
+    workers.multiprocessing = SimpleNamespace(get_context=forking)
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,12 @@ def run_check(argv: list[str], *, timeout: float, **_: object) -> subprocess.Com
     return subprocess.CompletedProcess(argv, process.exitcode or 0)
 
 
+def forking(_: str) -> multiprocessing.context.BaseContext:
+    """Return how processes are started here, in place of ``multiprocessing.get_context("spawn")``."""
+    _serve()
+    return CONTEXT
+
+
 def _walk(path: str) -> None:
     try:
         walk(path)
@@ -95,6 +101,7 @@ def _run(words: list[str], files: list[str], cwd: str, environment: dict[str, st
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
     os.environ.update(environment)
     os.chdir(cwd)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started to ignore it
     kind, what, *rest = words
     sys.argv = [what, *rest]
     if kind == "-m":

@@ -50,10 +50,8 @@ def test_import_leaves_it_unloaded(package, loaded):
 def test_every_name_of_the_stub_is_listed_and_there():
     stub = ast.parse((ROOT / "src/smug/__init__.pyi").read_text(encoding="utf-8"))
     stubbed = {alias.asname for node in stub.body for alias in node.names}
-    code = "import smug; print(*dir(smug)); print(*(n for n in smug.__all__ if getattr(smug, n) is None))"
-    listed, *missing = run(code).splitlines()
-    assert set(listed.split()) == stubbed
-    assert not missing
+    assert set(dir(smug)) == set(smug.__all__) == stubbed
+    assert not [name for name in smug.__all__ if getattr(smug, name) is None]
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
@@ -61,9 +59,26 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         _ = smug.reconstuct
 
 
-def test_loading_weights_imports_no_attack_no_shift_and_no_loss():
-    code = "import sys, smug; smug.load('smug'); print(*(name for name in sys.modules if name.startswith('smug.')))"
-    packages = {name.split(".")[1] for name in run(code).split()}
+LOADING = """
+import random, sys, numpy, torch
+def state():
+    return random.getstate(), numpy.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+before = state()
+import smug
+print(state() == before)
+smug.load("smug")
+print(*(name for name in sys.modules if name.startswith("smug.")))
+"""
+
+
+@pytest.fixture(scope="module")
+def weights_loaded() -> list[str]:
+    """Whether the import kept the random state, and the modules that loading weights has imported."""
+    return run(LOADING).splitlines()
+
+
+def test_loading_weights_imports_no_attack_no_shift_and_no_loss(weights_loaded):
+    packages = {name.split(".")[1] for name in weights_loaded[1].split()}
     assert {"training", "models"} <= packages
     assert not packages & {"attacks", "shifts", "losses", "bounds", "evaluation", "reports"}
 
@@ -78,13 +93,5 @@ def test_version_is_the_projects():
     assert run("import smug; print(smug.__version__)") == project["version"]
 
 
-def test_import_keeps_the_global_random_state():
-    code = """
-import random, numpy, torch
-def state():
-    return random.getstate(), numpy.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
-before = state()
-import smug
-print(state() == before)
-"""
-    assert run(code) == "True"
+def test_import_keeps_the_global_random_state(weights_loaded):
+    assert weights_loaded[0] == "True"

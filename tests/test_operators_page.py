@@ -1,4 +1,4 @@
-"""The page on operators runs, and its operator of twenty lines is what it says."""
+"""The page on operators runs, on smaller images, and its operator of twenty lines is what it says."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,8 @@ def test_the_page_runs_and_shows_what_it_says():
     names = {}
     with torch.random.fork_rng():
         for cell in cells:
-            exec(compile(cell, str(PAGE), "exec"), names)  # noqa: S102
+            small = cell.replace("48", "32").replace("iterations=100", "iterations=40")
+            exec(compile(small, str(PAGE), "exec"), names)  # noqa: S102
     own = page[page.index("class Tomograph") : page.index("A = Tomograph")]
     code = [line for line in own.splitlines() if line.strip() and '"""' not in line]
     assert len(code) <= 20
@@ -24,5 +25,5 @@ def test_the_page_runs_and_shows_what_it_says():
     psnrs = {name: float(smug.metrics.psnr(f(scan.y, scan.A).detach(), scan.truth)) for name, f in models.items()}
     assert min(psnrs.values()) > float(smug.metrics.psnr(scan.A.H(scan.y), scan.truth)) + 2
     assert psnrs["TV"] > psnrs["CG"]
-    rows = smug.certify(models["CG"], scan, smug.Certification(noise=0.01)).rows
+    rows = names["certified"].rows
     assert any(row.certified_psnr > 0 and row.attacked_psnr >= row.certified_psnr - 0.5 for row in rows)

@@ -1,8 +1,6 @@
 import json
 import os
 import pickle
-import subprocess
-import sys
 
 import h5py
 import numpy as np
@@ -13,6 +11,7 @@ from smug.commands.table import COMMANDS
 from smug.physics.fourier import fft2c
 from smug.physics.maps.simulated import simulated_maps
 
+from ..processes import Started
 from .conftest import run
 
 SMALL = ("--set", "data.size=32", "--set", "data.count=4", "--set", "data.validation=2")
@@ -80,7 +79,7 @@ def test_reconstruct_in_the_units_of_the_input(model, kspace_file, tmp_path):
         "--noise-sigma",
         1e-9,
         "--replicas",
-        4,
+        2,
     )
     assert run("reconstruct", kspace_file, *argv) == 0
     with h5py.File(out) as file:
@@ -211,7 +210,7 @@ def test_interrupt_leaves_nothing(kspace_file, tmp_path, monkeypatch, capsys):
 
 
 def test_as_a_program():
-    done = subprocess.run([sys.executable, "-m", "smug", "evaluate"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("smug: --model")
-    assert "Traceback" not in done.stderr
+    status, _, errors = Started("-m", "smug", "evaluate").wait()
+    assert status == 2
+    assert errors.startswith("smug: --model")
+    assert "Traceback" not in errors

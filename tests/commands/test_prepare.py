@@ -1,7 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
 import time
 
 import h5py
@@ -10,6 +8,7 @@ import pytest
 
 from benchmarks.prepare import write_volume
 
+from ..processes import Started
 from .conftest import run
 
 
@@ -79,14 +78,11 @@ def test_signals_leave_nothing_half_written(number, status, word, tmp_path):
     for seed in range(3):
         write_volume(tmp_path / "source" / f"volume{seed}.h5", 64, 2, (32, 40), seed=seed)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "smug", "prepare", tmp_path / "source", out, "--workers", "1"]
-    before = signal.signal(number, signal.default_int_handler)  # a shell's background job is started to ignore SIGINT
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        signal.signal(number, before)
-        while not list(out.glob("volumes/.*.h5")) and process.poll() is None:
-            time.sleep(0.005)
-        process.send_signal(number)
-        error = process.communicate()[1]
-    assert process.returncode == status
+    process = Started("-m", "smug", "prepare", tmp_path / "source", out, "--workers", "1")
+    while not list(out.glob("volumes/.*.h5")) and not process.ended():
+        time.sleep(0.005)
+    process.send(number)
+    ended, _, error = process.wait()
+    assert ended == status
     assert error.strip().splitlines()[-1] == f"smug: {word}; nothing half-written is left" and "Traceback" not in error
     assert not list(out.glob("volumes/.*")) and not (out / "manifest.json").exists()

@@ -51,12 +51,12 @@ def test_cpu_time(words):
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return used.ru_utime + used.ru_stime
 
-    times = []
-    for _ in range(3):  # other work on the machine may slow one down
+    def took():
         before = seconds()
         subprocess.run([sys.executable, "-m", "smug", *words], capture_output=True, check=False)
-        times.append(seconds() - before)
-    assert min(times) < 0.7
+        return seconds() - before
+
+    assert any(took() < 0.7 for _ in range(3))  # other work on the machine may slow one down
 
 
 def test_the_overview_says_of_each_command_what_its_help_begins_with(smug, capsys, monkeypatch):

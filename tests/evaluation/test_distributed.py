@@ -1,6 +1,6 @@
 COMMAND = (
     *("-m", "smug", "evaluate", "--data", "phantom", "--size", "32", "--max-slices", "3", "--protocol", "demo"),
-    *("--model", "zero-filled", "--model", "cg-sense", "--out", "out", "--json", "out/rows.json"),
+    *("--model", "zero-filled", "--model", "cg-sense:0.01", "--out", "out", "--json", "out/rows.json"),
 )
 
 

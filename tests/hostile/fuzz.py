@@ -8,11 +8,12 @@ line does not turn into one line. Exits with 1 if there are findings.
 """
 
 import argparse
+import faulthandler
 import json
+import multiprocessing
 import os
 import pickle
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from readers import READERS, make_corpus
 
 CANARY = "executed"
 """What a pickle would leave in the working folder if it were loaded."""
@@ -99,11 +104,6 @@ def cases(corpus: Path, numbers: range, folder: Path) -> Iterator[tuple[int, str
 
 def work(corpus: Path, numbers: range, folder: Path) -> None:
     """Read the cases of these numbers; tell each one's begin and outcome in a line."""
-    import faulthandler
-
-    sys.path.insert(0, str(Path(__file__).parent))
-    from readers import READERS
-
     os.chdir(folder)
     for reader in sorted({path.name for path in corpus.iterdir()}):  # what is imported is not counted as used
         READERS[reader](next(path for path in sorted((corpus / reader).iterdir())))
@@ -129,6 +129,22 @@ def work(corpus: Path, numbers: range, folder: Path) -> None:
         print(json.dumps(line), flush=True)
 
 
+def _worker(corpus: Path, numbers: range, folder: Path) -> tuple[int | None, str, str]:
+    """Read the cases in a process of its own, forked from this one; return its status, output and errors."""
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place) / name for name in ("output", "errors")]
+        process = multiprocessing.get_context("fork").Process(target=_told, args=(files, corpus, numbers, folder))
+        process.start()
+        process.join()
+        return process.exitcode, *(file.read_text() for file in files)
+
+
+def _told(files: list[Path], corpus: Path, numbers: range, folder: Path) -> None:
+    for number, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    work(corpus, numbers, folder)
+
+
 def run(corpus: Path, start: int, count: int) -> list[dict[str, Any]]:
     """Return the outcome of every case; a new worker goes on where one died."""
     outcomes: dict[int, dict[str, Any]] = {}
@@ -136,16 +152,14 @@ def run(corpus: Path, start: int, count: int) -> list[dict[str, Any]]:
     while next_number < start + count:
         stop = min(next_number + BLOCK, start + count)
         with tempfile.TemporaryDirectory() as folder:
-            argv = [sys.executable, __file__, "--worker", folder, "--corpus", str(corpus)]
-            argv += ["--start", str(next_number), "--count", str(stop - next_number)]
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+            status, output, errors = _worker(corpus, range(next_number, stop), Path(folder))
+        lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         if not lines:
-            raise RuntimeError(f"worker: {done.stderr[-2000:]}")
+            raise RuntimeError(f"worker: {errors[-2000:]}")
         outcomes |= {line["number"]: line for line in lines}
         last = lines[-1]
         if last["outcome"] == "died":
-            last["told"] = f"status {done.returncode}: {done.stderr[-600:]}"
+            last["told"] = f"status {status}: {errors[-600:]}"
         next_number = last["number"] + 1
     return [outcomes[number] for number in sorted(outcomes)]
 
@@ -156,13 +170,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--corpus", type=Path, help="folder of good files; by default they are made")
-    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.worker:
-        work(given.corpus, range(given.start, given.start + given.count), given.worker)
-        return 0
-    from readers import make_corpus
-
+    torch.set_num_threads(1)  # a process that has used several threads cannot be forked
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         corpus = given.corpus or make_corpus(Path(folder))

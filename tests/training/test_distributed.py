@@ -11,7 +11,8 @@ from smug.training.runs import WEIGHTS
 pytestmark = pytest.mark.long
 
 METHODS = ("modl", "smug", "weighted-smug")
-PARTS = ((1, False), (2, True))
+RUNS_OF_TWO = (("modl", 1, False), ("smug", 1, False), ("smug", 2, True), ("weighted-smug", 2, True))
+"""Method, parts of a batch, and whether activations are computed again."""
 
 RUNS = """
 import os, signal, sys, time
@@ -76,9 +77,8 @@ except Stopped as stopped:
 """
 
 TWO = f"""
-for method in {METHODS}:
-    for accumulate, recompute in {PARTS}:
-        run(f"two/{{method}}/{{accumulate}}-{{recompute}}", method, accumulate, recompute)
+for method, accumulate, recompute in {RUNS_OF_TWO}:
+    run(f"two/{{method}}/{{accumulate}}-{{recompute}}", method, accumulate, recompute)
 run("stopped by two", "smug", report=stopping(group.gathered([os.getpid()])))
 """
 
@@ -117,18 +117,17 @@ def assert_same_weights(run, other):
         torch.testing.assert_close(a[name], b[name], rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize(("accumulate", "recompute"), PARTS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "accumulate", "recompute"), RUNS_OF_TWO)
 def test_two_processes_learn_what_one_learns(method, accumulate, recompute, runs):
     folder, *_ = runs
     assert_same_weights(folder / "two" / method / f"{accumulate}-{recompute}", folder / "one" / method)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_one_log_whose_losses_and_validations_are_those_of_one_process(method, runs):
+@pytest.mark.parametrize(("method", "accumulate", "recompute"), RUNS_OF_TWO)
+def test_one_log_whose_losses_and_validations_are_those_of_one_process(method, accumulate, recompute, runs):
     folder, *_ = runs
-    logs = []
-    for run in (folder / "two" / method / "1-False", folder / "one" / method):
+    logs, of_two = [], folder / "two" / method / f"{accumulate}-{recompute}"
+    for run in (of_two, folder / "one" / method):
         with (run / "log.csv").open() as file:
             logs.append(list(csv.DictReader(file)))
     assert [row["update"] for row in logs[0]] == ["1", "2", "3", "4"]
@@ -136,9 +135,7 @@ def test_one_log_whose_losses_and_validations_are_those_of_one_process(method, r
         assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=1e-9)
         assert float(two["gradient_norm"]) == pytest.approx(float(one["gradient_norm"]), rel=1e-9)
         assert bool(two["validation_psnr_db"]) == bool(one["validation_psnr_db"]) == (one["update"] == "4")
-    assert {path.name for path in run.iterdir()} == {
-        path.name for path in (folder / "two" / method / "1-False").iterdir()
-    }
+    assert {path.name for path in run.iterdir()} == {path.name for path in of_two.iterdir()}
 
 
 def test_a_signal_to_both_saves_one_checkpoint_and_is_told_once(runs):

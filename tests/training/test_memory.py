@@ -58,12 +58,17 @@ def taken(config):
     return memory.peak + before
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize(("recompute", "chunk"), [(False, None), (True, 1)])
 @pytest.mark.parametrize("method", [method for method in methods.METHODS if method not in RIDGE_METHODS])
-def test_the_estimate_is_the_memory_of_a_step_and_a_little_more(method, recompute):
-    for chunk in (1, None):
-        config = replace(changed(SMALL, recompute=recompute), method=method, smoothing=Smoothing(chunk=chunk))
-        assert 1 <= estimate(config).total / taken(config) < 1.3
+def test_the_estimate_is_the_memory_of_a_step_and_a_little_more(method, recompute, chunk):
+    config = replace(changed(SMALL, recompute=recompute), method=method, smoothing=Smoothing(chunk=chunk))
+    assert 1 <= estimate(config).total / taken(config) < 1.3
+
+
+@pytest.mark.parametrize(("recompute", "chunk"), [(False, 1), (True, None)])
+def test_chunks_and_recomputation_are_counted_apart(recompute, chunk):
+    config = replace(changed(SMALL, recompute=recompute), smoothing=Smoothing(chunk=chunk))
+    assert 1 <= estimate(config).total / taken(config) < 1.3
 
 
 def test_the_estimate_is_that_of_the_most_steps():

@@ -1,5 +1,7 @@
 """Where energy lies: good scans of all kinds are left alone, and what is off the centre is found."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,13 @@ from smug.physics.fourier import fft2c
 from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines
 
+head = cache(head_phantom)
+
 
 def scan(size: int, width: int, coils: int, noise: float, seed: int) -> torch.Tensor:
     """K-space ``(coil, y, x)`` of a head with smooth phase and noise."""
     rng = np.random.default_rng(seed)
-    image = head_phantom(seed, size)[:, (size - width) // 2 : (size + width) // 2]
+    image = head(seed, size)[:, (size - width) // 2 : (size + width) // 2]
     ramp = torch.linspace(-1, 1, size, dtype=torch.float64)[:, None] ** 2
     image = image * torch.exp(1j * rng.normal() * ramp)
     maps = simulated_maps(coils, size, image.shape[1], seed=seed)[0]
@@ -56,7 +60,7 @@ def test_good_scans_are_left_alone(data):
     draw = data.draw
     size = draw(st.sampled_from([32, 48, 64, 96]))
     width, coils = draw(st.integers(size // 2 + 4, size)), draw(st.sampled_from([1, 2, 8]))
-    kspace = scan(size, width, coils, draw(st.sampled_from([0, 0.01, 0.1, 0.5])), draw(st.integers(0, 999)))
+    kspace = scan(size, width, coils, draw(st.sampled_from([0, 0.01, 0.1, 0.5])), draw(st.integers(0, 9)))
     kinds = masks(size, kspace.shape[-1], draw(st.sampled_from([2, 4, 8])), draw(st.integers(0, 99)))
     for name, mask in kinds.items():
         found = energy(volume(kspace[None], mask))
@@ -67,10 +71,8 @@ def test_good_scans_are_left_alone(data):
 @given(data=st.data())
 def test_scans_off_the_centre_are_found(data):
     draw = data.draw
-    size, axis = draw(st.sampled_from([48, 64, 97, 128])), draw(st.sampled_from([0, 1]))
-    kspace = scan(
-        size, size, draw(st.sampled_from([1, 4])), draw(st.sampled_from([0, 0.01])), draw(st.integers(0, 999))
-    )
+    size, axis = draw(st.sampled_from([48, 64, 97])), draw(st.sampled_from([0, 1]))
+    kspace = scan(size, size, draw(st.sampled_from([1, 4])), draw(st.sampled_from([0, 0.01])), draw(st.integers(0, 9)))
     lines = draw(st.sampled_from(["full", "random", "a line is missing"]))
     least = 12 if lines == "random" else 5
     shift = draw(st.integers(least, size // 2 - 4)) * draw(st.sampled_from([-1, 1]))

@@ -5,8 +5,6 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from smug.data.prepared.prepare import prepare
 from smug.data.simulate import Acquisition
 from smug.physics.masks import random_lines
 
+from ...processes import Started
 from ...properties import assert_refused
 
 FAST = Settings(maps="calibration")
@@ -197,16 +196,16 @@ def test_killed_in_the_middle_and_run_again(tmp_path):
     source, out = tmp_path / "source", tmp_path / "out"
     for seed in range(4):
         write(source, f"volume{seed}", seed, shape=(6, 2, (32, 32)))
-    command = [sys.executable, "-m", "smug", "prepare", source, out, "--workers", "1", "--maps", "calibration"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not list(out.glob("volumes/volume*.h5")) and process.poll() is None:
-            time.sleep(0.005)
-        process.kill()
+    process = Started("-m", "smug", "prepare", source, out, "--workers", "1", "--maps", "calibration")
+    while not list(out.glob("volumes/volume*.h5")) and not process.ended():
+        time.sleep(0.005)
+    process.send(signal.SIGKILL)
+    status, *_ = process.wait()
     for path in out.glob("volumes/volume*.h5"):
         assert len(read_prepared(path).entry.slices) == 6
     (out / "volumes" / ".volume9.12345.h5").write_bytes(b"half")
     before = times(out)
-    assert process.returncode == -signal.SIGKILL and len(list(out.glob("volumes/volume*.h5"))) < 4
+    assert status == -signal.SIGKILL and len(list(out.glob("volumes/volume*.h5"))) < 4
     time.sleep(0.2)  # the worker notices
     again = prepare(source, out, FAST)
     assert 0 < again.made < 4 and all(times(out)[name] == before[name] for name in before if name.startswith("vol"))
