@@ -13,8 +13,9 @@ from torch.distributed import TCPStore
 
 from smug.data import hdf5_check
 from smug.data.prepared import workers
+from smug.training import records, validation
 
-from .processes import Started, forking, run_check
+from .processes import Started, forking, leave_empty, run_check
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,6 +73,12 @@ def checks_start_at_once() -> None:
 def workers_start_at_once() -> None:
     """Fork the processes that make volumes, which else would first import torch, for seconds."""
     workers.multiprocessing = SimpleNamespace(get_context=forking)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runs_are_not_drawn() -> None:
+    """Let trainings leave empty pictures, which would take longer than the rest of a short one."""
+    records.write_losses = validation.write_validation = leave_empty
 
 
 @pytest.fixture(scope="session")

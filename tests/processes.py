@@ -76,6 +76,12 @@ def forking(_: str) -> multiprocessing.context.BaseContext:
     return CONTEXT
 
 
+def leave_empty(path: Path, *_: object) -> None:
+    """Write an empty file where a picture belongs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+
+
 def _walk(path: str) -> None:
     try:
         walk(path)

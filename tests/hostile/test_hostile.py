@@ -13,8 +13,7 @@ pytest.importorskip("ismrmrd", reason="writes the raw files that are damaged")
 @pytest.mark.parametrize(("script", "count"), [("session.py", 80), ("fuzz.py", 180)])
 def test_many_files(script, count):
     path = str(Path(__file__).with_name(script))
-    code = (
-        f"import runpy, sys; sys.argv = [{path!r}, '--count', '{count}']; runpy.run_path({path!r}, run_name='__main__')"
-    )
+    argv = [path, "--count", str(count)]
+    code = f"import runpy, sys; sys.argv = {argv!r}; runpy.run_path({path!r}, run_name='__main__')"
     status, output, errors = Started("-c", code).wait(250)
     assert status == 0, output + errors[-3000:]

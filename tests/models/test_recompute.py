@@ -42,7 +42,7 @@ def assert_bitwise_equal(loss, f, autocast=nullcontext):
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(steps=st.integers(1, 3), samples=st.integers(0, 4), chunk=st.sampled_from([None, 1, 3]))
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
 @pytest.mark.parametrize("method", METHODS)

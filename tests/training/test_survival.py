@@ -15,7 +15,7 @@ from ..processes import Started
 
 pytestmark = pytest.mark.long
 
-UPDATES = 16
+UPDATES = 12
 METHODS = ("modl", "weighted-smug", "adversarial")
 RUNS = int(os.environ.get("SMUG_SURVIVAL_RUNS", "3"))
 SETTINGS = (

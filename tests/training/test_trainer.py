@@ -5,7 +5,7 @@ import torch
 
 from smug.system.distributed import ALONE
 from smug.system.stopping import Stopped
-from smug.training import methods, runs, trainer
+from smug.training import methods, pictures, records, runs, trainer, validation
 from smug.training.batches import load_training_data
 from smug.training.checkpoint import CHECKPOINT, weights_hash
 from smug.training.config import RIDGE_METHODS
@@ -58,8 +58,16 @@ def test_every_method_trains_and_its_run_loads(method, data, tmp_path, device):
     assert stored.keys() == after.keys()
     assert all(torch.equal(stored[name].to(device), after[name]) for name in after)
     assert not any(network.training for network in model.reconstructor.networks().values())
-    pictures = [path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*.png")]
-    assert sorted(pictures) == ["losses.png", "validation/000002.png", "validation/000003.png"]
+    drawn = [path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*.png")]
+    assert sorted(drawn) == ["losses.png", "validation/000002.png", "validation/000003.png"]
+
+
+def test_the_pictures_of_a_run_are_drawn(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "write_losses", pictures.write_losses)
+    monkeypatch.setattr(validation, "write_validation", pictures.write_validation)
+    trained(configured("modl", optimizer={"updates": 1, "validate_every": 1}), data, tmp_path)
+    for name in ("losses.png", "validation/000001.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_training_is_deterministic(data, tmp_path):
