@@ -11,7 +11,8 @@ def test_certify_a_phantom(tmp_path, capsys):
     more = ("--levels", 1, 3, "--out", tmp_path / "out", "--json", tmp_path / "c.json", "--seed", 3)
     assert run("certify", *argv, *more) == 0
     shown = capsys.readouterr().out
-    assert "reconstructions per model and slice" in shown
+    assert "cg-sense:0.1: a reconstruction takes" in shown and "1 slice about 0:0" in shown
+    assert "In all about 0:0" in shown
     assert "vacuous: needs 131 draws" in shown
     assert "mine.py:adjoint" in shown
     document = json.loads((tmp_path / "c.json").read_text())

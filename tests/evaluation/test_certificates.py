@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from smug.data.simulate import Acquisition
+from smug.evaluation import certificates
 from smug.evaluation.certificates import RATIOS, SHOWN, Certification, certify, seconds_per_reconstruction
 from smug.evaluation.datasets import simulated_set
 from smug.metrics import psnr
@@ -189,3 +190,37 @@ def test_a_model_of_single_slices_is_told_before_anything_is_certified(test_set)
 
 def test_how_long_it_takes_is_measured(test_set):
     assert 0 < seconds_per_reconstruction(ZeroFilled(), test_set.scans[0]) < 5
+
+
+class Slow:
+    """The adjoint, for which a clock that stands still goes on: by one with each call, and by more with a gradient."""
+
+    def __init__(self, gradient):
+        self.now, self.gradient = 0.0, gradient
+
+    def __call__(self, y, A):
+        self.now += 1
+        x = A.H(y)
+        if x.requires_grad:
+            x.register_hook(self.backward)
+        return x
+
+    def backward(self, gradient):
+        self.now += self.gradient
+
+
+@pytest.mark.parametrize("gradient", [0.0, 0.5, 3.0])
+def test_the_time_that_is_told_is_of_so_many_reconstructions_and_gradients(gradient, test_set, monkeypatch):
+    f, asked = Slow(gradient), Certification()
+    monkeypatch.setattr(certificates, "perf_counter", lambda: f.now)
+    one, whole = certificates.expected_seconds(f, test_set.scans[0], asked, 1)
+    assert one == 1
+    gradients = 5 + 2 + 12  # of the attack without noise, of that with noise, of the gains
+    assert whole == pytest.approx(asked.cost(1) - 3 * gradients + gradient * gradients)
+
+
+def test_a_model_without_gradient_takes_no_time_for_it(test_set, monkeypatch):
+    f = Slow(0.0)
+    monkeypatch.setattr(certificates, "perf_counter", lambda: f.now)
+    _, whole = certificates.expected_seconds(lambda y, A: f(y, A).detach(), test_set.scans[0], Certification(), 1)
+    assert whole == Certification().cost(1) - 3 * 19

@@ -80,7 +80,7 @@ class Certify(Common):
         """Certify, attack, and print the table."""
         from smug.certification import certify
         from smug.data.simulate import Acquisition
-        from smug.evaluation.certificates import Certification, seconds_per_reconstruction
+        from smug.evaluation.certificates import Certification, expected_seconds
         from smug.evaluation.datasets import load_set
         from smug.evaluation.named_models import named_models
         from smug.evaluation.outside_range import warn_outside
@@ -107,12 +107,13 @@ class Certify(Common):
             if self.draws < asked.needed(ratio, len(test.scans)):
                 enough = asked.needed(ratio, len(test.scans))
                 warn(f"--draws {self.draws}: certify nothing at {ratio:g} sigma_k, which takes {enough}: not attacked")
-        seconds = {name: seconds_per_reconstruction(model, test.scans[0], device) for name, model in models.items()}
-        each = ", ".join(f"{name} {each:.2g} s" for name, each in seconds.items())
-        say(
-            f"About {counted(cost, 'reconstruction')} per model and slice, {cells * cost:,} in all; one takes {each}: "
-            f"about {duration(sum(seconds.values()) * len(test.scans) * cost)} in all."
-        )
+        slices, total = len(test.scans), 0.0
+        for name, model in models.items():
+            one, whole = expected_seconds(model, test.scans[0], asked, slices, device)
+            each = counted(slices, "slice")
+            say(f"{name}: a reconstruction takes {one:.2g} s, {each} about {duration(slices * whole)}.")
+            total += slices * whole
+        say(f"In all about {duration(total)}.")
         with progress("Certifying", cells * cost) as advance:
             result = certify(
                 models,

@@ -28,9 +28,9 @@ from smug.bounds.percentile import (
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.evaluation.datasets import TestSet
-from smug.evaluation.gains import COST as GAIN_COST
-from smug.evaluation.gains import GainRow, gain_row, l2_threat, level_held
+from smug.evaluation.gains import GAIN_GRADIENTS, GAIN_RECONSTRUCTIONS, GainRow, gain_row, l2_threat, level_held
 from smug.evaluation.settings import settings_of
+from smug.evaluation_mode import check_mode
 from smug.foreign.contract import check_reconstructors
 from smug.models.noise import derive
 from smug.reconstructor import Reconstructor, moved, taking_generator
@@ -52,12 +52,15 @@ STEPS = 5
 """Steps of the attack. Perturbations of this size are so small that F is nearly linear: more find no more."""
 
 GRADIENT_COST = 3
-"""About what a reconstruction with its gradient costs, in reconstructions."""
+"""About what a gradient costs, in reconstructions, for a network."""
 
-COMPARISON_COST = CHECK.steps * GRADIENT_COST + 2 * SELECTION + 6
-"""About what two steps through the release and the choice between two attacks cost, in reconstructions."""
+GAIN_COST = GAIN_RECONSTRUCTIONS + GRADIENT_COST * GAIN_GRADIENTS
+"""About what the gains of a slice cost, in reconstructions."""
 
-SLOW = 5.0
+COMPARISON = 2 * SELECTION + 6
+"""About how many reconstructions the choice between two attacks takes."""
+
+SLOW = 1.0
 """Seconds: a reconstruction that takes longer is timed once."""
 
 ATTACK, SCORE, GAIN = range(10, 13)
@@ -117,12 +120,23 @@ class Certification:
     @property
     def attack_cost(self) -> int:
         """About how many reconstructions attacking the release at one size costs, with the scores."""
-        return self.steps * (1 + GRADIENT_COST) + COMPARISON_COST + self.scores
+        return self.steps + COMPARISON + self.scores + GRADIENT_COST * self._attack_gradients
+
+    @property
+    def _attack_gradients(self) -> int:
+        return self.steps + CHECK.steps
+
+    def _attacks(self, slices: int) -> int:
+        return len(self.levels) * sum(self.draws >= self.needed(ratio, slices) for ratio in self.attacked)
+
+    def _gradients(self, slices: int) -> int:
+        """Return about how many gradients a model takes on each slice."""
+        return self._attacks(slices) * self._attack_gradients + GAIN_GRADIENTS
 
     def cost(self, slices: int) -> int:
-        """Return about how many reconstructions a model takes on each slice."""
-        attacks = sum(self.draws >= self.needed(ratio, slices) for ratio in self.attacked)
-        return len(self.levels) * (self.draws + FRESH_DRAWS + attacks * self.attack_cost) + GAIN_COST
+        """Return about how many reconstructions a model takes on each slice; a gradient counts as three."""
+        drawn = len(self.levels) * (self.draws + FRESH_DRAWS)
+        return drawn + self._attacks(slices) * self.attack_cost + GAIN_COST
 
 
 @dataclass(frozen=True)
@@ -215,6 +229,32 @@ def certify(
         gains=[row.document() for row in gains],
     )
     return Certificates(tuple(rows), tuple(gains), asked, made)
+
+
+def expected_seconds(
+    f: Reconstructor, scan: Scan, asked: Certification, slices: int, device: torch.device | str = "cpu"
+) -> tuple[float, float]:
+    """Return how long a reconstruction of a scan takes, and about how long certifying each of so many slices.
+
+    A gradient is timed too: what it costs beside a reconstruction differs much between models. Raises ValueError for a
+    network in training mode.
+    """
+    check_mode(f)
+    plain = seconds_per_reconstruction(f, scan, device)
+    gradients = asked._gradients(slices)
+    reconstructions = asked.cost(slices) - GRADIENT_COST * gradients
+    return plain, plain * reconstructions + _seconds_per_gradient(f, scan, plain, device) * gradients
+
+
+def _seconds_per_gradient(f: Reconstructor, scan: Scan, plain: float, device: torch.device | str) -> float:
+    """Return how much longer a reconstruction takes with its gradient; 0 where it has none."""
+    f, scan = taking_generator(moved(f, device)), scan.to(device)
+    y, began = scan.y.clone().requires_grad_(), perf_counter()
+    try:
+        torch.autograd.grad(f(y, scan.A).abs().square().sum(), y)[0].abs().sum().item()
+    except (RuntimeError, ValueError):  # autograd finds no path, or fails: then there are no gains either
+        return 0.0
+    return max(0.0, perf_counter() - began - plain)
 
 
 def seconds_per_reconstruction(f: Reconstructor, scan: Scan, device: torch.device | str = "cpu") -> float:
