@@ -1,12 +1,14 @@
 """Two small scans of smooth objects, 4 coils, 48 x 40, 2.5x."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, simulate
+from smug.physics.sense import Sense
 
 HEIGHT, WIDTH = 48, 40
 NOISE = 0.01
@@ -34,3 +36,11 @@ def seeds() -> torch.Tensor:
 @pytest.fixture
 def make() -> Callable[..., Scan]:
     return make_scan
+
+
+@pytest.fixture
+def full(make):
+    """All lines sampled, no noise, one slice in double precision."""
+    scan = make(1, dtype=torch.complex128, noise=0.0)
+    A = Sense(mask=torch.ones(1, scan.y.shape[-1], dtype=torch.bool), maps=scan.A.maps.to(torch.complex128))
+    return replace(scan, y=A(scan.truth), A=A)

@@ -1,7 +1,10 @@
+"""Another target: other intensities, or turned."""
+
 import pytest
 import torch
 
-from smug.shifts import contrast
+from smug.shifts import contrast, rotation
+from smug.shifts.rigid import rotated
 
 
 @pytest.mark.parametrize("gamma", [0.5, 0.9, 1.5, 3.0])
@@ -33,3 +36,15 @@ def test_gamma_is_positive(scan, seeds, gamma):
 def test_empty_slices_stay_empty(scan, seeds):
     empty = type(scan)(0 * scan.y, scan.A, 0 * scan.truth, scan.id)
     assert not contrast(empty, 0.5, seeds).truth.any()
+
+
+@pytest.mark.parametrize("degrees", [0.0, 360.0, -720.0])
+def test_a_full_turn_leaves_the_scan(scan, seeds, degrees):
+    assert rotation(scan, degrees, seeds) is scan
+
+
+def test_measured_with_the_same_maps_mask_and_noise(scan, seeds):
+    turned = rotation(scan, 5.0, seeds)
+    assert turned.A is scan.A
+    assert turned.truth.sub(rotated(scan.truth, 5.0)).abs().max() == 0
+    torch.testing.assert_close(turned.y - turned.A(turned.truth), scan.y - scan.A(scan.truth), rtol=0, atol=1e-5)
