@@ -5,14 +5,7 @@ import time
 import pytest
 import torch
 
-from smug.data.prepared import workers
 from smug.data.prepared.workers import worked
-
-
-@pytest.fixture(autouse=True)
-def own_interpreters(monkeypatch):
-    """Start the processes as users do, for which other tests fork."""
-    monkeypatch.setattr(workers, "multiprocessing", multiprocessing)
 
 
 def test_a_process_that_dies_costs_its_job_only():
