@@ -15,7 +15,14 @@ def test_two_processes_write_what_one_does_and_only_the_first_speaks(ranks, tmp_
         assert all(not output and not errors for _, output, errors in results[1:])
     (table, files), alone = written
     assert "cg-sense" in table
-    assert set(files) == {"report.html", "figure.png", "table.md", "rows.json", "zero-filled.json", "cg-sense.json"}
+    assert set(files) == {
+        "report.html",
+        "figure.png",
+        "table.md",
+        "rows.json",
+        "zero-filled.json",
+        "cg-sense:0.01.json",
+    }
     assert (table, files) == alone
 
 
