@@ -67,12 +67,13 @@ def over(found: Found, method: str, condition: str, reference: str = "modl") -> 
 
 
 def table(found: Found, title: str, conditions: Sequence[str], text: Any = cell) -> Iterator[str]:
-    """Yield the lines of a table of the methods that have some of the conditions."""
-    methods = [m for m in NAMES if m in found.runs and any(text(found, m, c) for c in conditions)]
-    yield f"**{title}**\n\n| | {' | '.join(conditions)} |\n| --- |{' ---: |' * len(conditions)}"
-    for method in methods:
-        yield f"| {NAMES[method]} | {' | '.join(text(found, method, c) for c in conditions)} |"
-    yield ""
+    """Yield the lines of a table of the methods that have more of the conditions than the clean one."""
+    asked = [c for c in conditions if c != "clean"]
+    methods = [m for m in NAMES if m in found.runs and any(text(found, m, c) for c in asked)]
+    if methods:
+        yield f"**{title}**\n\n| | {' | '.join(conditions)} |\n| --- |{' ---: |' * len(conditions)}"
+        yield from (f"| {NAMES[m]} | {' | '.join(text(found, m, c) for c in conditions)} |" for m in methods)
+        yield ""
 
 
 def least(found: Found) -> Iterator[str]:

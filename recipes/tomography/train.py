@@ -5,7 +5,7 @@ python -m recipes.tomography.train RUNS [SEED ...]
 A denoiser first, by equation (6); then every method, with as many updates from its weights, as in the paper. 30 views
 of 64 x 64 pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.pt, and what is there is not trained again. The
 losses are the library's, and so are the reconstructors; only the loop over batches is here. Prints the PSNR on
-validation phantoms and the processor time of every run; all of a seed take about ten minutes of one core.
+validation phantoms and the processor time of every run; all of a seed take about half an hour of one core.
 Then: python -m recipes.tomography.score RUNS OUT.json
 """
 
@@ -50,7 +50,7 @@ def built(path: Path) -> Any:
     name, _, seed = path.stem.rpartition("-")
     f = smug.training.build(config(name, int(seed)))
     f.networks().load_state_dict(torch.load(path))
-    f.networks().requires_grad_(False)
+    f.networks().requires_grad_(False).eval()
     return f
 
 
