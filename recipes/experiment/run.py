@@ -17,7 +17,7 @@ compared at equal compute have more or fewer updates: ``share`` times N. Process
 | weighted-smug-10                      |        0.42 |                   0.12 |        0.35 |
 | adversarial-*, half the updates       |        0.45 |                   0.06 |        0.19 |
 | jitter-*, half as many again          |        0.16 |                   0.07 |        0.20 |
-| all 22                                |             |                    1.3 |         4.0 |
+| all 23                                |             |                    1.3 |         4.0 |
 """
 
 import argparse
@@ -68,6 +68,7 @@ ARMS = {
     "smug-10": _smug(10),
     "smug-100": _smug(100),
     "smug-10-noiseless": _smug(10, "training_samples=0"),
+    "smug-1-noiseless": _smug(1, "training_samples=0"),
     "adversarial-0.02": _adversarial(0.02),
     "jitter-0.02": _jitter(0.02),
     "smug-10-label": _smug(10, "stability_target=target"),
