@@ -101,8 +101,8 @@ def test_curvature_lies_within_its_bounds(convex, shape, size):
 
 def test_the_bound_of_the_curvature_is_sharp_where_the_image_is_small():
     R = regulariser(convex=True)
-    x = torch.zeros(1, 32, 32, dtype=torch.complex128)
-    v = images(1, 32, 32)
+    x = torch.zeros(1, 64, 64, dtype=torch.complex128)
+    v = images(1, 64, 64)
     fixed = at(R, x, 1.0)
     for _ in range(300):
         v = fixed.hessian(x)(v)
