@@ -63,7 +63,7 @@ def cell(found: Found, method: str, condition: str) -> str:
 def over(found: Found, method: str, condition: str, reference: str = "modl") -> str:
     """Return the difference to MoDL, paired by phantom."""
     values, other = found.of(method, condition), found.of(reference, condition)
-    return "" if values is None or other is None else interval(values - other)
+    return "" if method == reference or values is None or other is None else interval(values - other)
 
 
 def table(found: Found, title: str, conditions: Sequence[str], text: Any = cell) -> Iterator[str]:
