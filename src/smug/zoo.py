@@ -29,7 +29,7 @@ NETWORKS_4X = tuple(f"{name}-4x" for name in NETWORKS)
 REFINING = ("modl-ridge", "smug-ridge")
 """Shipped networks that refine the image of the shipped ``ridge``, for the same scans."""
 
-SHIPPED = (*NETWORKS, *RIDGES, *NETWORKS_4X)
+SHIPPED = (*NETWORKS, *RIDGES, *REFINING, *NETWORKS_4X)
 """Names of the weights inside the package."""
 
 REGULARISED: Mapping[str, Callable[..., Reconstructor]] = {"cg-sense": CGSense, "tv": TotalVariation}
