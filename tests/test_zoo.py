@@ -15,7 +15,7 @@ from smug.model_card import ModelCard, sha256_of
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.reports.card import card_json, cards
 from smug.training.config_file import from_dict
-from smug.zoo import RIDGES, SHIPPED, card, shipped
+from smug.zoo import REFINING, RIDGES, SHIPPED, card, shipped
 
 
 def test_classical_names():
@@ -27,9 +27,9 @@ def test_classical_names():
 
 
 def test_shipped_weights_are_small_and_halved():
-    assert sum(shipped(name).stat().st_size for name in SHIPPED) < 20e6
+    assert sum(shipped(name).stat().st_size for name in SHIPPED) < 24e6
     for name in SHIPPED:
-        assert smug.load(name).config.method == ("ridge" if name in RIDGES else name.removesuffix("-4x"))
+        assert smug.load(name).config.method == ("ridge" if name in RIDGES else name.removesuffix("-4x").removesuffix("-ridge"))
 
 
 @pytest.mark.parametrize("name", RIDGES)
@@ -167,3 +167,11 @@ def test_unknown_names():
 def test_bad_lam(name, message):
     with pytest.raises(ValueError, match=message):
         smug.load(name)
+
+
+@pytest.mark.parametrize("name", REFINING)
+def test_a_refined_image_is_better_than_the_one_it_starts_from(name, unseen):
+    scan, _ = unseen
+    with torch.no_grad():
+        first, image = (smug.load(each)(scan.y, scan.A, torch.tensor([1])) for each in ("ridge", name))
+    assert smug.metrics.psnr(image, scan.truth) > smug.metrics.psnr(first, scan.truth) + 0.2
