@@ -29,7 +29,9 @@ def test_classical_names():
 def test_shipped_weights_are_small_and_halved():
     assert sum(shipped(name).stat().st_size for name in SHIPPED) < 24e6
     for name in SHIPPED:
-        assert smug.load(name).config.method == ("ridge" if name in RIDGES else name.removesuffix("-4x").removesuffix("-ridge"))
+        assert smug.load(name).config.method == (
+            "ridge" if name in RIDGES else name.removesuffix("-4x").removesuffix("-ridge")
+        )
 
 
 @pytest.mark.parametrize("name", RIDGES)

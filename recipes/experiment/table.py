@@ -27,6 +27,17 @@ MODL = ("modl-random", "modl", "modl-pre")
 RIVALS = ("modl-pre-longer", "jitter", "adversarial")
 UNDER = ("PGD 0.02", "fast 1 %", "fast 5 %")
 IMAGE = ("image, blind", "image, adaptive", "PGD 0.005", "PGD 0.05")
+PAIRS = {
+    "SMUG instead of MoDL, as the authors start them": ("smug-1", "modl-random"),
+    "the pull of D(x) towards D(t) alone": ("smug-1-noiseless", "modl-random"),
+    "smoothing, lam_l = 1": ("smug-1", "smug-1-noiseless"),
+    "smoothing, lam_l = 10": ("smug-10", "smug-10-noiseless"),
+    "the label as target instead of D(t), lam_l = 10": ("smug-10-label", "smug-10"),
+    "MoDL from the identity instead of random weights": ("modl", "modl-random"),
+    "MoDL from the denoiser instead of random weights": ("modl-pre", "modl-random"),
+    "adversarial training instead of MoDL": ("adversarial-0.02", "modl-random"),
+}
+"""What each difference is worth: an arm and the one that it is compared with."""
 
 
 class Found:
@@ -110,6 +121,19 @@ def table(found: Found, title: str, conditions: Sequence[str], *, front: bool = 
         yield f"| {' | '.join((arm, ', '.join(seeds), *cells))} |"
 
 
+def shares(found: Found) -> Iterator[str]:
+    """Yield the lines of the table of what each difference is worth."""
+    conditions = ("clean", *UNDER, *IMAGE[:2])
+    yield "What each difference is worth\n"
+    yield f"| difference | {' | '.join(conditions)} |\n| --- |{' ---: |' * len(conditions)}"
+    for title, (arm, other) in PAIRS.items():
+        pairs = ((found.of(arm, condition), found.of(other, condition)) for condition in conditions)
+        cells = (
+            "" if a is None or b is None else f"{(a - b).mean():+.2f} ±{found.half_width(a - b):.2f}" for a, b in pairs
+        )
+        yield f"| {title} | {' | '.join(cells)} |"
+
+
 def curve(lengths: Mapping[str, Found]) -> Iterator[str]:
     """Yield the lines of a table whose columns are documents: how differences to MoDL grow with updates."""
     yield f"| arm | | {' | '.join(lengths)} |\n| --- | --- |{' ---: |' * len(lengths)}"
@@ -136,7 +160,9 @@ def main(out: str, *others: str) -> None:
     }
     for title, (conditions, front) in titles.items():
         print("\n".join(table(found, title, conditions, front=front)), end="\n\n")
-    for seed in sorted(set().union(*found.seeds.values())):
+    print("\n".join(shares(found)), end="\n\n")
+    seeds = sorted(set().union(*found.seeds.values()))
+    for seed in seeds if len(seeds) > 1 else ():
         print("\n".join(table(Found(document, seed), f"Seed {seed} alone", ("clean", *UNDER))), end="\n\n")
 
 
