@@ -128,3 +128,20 @@ def test_the_model_is_named_among_several():
 def test_adversarial_training_goes_on():
     f = KINDS["MoDL"](network())
     assert ascend(f, SCAN, THREAT, rule=smug.attacks.PGD(steps=1, keep="last")).any()
+
+
+def test_functions_that_name_each_other():
+    """The search for networks ends, and still finds one behind the circle."""
+    network = nn.BatchNorm2d(1)
+
+    def reconstruct(y, A):
+        return network(again(y, A))
+
+    again = partial(reconstruct)
+    reconstruct.again = again
+    with pytest.raises(ValueError, match="got BatchNorm2d in training"):
+        check_mode(partial(again, A=partial(again)))
+
+
+def test_a_class_that_a_function_names_is_no_reconstructor():
+    check_mode(lambda y, A: CGSense()(y, A).abs())

@@ -61,6 +61,8 @@ def test_double_precision_through_a_single_precision_network():
 
 LOOP = {"denoiser", "steps", "lam"}
 SMOOTHED = LOOP | {"smoothing", "sigma", "num_samples", "noise", "seed", "chunk", "shared_draws"}
+FIRST = {"first"}
+WEIGHTED = SMOOTHED | FIRST | {"encoder"}
 
 
 def shrunk(x):
@@ -68,9 +70,13 @@ def shrunk(x):
 
 
 RECONSTRUCTORS = {
-    "modl": (MoDL(shrunk, steps=3), LOOP, 3),
-    "smug": (SMUG(shrunk, Smoothing(num_samples=2), steps=3), SMOOTHED, 6),
-    "weighted": (WeightedSMUG(shrunk, WeightEncoder(4), Smoothing(num_samples=2), 3), SMOOTHED | {"encoder"}, 6),
+    "modl": (MoDL(shrunk, steps=3), LOOP | FIRST, 3),
+    "smug": (SMUG(shrunk, Smoothing(num_samples=2), steps=3), SMOOTHED | FIRST, 6),
+    "weighted": (
+        WeightedSMUG(shrunk, WeightEncoder(4), Smoothing(num_samples=2), 3),
+        SMOOTHED | FIRST | {"encoder"},
+        6,
+    ),
     "rs-e2e": (RSE2E(shrunk, Smoothing(num_samples=2), steps=3), SMOOTHED, 6),
     "cg-sense": (CGSense(), {"lam"}, 0),
     "tv": (TotalVariation(iterations=2), {"lam", "iterations"}, 0),

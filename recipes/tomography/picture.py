@@ -44,6 +44,7 @@ def draw(models: dict[str, Any], s: smug.Scan, size: float, path: str) -> None:
         column[2].imshow((images[1] - s.truth)[0].abs().numpy(), cmap="gray", vmin=0, vmax=WHITE_ERROR)
     figure.tight_layout(pad=0.3)
     figure.savefig(path, dpi=110, metadata={"Description": "simulated; for research only, not for diagnosis"})
+    plt.close(figure)
 
 
 def certificate(models: dict[str, Any], s: smug.Scan) -> str:

@@ -34,16 +34,23 @@ def check_mode(f: Any) -> None:
 
 def _layers(f: Any) -> Iterator[nn.Module]:
     """Yield the layers of all networks that are found in a network, a reconstructor, or a function of them."""
-    if isinstance(f, nn.Module):
-        yield from f.modules()
-        return
-    for part in _parts(f):
-        yield from _layers(part)
+    seen, found = set[int](), [f]
+    while found:
+        part = found.pop()
+        if id(part) in seen:  # parts may name each other
+            continue
+        seen.add(id(part))
+        if isinstance(part, nn.Module):
+            yield from part.modules()
+        else:
+            found += _parts(part)
 
 
 def _parts(f: Any) -> list[Any]:
     """Return what may hold networks: the parts of a reconstructor, what a function names, what an object keeps."""
     match f:
+        case type() | ModuleType():  # a class of reconstructors would pass for one
+            return []
         case MethodType():
             return [f.__self__]
         case partial():
@@ -52,8 +59,6 @@ def _parts(f: Any) -> list[Any]:
             return list(getattr(f, "__dict__", {}).values())
         case FunctionType():
             kept = _named(f)
-        case type() | ModuleType():
-            kept = []
         case _:
             kept = list(getattr(f, "__dict__", {}).values())
     return [part for part in kept if isinstance(part, nn.Module | Described)]

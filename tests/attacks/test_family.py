@@ -13,7 +13,7 @@ from smug.shifts import FAMILIES
 from ..properties import assert_refused
 from ..scans import phantom_scan
 
-BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1}
+BOUNDS = {"motion": 1.0, "spikes": 0.1, "ghost": 10.0, "gain-drift": 0.1, "off-resonance": 1.0}
 SEEDS = torch.tensor([3, 4])
 
 
