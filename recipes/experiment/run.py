@@ -17,7 +17,7 @@ compared at equal compute have more or fewer updates: ``share`` times N. Process
 | weighted-smug-10                      |        0.42 |                   0.12 |        0.35 |
 | adversarial-*, half the updates       |        0.45 |                   0.06 |        0.19 |
 | jitter-*, half as many again          |        0.16 |                   0.07 |        0.20 |
-| all 23                                |             |                    1.3 |         4.0 |
+| all 23                                |             |                    1.4 |         4.2 |
 """
 
 import argparse

@@ -29,9 +29,9 @@ UNDER = ("PGD 0.02", "fast 1 %", "fast 5 %")
 IMAGE = ("image, blind", "image, adaptive", "PGD 0.005", "PGD 0.05")
 PAIRS = {
     "SMUG instead of MoDL, as the authors start them": ("smug-1", "modl-random"),
-    "the pull of D(x) towards D(t) alone": ("smug-1-noiseless", "modl-random"),
-    "smoothing, lam_l = 1": ("smug-1", "smug-1-noiseless"),
-    "smoothing, lam_l = 10": ("smug-10", "smug-10-noiseless"),
+    "the same SMUG trained without noise instead of MoDL": ("smug-1-noiseless", "modl-random"),
+    "noise in training, lam_l = 1": ("smug-1", "smug-1-noiseless"),
+    "noise in training, lam_l = 10": ("smug-10", "smug-10-noiseless"),
     "the label as target instead of D(t), lam_l = 10": ("smug-10-label", "smug-10"),
     "MoDL from the identity instead of random weights": ("modl", "modl-random"),
     "MoDL from the denoiser instead of random weights": ("modl-pre", "modl-random"),

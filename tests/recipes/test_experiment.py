@@ -198,3 +198,14 @@ def test_several_lengths_are_columns_of_one_table():
     assert head.startswith("| arm | | 100 | 300 |")
     assert "| smug | PGD 0.02 | 20.00 (+0.00 ±0.00) | 22.00 (+2.00 ±0.00) |" in lines
     assert "| jitter | clean |  | 30.00 (-1.00 ±0.00) |" in lines
+
+
+def test_what_a_difference_is_worth_is_that_of_its_two_arms():
+    subjects, (arm, other) = list("abcdef"), next(iter(table.PAIRS.values()))
+    psnr = {arm: [21.0, 22, 23, 24, 25, 26], other: [20.0, 20, 20, 20, 20, 20]}
+    arms = {f"{name}-0": {"scores": {"clean": {"psnr": values}}} for name, values in psnr.items()}
+    lines = list(table.shares(table.Found({"subjects": subjects, "arms": arms})))
+    half = stats.t.ppf(0.975, 5) * np.std([1, 2, 3, 4, 5, 6], ddof=1) / 6**0.5
+    first = next(line for line in lines if line.startswith(f"| {next(iter(table.PAIRS))} |"))
+    assert first.split("|")[2].strip() == f"+3.50 ±{half:.2f}"
+    assert {name for pair in table.PAIRS.values() for name in pair} <= set(run.ARMS)

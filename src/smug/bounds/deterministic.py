@@ -109,7 +109,7 @@ def deterministic_bounds(
             "deterministic bounds: expected a fixed lam, got one that follows the measurements; "
             "f.replace(lam=0.1) has bounds, and the percentile certificate holds for any reconstructor"
         )
-    if getattr(f, "first", None) is not None:
+    if f.settings().get("first") is not None:
         raise ValueError(
             "deterministic bounds: expected A^H y as the first image, got one that is reconstructed; "
             "f.replace(first=None) has bounds, and the percentile certificate holds for any reconstructor"

@@ -264,8 +264,13 @@ class Config:
     def __post_init__(self) -> None:
         """Check the values."""
         check_fields(self)
-        literals = {"method": Method, "stability_target": StabilityTarget, "loss": ErrorMeasure, "lam_times": LamTimes}
-        literals |= {"first": FirstImage}
+        literals = {
+            "method": Method,
+            "stability_target": StabilityTarget,
+            "first": FirstImage,
+            "loss": ErrorMeasure,
+            "lam_times": LamTimes,
+        }
         for name, known in ((name, get_args(literal)) for name, literal in literals.items()):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
