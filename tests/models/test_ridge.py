@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+from smug.models.fixed_ridge import FixedRidge
 from smug.models.minimise import accelerated_gradient, implicit, norm
 from smug.models.reconstructors import MoDL
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import denoised, reconstruction
 from smug.models.ridge_reconstruction import Ridge, RidgeDenoiser
+from smug.physics import working_set
 from smug.physics.sense import Sense
 
 CONVEX = pytest.mark.parametrize("convex", [True, False], ids=["convex", "weakly convex"])
@@ -49,7 +51,7 @@ def test_filters_have_zero_mean_and_unit_norm_and_are_those_that_are_convolved_w
     torch.testing.assert_close(w.sum((-2, -1)), torch.zeros(6, dtype=w.dtype))
     torch.testing.assert_close(w.square().sum((-2, -1)), torch.ones(6, dtype=w.dtype))
     x = images(1, 12, 15)
-    response = R.at(x.shape, 0.1, x).responses(x)[0].detach()
+    response = R.at(x.shape, 0.1, x).responses(torch.fft.fft2(x))[0].detach()
     direct = sum(w[:, i, j, None, None] * x.roll((i, j), (-2, -1)) for i in range(9) for j in range(9))
     torch.testing.assert_close(response, direct.to(response.dtype))
 
@@ -291,3 +293,17 @@ def test_bad_settings_are_refused(changes):
 def test_bad_filters_are_refused(options):
     with pytest.raises(ValueError, match="ridge: expected"):
         RidgeRegulariser(**options)
+
+
+@CONVEX
+@pytest.mark.parametrize("size", [0.5, 2, 7, 100])
+def test_nothing_depends_on_how_much_is_made_at_a_time(convex, size, monkeypatch):
+    R, x, v = regulariser(convex), images(3, 8, 9), images(3, 8, 9, seed=2)
+    fixed = at(R, x, torch.tensor([0.05, 0.3, 2.0], dtype=torch.float64))
+    monkeypatch.setitem(working_set.BYTES, "cpu", 10**9)
+    whole = fixed.value(x), fixed.gradient(x), fixed.hessian(x)(v)
+    monkeypatch.setitem(working_set.BYTES, "cpu", int(size * x[0].nbytes))
+    torch.testing.assert_close((fixed.value(x), fixed.gradient(x), fixed.hessian(x)(v)), whole)
+    alone = FixedRidge(fixed.spectra, tuple((mu, s[1:2]) for mu, s in fixed.terms))
+    torch.testing.assert_close(alone.gradient(x[1:2])[0], fixed.gradient(x)[1], rtol=0, atol=0)
+    torch.testing.assert_close(alone.hessian(x[1:2])(v[1:2])[0], fixed.hessian(x)(v)[1], rtol=0, atol=0)

@@ -31,7 +31,7 @@ def test_gram_is_adjoint_times_operator(A, image):
 def test_gram_does_not_depend_on_how_much_is_made_at_a_time(images, A, image, randn, monkeypatch):
     several = randn(3, *image.shape)
     expected = A.H(A(several))
-    monkeypatch.setattr("smug.physics.sense.WORKING_SET", {several.device.type: int(images * image.nbytes)})
+    monkeypatch.setattr("smug.physics.working_set.BYTES", {several.device.type: int(images * image.nbytes)})
     torch.testing.assert_close(A.gram(several), expected)
 
 

@@ -5,8 +5,6 @@ taken jointly over real and imaginary part, so that no phase is preferred, and t
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smug.models.fixed_ridge import FixedRidge
 from smug.physics.parts import squared as energy
 from smug.system.arguments import check_arguments
 
@@ -90,7 +89,7 @@ class RidgeRegulariser(nn.Module):
         """Return a bound rho, such that ``R(x) + rho / 2 ||x||^2`` is convex; 0 for a convex R."""
         return self._bound(self._relief()) if self.relief is not None else torch.zeros(())
 
-    def at(self, shape: tuple[int, ...], sigma: float | Tensor, like: Tensor) -> "FixedRidge":
+    def at(self, shape: tuple[int, ...], sigma: float | Tensor, like: Tensor) -> FixedRidge:
         """Return R on a matrix ``(..., y, x)`` and at noise levels, in the precision and on the device of ``like``."""
         level = torch.as_tensor(sigma, device=like.device, dtype=like.real.dtype).reshape(-1, 1)
         slope = self.scale_slope * torch.log(level / SIGMA_0)
@@ -126,52 +125,3 @@ class RidgeRegulariser(nn.Module):
         power = energy(self.spectra((GRID, GRID)))
         degree = self.filters().shape[-1] - 1
         return (strength[:, None, None] * power).sum(0).amax() / math.cos(math.pi * degree / GRID) ** 2
-
-
-@dataclass(frozen=True, eq=False)
-class FixedRidge:
-    """R on one matrix and at one noise level per image.
-
-    ``spectra`` are those of the filters, complex ``(filter, y, x)``. Every term ``(mu, s)``, real ``(filter, 1, 1)``
-    and ``(batch, filter, 1, 1)``, adds ``mu s^2 (sqrt(1 + (r / s)^2) - 1)`` to the profile.
-    """
-
-    spectra: Tensor
-    terms: tuple[tuple[Tensor, Tensor], ...]
-
-    def responses(self, x: Tensor) -> Tensor:
-        """Return ``w_i * x``, ``(batch, filter, y, x)``."""
-        return _like(x, torch.fft.ifft2(self.spectra * torch.fft.fft2(x).unsqueeze(-3)))
-
-    def gathered(self, z: Tensor) -> Tensor:
-        """Return ``sum_i w_i^T * z_i``, ``(batch, y, x)``: the adjoint of :meth:`responses`."""
-        return _like(z, torch.fft.ifft2((self.spectra.conj() * torch.fft.fft2(z)).sum(-3)))
-
-    def value(self, x: Tensor) -> Tensor:
-        """Return R, real ``(batch,)``."""
-        power = energy(self.responses(x))
-        return sum((mu * s**2 * ((1 + power / s**2).sqrt() - 1)).sum((-3, -2, -1)) for mu, s in self.terms)  # type: ignore[return-value]
-
-    def gradient(self, x: Tensor) -> Tensor:
-        """Return the gradient of R, complex ``(batch, y, x)``."""
-        z = self.responses(x)
-        power = energy(z)
-        return self.gathered(z * sum(mu * torch.rsqrt(1 + power / s**2) for mu, s in self.terms))
-
-    def hessian(self, x: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return the Hessian of R at x, a map of images ``(batch, y, x)``; it is linear over real numbers."""
-        z = self.responses(x)
-        power = energy(z)
-        roots = [(mu, s, torch.rsqrt(1 + power / s**2)) for mu, s in self.terms]
-        across, bend = sum(mu * q for mu, _, q in roots), sum(mu * q**3 / s**2 for mu, s, q in roots)
-
-        def apply(v: Tensor) -> Tensor:
-            u = self.responses(v)
-            return self.gathered(across * u - bend * (z.conj() * u).real * z)
-
-        return apply
-
-
-def _like(x: Tensor, filtered: Tensor) -> Tensor:
-    """Return what real filters made of x: of a real image it is real."""
-    return filtered if x.is_complex() else filtered.real

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from smug.models.fixed_ridge import FixedRidge
 from smug.models.minimise import Minimum, accelerated_gradient, implicit, norm
-from smug.models.ridge import FixedRidge, RidgeRegulariser
+from smug.models.ridge import RidgeRegulariser
 from smug.physics.operator import LinearOperator
 from smug.physics.parts import parts
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from smug.models.fixed_ridge import FixedRidge
 from smug.models.minimise import Minimum
 from smug.models.noise import normal
-from smug.models.ridge import FixedRidge
 from smug.physics.consistency import conjugate_gradient
 from smug.physics.operator import LinearOperator
 from smug.physics.parts import parts

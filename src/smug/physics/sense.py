@@ -13,14 +13,11 @@ from smug.physics.operator import LinearOperator, Operator
 from smug.physics.parts import of_precision
 from smug.physics.scale import kspace_scale
 from smug.physics.singular import intervals
+from smug.physics.working_set import at_a_time
 from smug.system.arguments import check_arguments, check_kind
 
 MAPS_TOLERANCE = 1e-3
 """How far ``sum_c |s_c|^2`` may exceed 1 (single precision, interpolated maps)."""
-
-WORKING_SET = {"cpu": 2**21, "cuda": 2**26}
-"""Bytes of coil images that ``A^H A`` makes at a time, by device: on a processor they stay in its cache, which is
-several times faster for many images; a graphics card wants few and large steps."""
 
 
 class Sense(LinearOperator):
@@ -86,10 +83,10 @@ class Sense(LinearOperator):
 
     def gram(self, image: Tensor) -> Tensor:
         """Apply ``A^H A`` to images ``(..., y, x)``: ``sum_c conj(s_c) F^H M F s_c x``, a few coils at a time."""
-        size, limit = image.numel() * image.itemsize, WORKING_SET.get(image.device.type, 2**26)
-        if image.ndim > 3 and size > limit:
+        together = at_a_time(image)
+        if image.ndim > 3 and together == 1:
             return torch.stack([self.gram(x) for x in image])
-        maps, x = torch.split(self.maps, max(1, limit // size), dim=1), image.unsqueeze(-3)
+        maps, x = torch.split(self.maps, together, dim=1), image.unsqueeze(-3)
         return reduce(torch.add, ((s.conj() * self.sample(s * x)).sum(-3) for s in maps))
 
     def sample(self, coil_images: Tensor) -> Tensor:
