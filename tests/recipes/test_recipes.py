@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import smug
-from recipes import attack_strength, denoising, leave_one_out_table, regimes, samplers, ship, validation
+from recipes import attack_strength, denoising, leave_one_out_table, regimes, robustness, samplers, ship, validation
 from smug.cli import main
 from smug.system.documents import plainly
 from smug.training.config_file import to_dict
@@ -145,3 +145,33 @@ def test_denoisers_are_compared_with_the_noisy_images(tmp_path, capsys):
     noisy, ridge, new = values["noisy"], values["ridge"], values[str(path)]
     assert noisy == sorted(noisy, reverse=True) and new == noisy  # a new network is the identity
     assert all(better > worse for better, worse in zip(ridge[1:], noisy[1:], strict=True))
+
+
+def test_robustness_counts_the_strongest_attack_and_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(robustness, "SOURCE", "phantom")
+    monkeypatch.setattr(robustness, "SPLIT", "test")
+    monkeypatch.setattr(robustness, "PIXELS", 32)
+    monkeypatch.setattr(robustness, "SIZES", (0.05,))
+    monkeypatch.setattr(robustness, "BASELINE", "cg-sense")
+    monkeypatch.setattr(robustness, "TRANSFERRED", ("cg-sense",))
+    robustness.main(str(tmp_path), "cg-sense", "zero-filled")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| cg-sense", "| zero-filled"]
+    assert "0 of 6" in lines[2] and " ±" in lines[3]
+    found = json.loads((tmp_path / "scores.json").read_text())
+    own, transferred = (found["zero-filled"][f"0.05 {name}"] for name in ("zero-filled", "cg-sense"))
+    assert robustness.strongest(found["zero-filled"], 0.05) == [
+        min(pair) for pair in zip(own, transferred, strict=True)
+    ]
+    assert max(own) < min(found["zero-filled"]["clean"])
+    monkeypatch.setattr(robustness, "save_file", None)  # nothing is attacked twice
+    robustness.main(str(tmp_path), "cg-sense", "zero-filled")
+    assert capsys.readouterr().out.splitlines() == lines and (tmp_path / "front.png").stat().st_size > 10000
+
+
+def test_robustness_attacks_a_ridge_regulariser_with_its_level_held():
+    scan = smug.simulate(smug.head_phantom(seed=1, size=32)[None])
+    f = robustness.load("ridge tau 0.01")
+    settings = robustness.attacked(f, scan).settings()
+    assert f.settings()["tau"] == settings["tau"] == 0.01
+    assert f.settings()["sigma"] is None and settings["sigma"].shape == (1,)
