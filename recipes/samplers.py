@@ -1,6 +1,6 @@
 """What a smoothing sample is worth: python recipes/samplers.py [MODEL ...].
 
-Prints the sampler table of docs/results.md: how far cheap averages are from the expectation.
+Prints the sampler table of docs/small_regime.md: how far cheap averages are from the expectation.
 """
 
 import sys
