@@ -2,20 +2,20 @@
 
 python recipes/ship.py RUNS [SUFFIX]                     store trained runs in half precision, with cards
 python recipes/ship.py cards                             write the cards anew; results stay
-python recipes/ship.py results STORE [SOURCE [SLICES]]   score the networks for their cards: clean, noise, fast at 1 %
+python recipes/ship.py results ROBUSTNESS MEASURED       put into the cards what came out of recipes/robustness.py, the
+                                                         scores.json, and of python -m benchmarks measured --json
 
 RUNS is the folder that holds runs of the shipped models' names, to which SUFFIX is added. Refuses where half precision
-changes the clean PSNR by more than 0.01 dB, and training data whose licence does not allow it. STORE keeps the rows, so
-that the results go on where they were stopped: of 10 slices of openms by default, whose folder SMUG_DATA names.
+changes the clean PSNR by more than 0.01 dB, and training data whose licence does not allow it.
 """
 
 import hashlib
 import json
-import shlex
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from statistics import fmean
 from typing import Any
 
 import smug
@@ -91,7 +91,7 @@ def write_cards(folder: Path = WEIGHTS) -> None:
     for name in SHIPPED:
         new, path = card_of(name), WEIGHTS / f"{name}.json"
         if path.exists() and (before := json.loads(path.read_text()))["sha256"] == new["sha256"]:
-            new["result"] = before["result"]
+            new["results"] = before.get("results", [])
         write(folder / f"{name}.json", new)
 
 
@@ -103,7 +103,7 @@ def card_of(name: str) -> dict[str, Any]:
     if refused := [source for source in sources if source not in TRAINING_SETS]:
         raise SystemExit(f"{name}: was trained on {', '.join(refused)}, which shipped models may not be")
     return {
-        "schema": "smug-model-1",
+        "schema": "smug-model-2",
         "name": name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "licence": LICENCE,
@@ -114,7 +114,7 @@ def card_of(name: str) -> dict[str, Any]:
         "training_range": {} if trained_on is None else asdict(trained_on),
         "configuration": {"schema": "smug-config-2", **asdict(model.config)},
         "seeds": [model.config.seed],
-        "result": None,
+        "results": [],
     }
 
 
@@ -123,21 +123,40 @@ def write(path: Path, card: dict[str, Any]) -> None:
     path.write_text(json.dumps(card, indent=1) + "\n")
 
 
-def write_results(kept: Path, source: str = "openms", slices: int = 10) -> None:
-    """Score the networks with an antithetic pair, and put what came out into their cards."""
-    models = {name: smug.load(name) for name in NETWORKS}
-    models = {
-        name: f.replace(num_samples=2, noise="antithetic") if "num_samples" in f.settings() else f
-        for name, f in models.items()
-    }
-    command = shlex.join(["python", "recipes/ship.py", *sys.argv[1:]])
-    evaluation = smug.evaluate(models, source, "fast", max_slices=slices, command=command, store=kept)
-    with TemporaryDirectory() as folder:
-        evaluation.report(folder)
-        for name in NETWORKS:
-            path = WEIGHTS / f"{name}.json"
-            card, result = json.loads(path.read_text()), json.loads((Path(folder) / f"cards/{name}.json").read_text())
-            write(path, {**card, "result": {**result, "weights": card["sha256"]}})
+def write_results(robustness: Path, measured: Path, folder: Path = WEIGHTS) -> None:
+    """Put into the cards how the models did on simulated scans, clean and attacked, and on measured ones."""
+    scores, bench = json.loads(robustness.read_text()), json.loads(measured.read_text())
+    for name in SHIPPED:
+        results = [*simulated_results(scores.get(name, {})), *measured_results(name, bench)]
+        path = folder / f"{name}.json"
+        write(path, {**json.loads(path.read_text()), "results": results})
+
+
+def simulated_results(own: Mapping[str, list[float]]) -> Iterator[dict[str, Any]]:
+    """Yield what a model reached on simulated scans, clean and under the strongest attack on every slice."""
+    sizes = dict.fromkeys(condition.partition(" ")[0] for condition in own)
+    for size in sizes:
+        attacks = [values for condition, values in own.items() if condition.partition(" ")[0] == size]
+        lowest = [min(values) for values in zip(*attacks, strict=True)]
+        yield {
+            "data": f"{len(lowest)} people, simulated",
+            "condition": size if size == "clean" else f"worst {float(size):.1%} found",
+            "psnr": round(fmean(lowest), 2),
+            "command": "python -m recipes.robustness RUNS",
+        }
+
+
+def measured_results(name: str, bench: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a model reached on measured files, inside the head."""
+    for file, summaries in bench["summaries"].items():
+        for found in (summary for summary in summaries if summary["model"] == name):
+            yield {
+                "data": "all files, measured" if file == "all" else f"{file}, measured",
+                "condition": f"{found['cases']} cases of 3x and 4x",
+                "psnr": round(found["psnr"], 2),
+                "command": f"python -m benchmarks measured --models {name}",
+                "over_best_tv": round(found["over"], 2),
+            }
 
 
 def main() -> None:
@@ -145,12 +164,8 @@ def main() -> None:
     match sys.argv[1:]:
         case ["cards"]:
             write_cards()
-        case ["results", kept]:
-            write_results(Path(kept))
-        case ["results", kept, source]:
-            write_results(Path(kept), source)
-        case ["results", kept, source, slices]:
-            write_results(Path(kept), source, int(slices))
+        case ["results", robustness, measured]:
+            write_results(Path(robustness), Path(measured))
         case [runs, *suffix]:
             store(Path(runs), *suffix)
             write_cards()

@@ -8,12 +8,10 @@ import torch
 import smug
 from smug import zoo
 from smug.cli import main
-from smug.comparison import evaluate
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.model_card import ModelCard, sha256_of
+from smug.model_card import ModelCard, ModelResult, sha256_of
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
-from smug.reports.card import card_json, cards
 from smug.training.config_file import from_dict
 from smug.zoo import REFINING, RIDGES, SHIPPED, card, shipped
 
@@ -94,11 +92,11 @@ def test_what_is_missing(own):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": "smug-model-9"}, "expected JSON of schema smug-model-1"),
+        ({"schema": "smug-model-9"}, "expected JSON of schema smug-model-2"),
         ({"sha256": 3}, "sha256: expected str, got int"),
         ({"licence": None}, "licence: expected str"),
         ({"more": 1}, "more: unknown"),
-        ({"result": {"weights": "other"}}, "result: expected that of .*, got that of other"),
+        ({"results": [{"psnr": 30}]}, r"results\[0\].data: is missing"),
     ],
 )
 def test_what_is_no_card(change, message, own):
@@ -109,17 +107,35 @@ def test_what_is_no_card(change, message, own):
 
 
 def test_a_card_with_results(own, capsys):
-    scans = simulated_set("phantom", "test", 32, Acquisition(), count=1)
-    document = evaluate({"modl": smug.CGSense()}, scans, "clean").document
-    found = card("modl")
-    [result] = cards(document, {"modl": found.sha256})
-    replace(found, result=card_json(result)).write(own / "modl.json")
-    assert ModelCard.read(own / "modl.json").result == card_json(result)
+    found = replace(
+        card("modl"),
+        results=(
+            ModelResult("6 people, simulated", "worst 1.0% found", 25.123, "python -m one"),
+            ModelResult("some file, measured", "4 cases", 33.3, "python -m other", over_best_tv=-1.25),
+        ),
+    )
+    found.write(own / "modl.json")
+    assert ModelCard.read(own / "modl.json") == found
     assert main(["models", "modl", "--json", str(own / "printed.json")]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert f"PSNR {result.results[0].psnr.mean:.2f} dB" in told and found.sha256 in told and "CC BY" in told
+    assert "6 people, simulated worst 1.0% found: PSNR 25.12 dB" in told and "scored by python -m other" in told
+    assert "4 cases: PSNR 33.30 dB, -1.25 dB over the best total variation" in told
+    assert found.sha256 in told and "CC BY" in told
     printed = json.loads((own / "printed.json").read_text())
     assert printed.pop("command") and printed == json.loads((own / "modl.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["ridge", "convex-ridge", "modl", "smug-ridge"])
+def test_a_card_says_only_what_its_method_has(name, capsys):
+    assert main(["models", name]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert ("32 filters" in told) == ("unrolling steps" not in told) == (name in RIDGES)
+    assert ("weakly convex" in told) == (name == "ridge")
+    assert ("any matrix, coils and sampling" in told) == (name in RIDGES)
+    assert ("samples" in told) == (name == "smug-ridge")
+    assert ("from the image of ridge" in told) == (name == "smug-ridge")
+    shown = ("112 x 128, 112 x 144", "coils: 1 to 16", "accelerations: 2 to 6", "acceleration spans: 2 to 6")
+    assert all((each in told) == (name not in RIDGES) for each in shown)
 
 
 def test_only_shipped_models_have_cards(capsys):

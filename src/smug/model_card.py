@@ -9,7 +9,7 @@ from typing import Any
 from smug.system.documents import document, from_json, read_document
 from smug.system.files import write_json
 
-SCHEMA = "smug-model-1"
+SCHEMA = "smug-model-2"
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,26 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
+class ModelResult:
+    """How a model did: the mean ``psnr`` in dB on some ``data`` under a ``condition``, and the command that shows it.
+
+    ``over_best_tv`` is the difference to total variation with the best lam for every scan, where that was asked.
+    """
+
+    data: str
+    condition: str
+    psnr: float
+    command: str
+    over_best_tv: float | None = None
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Everything that is known about a shipped model.
 
     ``sha256`` is that of the weights' file, ``licence`` that of the weights, ``recipe`` what made them, ``version`` the
-    library's. ``training_range`` has the fields of :class:`smug.training_range.TrainingRange`. ``result`` is a
-    card of :mod:`smug.reports.card`; None where the model was not evaluated yet.
+    library's. ``training_range`` has the fields of :class:`smug.training_range.TrainingRange`; it is empty for models
+    of any scan.
     """
 
     name: str
@@ -40,7 +54,7 @@ class ModelCard:
     training_range: Mapping[str, Any]
     configuration: Mapping[str, Any]
     seeds: tuple[int, ...]
-    result: Mapping[str, Any] | None = None
+    results: tuple[ModelResult, ...] = ()
 
     def check(self, weights: Path) -> None:
         """Raise ValueError if a file is not the one that the card is of, FileNotFoundError if there is none."""
@@ -64,8 +78,6 @@ class ModelCard:
         try:
             values = read_document(path, SCHEMA)
             card: ModelCard = from_json(cls, {name: value for name, value in values.items() if name != "schema"})
-            if card.result is not None and card.result.get("weights") != card.sha256:
-                raise ValueError(f"result: expected that of {card.sha256}, got that of {card.result.get('weights')}")
         except ValueError as error:
             reason = str(error).removeprefix(f"{path}: ")
             raise ValueError(f"{path}: not the card of a model: {reason}") from None

@@ -174,3 +174,10 @@ def test_words():
     assert counted(2, "study", "studies") == "2 studies"
     assert [listed(names) for names in ([], ["a"], ["a", "b"])] == ["", "a", "a and b"]
     assert printable("plain ümläut 脳") == "plain ümläut 脳"
+
+
+def test_a_long_cell_begins_beside_the_others_of_its_row_and_heads_end_together():
+    columns = [Column("what", align="left"), Column("two\nlines", align="left")]
+    lines = str(simple_table(columns, [("label", "word " * 60)])).splitlines()
+    assert lines[0].split() == ["two"] and lines[1].split() == ["what", "lines"]
+    assert lines[3].startswith("label") and "label" not in "".join(lines[4:]) and len(lines) > 5

@@ -1,8 +1,8 @@
 """smug models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -12,6 +12,12 @@ from smug.system.terminal import show
 
 if TYPE_CHECKING:
     from smug.model_card import ModelCard
+    from smug.training.config import Config
+
+CONVEXITY = {"ridge": "weakly convex", "convex-ridge": "convex"}
+
+SMOOTHING = ("rs-e2e", "smug", "weighted-smug", "adversarial-smug")
+"""The methods whose networks smooth."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +63,42 @@ def _lines(card: "ModelCard") -> Iterator[tuple[str, str]]:
     yield "use", card.use
     for data in card.training_data:
         yield "trained on", f"{data.source} ({data.licence}): {data.about}"
-    seen = (f"{name}: {', '.join(map(str, values))}" for name, values in card.training_range.items() if values)
-    yield "training range", "; ".join(seen)
-    network, smoothing = config.network, config.smoothing
-    yield "network", f"{network.kind}, {network.channels} channels, depth {network.depth}"
-    yield "method", f"{config.method}, {config.steps} unrolling steps, seed {config.seed}"
-    yield "smoothing", f"sigma {smoothing.sigma:g}, {smoothing.num_samples} {smoothing.noise} samples"
+    seen = (f"{name.replace('_', ' ')}: {_in_words(values)}" for name, values in card.training_range.items() if values)
+    yield "training range", "; ".join(seen) or "any matrix, coils and sampling"
+    yield from _made(config)
     yield "recipe", f"{card.recipe}, smug {card.version}"
-    if card.result is None:
-        yield "results", "none yet"
-        return
-    data = card.result["data"]
-    tested = f"{data['source']} {data['split']}, {data['slices']} slices, {data['kspace']} k-space"
-    yield "tested on", ", ".join([tested, *data.get("set", ())])
-    for result in card.result["results"]:
-        psnr = result["psnr"]["mean"]
+    for result in card.results:
+        over = "" if result.over_best_tv is None else f", {result.over_best_tv:+.2f} dB over the best total variation"
+        yield result.data, f"{result.condition}: PSNR {result.psnr:.2f} dB{over}"
+    for command in dict.fromkeys(result.command for result in card.results):
+        yield "scored by", command
+
+
+def _made(config: "Config") -> Iterator[tuple[str, str]]:
+    """Yield what a model is made of: only what its method has."""
+    network, smoothing = config.network, config.smoothing
+    if config.method == "ridge":
         yield (
-            result["condition"],
-            "diverged" if psnr is None else f"PSNR {psnr:.2f} dB, SSIM {result['ssim']['mean']:.3f}",
+            "method",
+            f"ridge regulariser of {network.channels} filters, {CONVEXITY[network.kind]}, seed {config.seed}",
         )
+        return
+    yield "network", f"{network.kind}, {network.channels} channels, depth {network.depth}"
+    first = "" if config.first == "adjoint" else f" from the image of {config.first}"
+    yield "method", f"{config.method}, {config.steps} unrolling steps{first}, seed {config.seed}"
+    if config.method in SMOOTHING:
+        yield "smoothing", f"sigma {smoothing.sigma:g}, {smoothing.num_samples} {smoothing.noise} samples"
+
+
+def _in_words(values: Sequence[Any]) -> str:
+    """Return values of a training range: ``1 to 16`` for all numbers between, ``112 x 128`` for a matrix."""
+    match values:
+        case [float(low), float(high)]:
+            return f"{low:g} to {high:g}"
+        case [int(low), *_, int(high)] if list(values) == list(range(low, high + 1)):
+            return f"{low} to {high}"
+        case [[float(), float()], *_]:
+            return ", ".join(map(_in_words, values))
+        case [[int(), int()], *_]:
+            return ", ".join(f"{height} x {width}" for height, width in values)
+    return ", ".join(map(str, values))

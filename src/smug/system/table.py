@@ -131,11 +131,12 @@ def _rich(table: Table) -> "RenderableType":
 
     result = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     widest = max((len(_cell(row[0]).text) for group in table.groups for row in group.rows), default=0)
-    for i, column in enumerate(table.columns):
-        lines = [*column.name.split("\n"), *([f"({column.unit})"] if column.unit else [])]
-        head = Text("\n".join(map(printable, lines)))
+    heads = [[*c.name.split("\n"), *([f"({c.unit})"] if c.unit else [])] for c in table.columns]
+    tallest = max(map(len, heads), default=0)
+    for i, (column, lines) in enumerate(zip(table.columns, heads, strict=True)):
+        head = Text("\n" * (tallest - len(lines)) + "\n".join(map(printable, lines)))
         width = None if i else min(widest + 1, 10)
-        result.add_column(head, justify=column.align, vertical="bottom", overflow="fold", min_width=width)
+        result.add_column(head, justify=column.align, overflow="fold", min_width=width)
     for group in table.groups:
         result.add_section()
         if group.name:
