@@ -48,7 +48,7 @@ def attack(f: smug.Described, scan: smug.Scan, epsilon: float, seed: int = 0, *,
     radius = epsilon * scan.truth.abs().amax((-2, -1), keepdim=True)[..., None]
     aliased, seeds = scan.A.H(scan.y), torch.arange(len(scan.id)) * 1000 + seed
     generator = torch.Generator().manual_seed(seed)
-    delta = radius * torch.randn(*scan.truth.shape, 2, generator=generator).clamp(-1, 1)
+    delta = radius * torch.randn(*scan.truth.shape, 2, generator=generator).clamp(-1, 1).to(radius.device)
     attacked = f if adaptive or "num_samples" not in f.settings() else f.replace(num_samples=0)
     for step in range(STEPS):
         delta.requires_grad_()

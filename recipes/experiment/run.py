@@ -87,13 +87,31 @@ ARMS = {
 """In the order of their training. The numbers are lam_l, receiver noise, and the attack's size in training."""
 
 
-def command(runs: Path, name: str, seed: int, updates: int) -> list[str]:
+@dataclass(frozen=True)
+class Place:
+    """What all arms share, a configuration, and where they are trained."""
+
+    base: Path = BASE
+    device: str = "cpu"
+
+
+def command(runs: Path, name: str, seed: int, updates: int, place: Place = Place()) -> list[str]:
     """Return the command that trains an arm, or goes on with it."""
     arm = ARMS[name]
     own = max(1, round(arm.share * updates))
     changes = (*arm.changes, f"optimizer.updates={own}", f"optimizer.validate_every={max(1, own // 2)}")
     init = ("--init", str(runs / f"{arm.init}-{seed}")) if arm.init else ()
-    options = ("--config", str(BASE), "--method", arm.method, "--seed", str(seed), "--threads", "1", *init)
+    options = (
+        "--config",
+        str(place.base),
+        "--method",
+        arm.method,
+        "--seed",
+        str(seed),
+        "--device",
+        place.device,
+        *init,
+    )
     chosen = (part for change in changes for part in ("--set", change))
     return ["train", *options, *chosen, "--resume", "--out", str(runs / f"{name}-{seed}")]
 
@@ -109,10 +127,10 @@ def train(arguments: Sequence[str]) -> int:
             signal.signal(signal.SIGTERM, before)
 
 
-def train_arm(runs: Path, name: str, seed: int, updates: int) -> None:
+def train_arm(runs: Path, name: str, seed: int, updates: int, place: Place = Place()) -> None:
     """Train an arm or go on with it, and note the processor time; end the script where that fails or is stopped."""
     before = os.times()
-    code = train(command(runs, name, seed, updates))
+    code = train(command(runs, name, seed, updates, place))
     after = os.times()
     seconds = after.children_user - before.children_user + after.children_system - before.children_system
     runs.mkdir(parents=True, exist_ok=True)
@@ -151,6 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--updates", type=int, default=UPDATES, help="of every arm, times its share")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS), help="in this order")
+    parser.add_argument("--base", type=Path, default=BASE, help="the configuration that all arms share")
+    parser.add_argument("--device", default="cpu", help="such as cuda")
     parser.add_argument("--cost", action="store_true", help="train nothing")
     chosen = parser.parse_args(arguments)
     runs = chosen.runs / str(chosen.updates)
@@ -159,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         start = ARMS[name].init
         for each in (start, name) if start else (name,):
             if not (runs / f"{each}-{seed}" / "run.json").exists():
-                train_arm(runs, each, seed, chosen.updates)
+                train_arm(runs, each, seed, chosen.updates, Place(chosen.base, chosen.device))
     print("\n".join(costs(runs)))
 
 

@@ -1,6 +1,7 @@
 """Score the arms of the experiment on people whom nobody trained on: python -m recipes.experiment.score RUNS OUT.json.
 
-RUNS is the folder of one length, such as runs/3000; SMUG_DATA names the folder of the image sets. All finished arms
+RUNS is the folder of one length, such as runs/3000; SMUG_DATA names the folder of the image sets. After them may follow
+the configuration that was trained, if it was not base.toml, and a device such as cuda. All finished arms
 are scored on 18 slices of the six SIAT subjects, acquired as in training, with an antithetic pair where they smooth:
 PSNR of every slice and, of attacks on the measurements, the gain ``||F(y + d) - F(y)|| / ||d||``. OUT.json keeps what
 is scored, so that it goes on where it was stopped. An arm takes about two minutes of one core, SMUG three; clean, PGD
@@ -11,7 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -31,22 +32,31 @@ STEPS, RATES = (1, 2, 4, 6, 12, 16), (2.0, 3.0, 6.0, 8.0)
 Scores = dict[str, list[float]]
 
 
+@dataclass(frozen=True)
+class Regime:
+    """What is scored: the configuration that all arms share, and where to compute."""
+
+    base: str = str(BASE)
+    device: str = "cpu"
+
+
 @cache
-def images() -> Any:
+def images(regime: Regime) -> Any:
     """Return the slices, spread over all subjects, with their names and subjects."""
-    return smug.load_images(SOURCE, "all", smug.training.load_config(str(BASE)).data.size, count=SLICES)
+    return smug.load_images(SOURCE, "all", smug.training.load_config(regime.base).data.size, count=SLICES)
 
 
 @cache
-def scan(rate: float = 4.0) -> smug.Scan:
+def scan(regime: Regime, rate: float = 4.0) -> smug.Scan:
     """Return all slices as one normalised scan at an acceleration."""
-    acquisition = replace(smug.training.load_config(str(BASE)).data.acquisition, acceleration=rate)
-    return smug.simulate(images().images, acquisition.draw(0), names=images().names).normalised()
+    acquisition = replace(smug.training.load_config(regime.base).data.acquisition, acceleration=rate)
+    people = images(regime)
+    return smug.simulate(people.images, acquisition.draw(0), names=people.names).normalised().to(regime.device)
 
 
-def plain(f: Any, rate: float = 4.0, delta: Tensor | None = None) -> Scores:
+def plain(f: Any, regime: Regime, rate: float = 4.0, delta: Tensor | None = None) -> Scores:
     """Score without a perturbation or with one, at equal noise."""
-    s, seeds = scan(rate), torch.arange(SLICES) + 2**40
+    s, seeds = scan(regime, rate), torch.arange(SLICES) + 2**40
     with torch.no_grad():
         before = f(s.y, s.A, generator=seeds)
         if delta is None:
@@ -56,22 +66,22 @@ def plain(f: Any, rate: float = 4.0, delta: Tensor | None = None) -> Scores:
     return {"psnr": smug.metrics.psnr(after, s.truth).tolist(), "gain": (moved / size).tolist()}
 
 
-def attacked(f: Any, attack: Callable[..., Any], threat: smug.Threat) -> Scores:
+def attacked(f: Any, regime: Regime, attack: Callable[..., Any], threat: smug.Threat) -> Scores:
     """Score under an attack on the measurements, made for the reconstructor."""
-    return plain(f, delta=attack(f, scan(), threat, generator=torch.arange(SLICES)).delta)
+    return plain(f, regime, delta=attack(f, scan(regime), threat, generator=torch.arange(SLICES)).delta)
 
 
-def on_image(f: Any, adaptive: bool) -> Scores:
+def on_image(f: Any, regime: Regime, adaptive: bool) -> Scores:
     """Score under an attack on the aliased image."""
-    s, core = scan(), f.reconstructor
+    s, core = scan(regime), f.reconstructor
     perturbed = s.A.H(s.y) + image_attack.attack(core, s, EPSILON, adaptive=adaptive)
     with torch.no_grad():
         image = image_attack.reconstruct(core, perturbed, perturbed, s.A, torch.arange(SLICES) * 1000 + 2**40)
     return {"psnr": smug.metrics.psnr(image, s.truth).tolist()}
 
 
-def _steps(f: Any, steps: int) -> Scores:
-    return plain(f.replace(steps=steps))
+def _steps(f: Any, regime: Regime, steps: int) -> Scores:
+    return plain(f.replace(steps=steps), regime)
 
 
 def _box(epsilon: float) -> smug.Threat:
@@ -84,7 +94,7 @@ def _share(epsilon: float) -> smug.Threat:
 
 FAST = partial(smug.attacks.fast, score_draws=2)
 
-FIRST: Mapping[str, Callable[[Any], Scores]] = {
+FIRST: Mapping[str, Callable[[Any, Regime], Scores]] = {
     "clean": plain,
     "PGD 0.02": partial(attacked, attack=smug.attacks.paper, threat=_box(EPSILON)),
     "fast 1 %": partial(attacked, attack=FAST, threat=_share(0.01)),
@@ -92,7 +102,7 @@ FIRST: Mapping[str, Callable[[Any], Scores]] = {
 }
 """Scored of all arms before anything else."""
 
-THEN: Mapping[str, Callable[[Any], Scores]] = {
+THEN: Mapping[str, Callable[[Any, Regime], Scores]] = {
     "image, blind": partial(on_image, adaptive=False),
     "image, adaptive": partial(on_image, adaptive=True),
     **{f"steps {steps}": partial(_steps, steps=steps) for steps in STEPS},
@@ -112,9 +122,10 @@ def models(runs: Path) -> dict[str, Any]:
     return found
 
 
-def read(out: Path) -> dict[str, Any]:
+def read(out: Path, regime: Regime) -> dict[str, Any]:
     """Return what is scored already; raises SystemExit for scores of other slices."""
-    new = {"schema": SCHEMA, "slices": list(images().names), "subjects": list(images().subjects), "arms": {}}
+    people = images(regime)
+    new = {"schema": SCHEMA, "slices": list(people.names), "subjects": list(people.subjects), "arms": {}}
     old: dict[str, Any] = json.loads(out.read_text()) if out.exists() else new
     if {**old, "arms": {}} != new:
         raise SystemExit(f"{out}: expected scores of these slices, got another document; name another file")
@@ -132,15 +143,16 @@ def arm_of(document: dict[str, Any], runs: Path, name: str) -> dict[str, Scores]
     return scores
 
 
-def main(runs: str, out: str) -> None:
+def main(runs: str, out: str, base: str = str(BASE), device: str = "cpu") -> None:
     """Score what is not scored."""
-    path, found = Path(out), models(Path(runs))
-    document = read(path)
+    path, found, regime = Path(out), models(Path(runs)), Regime(base, device)
+    document = read(path, regime)
     for conditions, (name, f) in product((FIRST, THEN), found.items()):
         scores = arm_of(document, Path(runs), name)
+        f = f.to(device)
         for condition, score in conditions.items():
             if condition not in scores:
-                scores[condition] = score(f)
+                scores[condition] = score(f, regime)
                 whole = path.with_name(f"{path.name}.part")
                 whole.write_text(json.dumps(document))
                 whole.replace(path)

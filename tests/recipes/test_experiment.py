@@ -17,9 +17,9 @@ from smug.training.configured import build
 from smug.training.runs import save_weights
 
 
-def configured(name, updates=100):
+def configured(name, updates=100, base=run.BASE):
     """The configuration that the command of an arm trains."""
-    arguments = run.command(run.Path("runs"), name, 0, updates)
+    arguments = run.command(run.Path("runs"), name, 0, updates, run.Place(base))
     changes = [value for key, value in itertools.pairwise(arguments) if key == "--set"]
     config = smug.training.load_config(arguments[arguments.index("--config") + 1], changes)
     return replace(config, method=arguments[arguments.index("--method") + 1])
@@ -54,20 +54,31 @@ def small(monkeypatch, tmp_path):
     text = text.replace("count = 240", "count = 2").replace("validation = 16", "validation = 1")
     base.write_text(text.replace("steps = 8", "steps = 2").replace("channels = 16", "channels = 4"))
     trained = []
-    monkeypatch.setattr(run, "BASE", base)
     monkeypatch.setattr(run, "train", lambda arguments: trained.append(arguments) or cli(arguments) or 0)
-    return trained
+    return base, trained
 
 
 def test_arms_are_trained_once_with_what_they_start_from_and_their_cost_is_told(small, tmp_path, capsys):
-    options = [str(tmp_path / "runs"), "--updates", "2", "--seeds", "0", "--arms", "jitter-0.02", "modl"]
+    base, trained = small
+    options = [
+        str(tmp_path / "runs"),
+        "--base",
+        str(base),
+        "--updates",
+        "2",
+        "--seeds",
+        "0",
+        "--arms",
+        "jitter-0.02",
+        "modl",
+    ]
     run.main(options)
-    assert [run.Path(arguments[-1]).name for arguments in small] == ["pretrain-0", "jitter-0.02-0", "modl-0"]
+    assert [run.Path(arguments[-1]).name for arguments in trained] == ["pretrain-0", "jitter-0.02-0", "modl-0"]
     assert json.loads((tmp_path / "runs/2/jitter-0.02-0/run.json").read_text())["updates"] == 3
     run.main(options)
-    assert len(small) == 3
+    assert len(trained) == 3
     run.main([*options, "--updates", "4", "--cost"])
-    assert len(small) == 3
+    assert len(trained) == 3
     lines = capsys.readouterr().out.splitlines()
     table = [line for line in lines if line.startswith("| jitter-0.02-0 | 3 |")]
     assert len(table) == 2 and lines[-1] == "| all | | | 0.00 | |"
@@ -81,10 +92,9 @@ def test_the_processor_time_of_all_parts_of_a_run_is_its_cost(tmp_path):
     assert list(run.costs(tmp_path))[1:] == ["| modl-0 | 100 | 54.00 | 1.50 | 21.00 |", "| all | | | 1.50 | |"]
 
 
-def test_a_training_that_fails_ends_the_script_and_its_time_is_noted(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(run, "BASE", "nothing.toml")
+def test_a_training_that_fails_ends_the_script_and_its_time_is_noted(tmp_path, capfd):
     with pytest.raises(SystemExit, match="2"):
-        run.train_arm(tmp_path, "modl", 0, 5)
+        run.train_arm(tmp_path, "modl", 0, 5, run.Place(run.Path("nothing.toml")))
     assert run.processor_seconds(tmp_path)["modl-0"] > 0.1
 
 
@@ -97,29 +107,30 @@ ARMS = ("modl", "smug-10", "rs-e2e", "weighted-smug-10")
 @pytest.fixture
 def scored(small, tmp_path, monkeypatch):
     """The folder of four runs of random networks, and six small people to score them on."""
-    monkeypatch.setattr(score, "BASE", run.BASE)
     monkeypatch.setattr(score, "SLICES", 6)
     people = replace(smug.load_images("phantom", "test", 32, count=6), subjects=tuple("abcdef"))
-    monkeypatch.setattr(score, "images", lambda: people)
+    monkeypatch.setattr(score, "images", lambda regime: people)
     score.scan.cache_clear()
     for name in ARMS:
-        config = configured(name)
+        config = configured(name, base=small[0])
         save_weights(tmp_path / "runs" / f"{name}-0" / "model.safetensors", build(config), config)
         (tmp_path / "runs" / f"{name}-0" / "run.json").write_text("{}")
-    yield tmp_path / "runs"
+    yield tmp_path / "runs", score.Regime(str(small[0]))
     score.scan.cache_clear()
 
 
 @pytest.mark.parametrize("name", ARMS)
 def test_the_loop_on_images_is_the_reconstructor(scored, name):
-    core, scan = score.models(scored)[f"{name}-0"].reconstructor, score.scan()
+    runs, regime = scored
+    core, scan = score.models(runs)[f"{name}-0"].reconstructor, score.scan(regime)
     aliased, seeds = scan.A.H(scan.y), torch.arange(6) * 1000
     image = image_attack.reconstruct(core, aliased, aliased, scan.A, seeds)
     torch.testing.assert_close(image, core(scan.y, scan.A, generator=seeds), atol=0.02, rtol=0.02)
 
 
 def test_only_the_adaptive_attack_on_images_sees_what_the_solves_pass_on(scored):
-    f, scan = smug.MoDL(lambda x: 0 * x, steps=2), score.scan()
+    _, regime = scored
+    f, scan = smug.MoDL(lambda x: 0 * x, steps=2), score.scan(regime)
     deltas = [image_attack.attack(f, scan, 0.02, adaptive=adaptive) for adaptive in (False, True)]
     parts = [torch.view_as_real(delta).abs() / scan.truth.abs().amax((1, 2))[:, None, None, None] for delta in deltas]
     assert all(part.max() <= 0.02 * 1.0001 for part in parts)
@@ -132,34 +143,36 @@ def test_only_the_adaptive_attack_on_images_sees_what_the_solves_pass_on(scored)
 
 
 def test_the_blind_attack_knows_no_smoothing_noise(scored):
-    f = score.models(scored)["smug-10-0"].reconstructor.replace(sigma=0.5)
-    blind, other = (image_attack.attack(g, score.scan(), 0.02, adaptive=False) for g in (f, f.replace(sigma=1.0)))
+    runs, regime = scored
+    f = score.models(runs)["smug-10-0"].reconstructor.replace(sigma=0.5)
+    blind, other = (image_attack.attack(g, score.scan(regime), 0.02, adaptive=False) for g in (f, f.replace(sigma=1.0)))
     assert torch.equal(blind, other)
-    adaptive = [image_attack.attack(g, score.scan(), 0.02, adaptive=True) for g in (f, f.replace(sigma=1.0))]
+    adaptive = [image_attack.attack(g, score.scan(regime), 0.02, adaptive=True) for g in (f, f.replace(sigma=1.0))]
     assert not torch.equal(*adaptive)
 
 
 def test_arms_are_scored_once_unless_their_weights_change(scored, tmp_path, monkeypatch, capsys):
+    runs, regime = scored
     for name, kept in (("FIRST", ["clean", "PGD 0.02"]), ("THEN", ["image, blind", "steps 4", "rate 2"])):
         monkeypatch.setattr(score, name, {key: getattr(score, name)[key] for key in kept})
     out = str(tmp_path / "out.json")
-    score.main(str(scored), out)
+    score.main(str(runs), out, regime.base)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 25 and said[0].startswith("identity-0, clean") and "image" not in " ".join(said[:10])
-    score.main(str(scored), out)
+    score.main(str(runs), out, regime.base)
     assert not capsys.readouterr().err
-    other = replace(configured("modl"), seed=1)
-    save_weights(scored / "modl-0" / "model.safetensors", build(other), other)
-    score.main(str(scored), out)
+    other = replace(configured("modl", base=run.Path(regime.base)), seed=1)
+    save_weights(runs / "modl-0" / "model.safetensors", build(other), other)
+    score.main(str(runs), out, regime.base)
     assert len(capsys.readouterr().err.splitlines()) == 5
     gains = json.loads((tmp_path / "out.json").read_text())["arms"]["identity-0"]["scores"]["PGD 0.02"]["gain"]
     assert len(gains) == 6 and 0 < min(gains) < max(gains) < 2
     table.main(out)
     printed = capsys.readouterr().out
     assert "6 slices of 6 subjects" in printed and re.search(r"\| smug-10 \| 0 \| \d+\.\d\d \([+-]\d\.\d\d ±", printed)
-    monkeypatch.setattr(score, "images", lambda: smug.load_images("phantom", "val", 32, count=6))
+    monkeypatch.setattr(score, "images", lambda regime: smug.load_images("phantom", "val", 32, count=6))
     with pytest.raises(SystemExit, match="expected scores of these slices"):
-        score.main(str(scored), out)
+        score.main(str(runs), out, regime.base)
 
 
 def made(**arms):
