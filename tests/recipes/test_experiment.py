@@ -1,5 +1,6 @@
 """The experiment on the smallest inputs: arms that train, go on and are told apart."""
 
+import functools
 import itertools
 import json
 import re
@@ -36,6 +37,30 @@ def test_every_arm_is_a_configuration_and_starts_from_an_arm_that_fits(name):
         start, names = build(configured(arm.init)).networks(), list(run.ARMS)
         build(config).networks()["denoiser"].load_state_dict(start["denoiser"].state_dict())
         assert names.index(arm.init) < names.index(name)
+
+
+def test_what_the_gpu_trains_and_scores_runs_at_toy_size(tmp_path, monkeypatch, capsys):
+    text = (run.BASE.parents[1] / "gpu/base.toml").read_text()
+    toy = {"size = 256": "size = 32", '"openms", ': "", "count = 480": "count = 2", "validation = 16": "validation = 1"}
+    toy |= {
+        "channels = 64, depth = 3": "channels = 4, depth = 1",
+        "coils = 12": "coils = 2",
+        "training_samples = 10": "",
+    }
+    assert all(text.count(old) == 1 for old in toy)
+    base = tmp_path / "base.toml"
+    base.write_text(functools.reduce(lambda t, pair: t.replace(*pair), toy.items(), text))
+    monkeypatch.setattr(run, "train", lambda arguments: cli(arguments) or 0)
+    options = ("--base", str(base), "--updates", "2", "--seeds", "0", "--arms", "smug-1")
+    run.main([str(tmp_path / "runs"), *options])
+    people = replace(smug.load_images("phantom", "test", 32, count=6), subjects=tuple("abcdef"))
+    monkeypatch.setattr(score, "SLICES", 6)
+    monkeypatch.setattr(score, "images", lambda regime: people)
+    monkeypatch.setattr(score, "FIRST", {"clean": score.plain})
+    monkeypatch.setattr(score, "THEN", {})
+    score.main(str(tmp_path / "runs/2"), str(tmp_path / "scores.json"), str(base), "cpu")
+    assert set(json.loads((tmp_path / "scores.json").read_text())["arms"]) == {"identity-0", "smug-1-0"}
+    score.scan.cache_clear()
 
 
 def test_arms_differ_in_what_their_name_says():
