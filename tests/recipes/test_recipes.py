@@ -11,7 +11,17 @@ import pytest
 import torch
 
 import smug
-from recipes import attack_strength, denoising, leave_one_out_table, regimes, robustness, samplers, ship, validation
+from recipes import (
+    against_tv,
+    attack_strength,
+    denoising,
+    leave_one_out_table,
+    regimes,
+    robustness,
+    samplers,
+    ship,
+    validation,
+)
 from smug.cli import main
 from smug.system.documents import plainly
 from smug.training.config_file import to_dict
@@ -175,3 +185,13 @@ def test_robustness_attacks_a_ridge_regulariser_with_its_level_held():
     settings = robustness.attacked(f, scan).settings()
     assert f.settings()["tau"] == settings["tau"] == 0.01
     assert f.settings()["sigma"] is None and settings["sigma"].shape == (1,)
+
+
+def test_models_are_compared_with_tuned_total_variation(capsys, monkeypatch):
+    monkeypatch.setattr(against_tv, "LAMS", (1e-3, 1e-1))
+    monkeypatch.setattr(against_tv, "TUNING", 1)
+    small = ["against_tv.py", "phantom", "32", "--rates", "4", "--slices", "2", "--models", "cg-sense", "tv:0.001"]
+    monkeypatch.setattr("sys.argv", small)
+    against_tv.main()
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"\| 32 x 32, 4x \| 0.001 \| \d+.\d\d \| .* \(-\d.\d\d ±.*\) \| .* \(\+0.00 ±0.00\) \|", line)
