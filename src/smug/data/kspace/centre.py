@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smug.data.kspace.contents import AXES, doubts
 from smug.data.kspace.directions import directions_alternate
 from smug.data.kspace.energy import MOST_SLICES, Peak, coils_are_an_axis, energy, flat_axis, off_centre
 from smug.data.kspace.sampling import is_full, lines_around_dc
@@ -19,8 +20,6 @@ from smug.physics.fourier import fft2c, ifft2c
 
 Centre = Literal["checked", "as-stored", "peak"]
 """Where zero frequency is: where the file says, once it is checked or as it is; or where the energy peaks."""
-
-AXES = ("y (readout)", "x (phase encoding)")
 
 
 def checked(volume: Volume, path: Path, *, move: bool) -> Volume:
@@ -46,7 +45,7 @@ def checked(volume: Volume, path: Path, *, move: bool) -> Volume:
         volume = replace(volume, warnings=(*volume.warnings, f"{path}: {told}, which makes ghosts"))
     peaks = off_centre(found)
     if not peaks:
-        return volume
+        return _doubted(volume, path)
     told = " and ".join(f"{AXES[p.axis]} at {p.place}, where the centre of {p.size} is {p.size // 2}" for p in peaks)
     corner = ", as without fftshift" if any(peak.in_corner for peak in peaks) else ""
     if not move:
@@ -54,10 +53,12 @@ def checked(volume: Volume, path: Path, *, move: bool) -> Volume:
             f"{path}: the energy of k-space peaks along {told}{corner}: the file contradicts its header or layout; "
             f"--centre peak (centre=...) moves the peak to the centre, {believed}"
         )
-    return replace(
-        centred(volume, peaks),
-        warnings=(*volume.warnings, f"{path}: the energy of k-space peaks along {told}{corner}: moved to the centre"),
-    )
+    moved = f"{path}: the energy of k-space peaks along {told}{corner}: moved to the centre"
+    return _doubted(replace(centred(volume, peaks), warnings=(*volume.warnings, moved)), path)
+
+
+def _doubted(volume: Volume, path: Path) -> Volume:
+    return replace(volume, warnings=(*volume.warnings, *(f"{path}: {told}" for told in doubts(volume))))
 
 
 def centred(volume: Volume, peaks: Sequence[Peak]) -> Volume:

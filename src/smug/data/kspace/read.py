@@ -142,4 +142,11 @@ def undersample(
         raise ValueError(f"lines: expected one of {', '.join([*LINES, 'fastmri'])}, got {lines!r}")
     if volume.mask.ndim == 3:
         kept = kept[:, None]
-    return replace(volume, mask=volume.mask & kept, calibration=None)
+    left = replace(volume, mask=volume.mask & kept, calibration=None)
+    if volume.fully_sampled:
+        return left
+    told = (
+        f"{volume.name}: was undersampled already, {volume.acceleration:.2f}x; what --undersample (undersample) leaves "
+        f"of that is {left.acceleration:.2f}x, and there is no full scan to compare with"
+    )
+    return replace(left, warnings=(*volume.warnings, told))
