@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import smug
 from smug import attacks, foreign
 from smug.attacks import PGD, Threat
 from smug.data.simulate import Acquisition
@@ -261,3 +262,10 @@ def test_errors_are_told_with_their_place(scan):
         taking_generator(breaks)(scan.y, scan.A)
     with pytest.raises(ValueError, match=r"expected it to return a torch tensor, got ndarray"):
         taking_generator(lambda y, A: np.zeros(3))(scan.y, scan.A)
+
+
+def test_a_network_of_images_is_told_how_to_become_a_reconstructor():
+    network, scan = torch.nn.Conv2d(2, 2, 3, padding=1), smug.simulate(smug.head_phantom(seed=1, size=32)[None])
+    for call in (lambda: smug.attacks.pgd(network, scan, smug.Threat(0.1)), lambda: smug.evaluate([network], scan)):
+        with pytest.raises(ValueError, match=r"f\(y, A, generator=None\).*smug.foreign.image_network\(network\)"):
+            call()

@@ -102,3 +102,8 @@ def test_refuses_a_reference_that_is_not_finite(slices):
     slices.y[0, 0, :, 9] = torch.nan
     with pytest.raises(ValueError, match="not finite"):
         Threat(0.1, "l2", "kspace-l2").radius(slices.y, slices.A, slices.target)
+
+
+def test_more_than_all_of_the_measurements_is_told():
+    with pytest.warns(UserWarning, match="5 of the norm of the measurements is 500%: write 0.05 for 5 %"):
+        Threat(5, "l2", "kspace-l2")

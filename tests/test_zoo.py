@@ -193,3 +193,9 @@ def test_a_refined_image_is_better_than_the_one_it_starts_from(name, unseen):
     with torch.no_grad():
         first, image = (smug.load(each)(scan.y, scan.A, torch.tensor([1])) for each in ("ridge", name))
     assert smug.metrics.psnr(image, scan.truth) > smug.metrics.psnr(first, scan.truth) + 0.2
+
+
+@pytest.mark.parametrize(("name", "meant"), [("modll", "modl"), ("Modl", "modl"), ("smug-ridge:1", "smug-ridge")])
+def test_a_name_that_is_nearly_right_is_suggested(name, meant):
+    with pytest.raises(FileNotFoundError, match=rf"FILE.py:function.*did you mean {meant}\?"):
+        smug.load(name)

@@ -84,7 +84,7 @@ def answered(run: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return _failed("interrupted; nothing half-written is left", 130)
     except (ValueError, OSError, MemoryError) as error:
-        return _failed(" ".join(str(error).split()) or type(error).__name__, 2)
+        return _failed(" ".join(_message(error).split()) or type(error).__name__, 2)
     except Exception as error:
         if TRACEBACK in os.environ:
             raise
@@ -93,6 +93,13 @@ def answered(run: Callable[[], None]) -> int:
             return _failed(message, 2)
         return _failed(f"unexpected {type(error).__name__}: {message}; {TRACEBACK}=1 shows where", 2)
     return 0
+
+
+def _message(error: Exception) -> str:
+    """Return what an error says, without the system's number of it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _overview() -> int:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from smug.physics.operator import Operator
-from smug.system.user_code import UsersError, copied, is_ours, name_of, users_code
+from smug.system.user_code import UsersError, accepts, copied, is_ours, name_of, signature_of, users_code
 from smug.training_range import TrainingRange
+
+CONTRACT = "f(y, A, generator=None): k-space (batch, coil, y, x) and a smug.Sense to images (batch, y, x)"
 
 Reconstructor = Callable[..., Tensor]
 """``f(y, A, generator=None) -> image``: k-space ``(batch, coil, y, x)`` and a Sense to complex ``(batch, y, x)``.
@@ -195,12 +197,20 @@ class Guarded(Wrapper):
         """Reconstruct ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``."""
         f = self.reconstructor
         options = {"generator": copied(generator)} if takes_generator(f) else {}
+        if not accepts(f, 2, *options):
+            raise UsersError(f"{name_of(f)}: expected {CONTRACT}; got {signature_of(f)}{hint(f)}")
         with users_code(f):
             image = f(copied(y), copied(A), **options)
         if not isinstance(image, Tensor):
             raise UsersError(f"{name_of(f)}: expected it to return a torch tensor, got {type(image).__name__}")
         result: Tensor = copied(image)
         return result
+
+
+def hint(f: Reconstructor) -> str:
+    """Return what to do with a torch module that takes one argument, in an error message."""
+    one = isinstance(f, nn.Module) and accepts(f, 1)
+    return "; a network of images is made one by smug.foreign.image_network(network)" if one else ""
 
 
 def takes_generator(f: Reconstructor) -> bool:

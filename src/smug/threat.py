@@ -1,5 +1,6 @@
 """Threat models: what size a perturbation of the measurements may have, and in which unit."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +54,9 @@ class Threat:
         check_number("value", self.value, 0)
         if self.norm == "l2" and self.unit in ENTRYWISE_UNITS:
             raise ValueError(f"unit {self.unit!r} sizes single entries (linf); with l2 use 'kspace-l2' or 'noise'")
+        if self.norm == "l2" and self.unit == "kspace-l2" and self.value > 1:
+            told = f"value: {self.value:g} of the norm of the measurements is {self.value:.0%}: write 0.05 for 5 %"
+            warnings.warn(told, UserWarning, stacklevel=3)
         if (self.unit == "noise") != (self.noise_sigma is not None):
             raise ValueError(f"noise_sigma: needed by unit 'noise' and only by it, got {self.noise_sigma} for {self}")
         if self.noise_sigma is not None:

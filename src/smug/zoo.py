@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from torch import nn
@@ -75,8 +76,13 @@ def load(name_or_path: str | Path, denoiser: nn.Module | None = None) -> Reconst
     if is_function(name):
         return load_function(name, "model")
     if not Path(name).exists():
-        known = ", ".join((*SHIPPED, *CLASSICAL))
-        raise FileNotFoundError(f"model: expected one of {known}, a run folder or a weights file, got {name!r}")
+        known = (*SHIPPED, *CLASSICAL)
+        near = get_close_matches(name.lower().partition(":")[0], known, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise FileNotFoundError(
+            f"model: expected one of {', '.join(known)}, tv:LAM and the like, FILE.py:function, a run folder or a "
+            f"weights file, got {name!r}{meant}"
+        )
     return load_weights(Path(name), denoiser)
 
 

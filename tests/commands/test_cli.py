@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import re
 
 import h5py
 import numpy as np
@@ -214,3 +215,17 @@ def test_as_a_program():
     assert status == 2
     assert errors.startswith("smug: --model")
     assert "Traceback" not in errors
+
+
+def test_a_full_scan_is_compared_with_itself_and_says_so(kspace_file, tmp_path, capsys):
+    for rate, told in (((), " to the plain combination of the same scan"), (("--undersample", 2), "")):
+        argv = ("--model", "cg-sense:0.01", *rate, "--out", tmp_path / "out.h5")
+        assert run("reconstruct", kspace_file, *argv) == 0
+        assert re.search(rf"PSNR \d+\.\d\d dB, SSIM \d\.\d\d\d{told}$", capsys.readouterr().out.strip())
+
+
+def test_a_folder_that_is_a_file_is_told_without_the_systems_number(kspace_file, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert run("reconstruct", kspace_file, "--model", "tv", "--out", tmp_path / "file" / "out.h5") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("smug: --out") and "is a file, not a folder" in error and "Errno" not in error

@@ -1,8 +1,9 @@
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
 
+import smug
 from smug.data.phantom import head_phantom
 from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import Acquisition, simulate
@@ -162,3 +163,16 @@ def test_padding_fits_scans_together(scan):
     assert padded(scan, 2) is scan
     with pytest.raises(ValueError, match="coils: expected at least 2, got 1"):
         padded(scan, 1)
+
+
+@pytest.mark.parametrize("name", ["y", "target"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused(scan, name, value):
+    spoilt = getattr(scan, name).clone()
+    spoilt.flatten()[:3] = value
+    with pytest.raises(ValueError, match=f"{name}: expected finite numbers, got 3 that are NaN or infinite"):
+        replace(scan, **{name: spoilt})
+    if name == "y":
+        centre = torch.full_like(scan.y, value)
+        with pytest.raises(ValueError, match="y: expected finite numbers, got NaN or infinity in the centre"):
+            smug.load("modl")(centre, scan.A)

@@ -24,7 +24,7 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = {
     "demo": Entry(
         "demo:Demo",
-        "See the effect in a few minutes: the shipped networks and CG-SENSE on head phantoms, clean, noisy and "
+        "See the effect in two minutes: CG-SENSE, TV, MoDL, SMUG and ridge on a head phantom, clean, noisy and "
         "attacked.",
     ),
     "info": Entry("info:Info", "Tell what files hold, and what smug would do with them."),

@@ -81,7 +81,8 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
 def summary_line(record: Mapping[str, Any]) -> str:
     """Return a record of :func:`reconstruct_file` as one line of text."""
     quality = record["quality"]
-    known = f"; PSNR {quality['psnr']:.2f} dB, SSIM {quality['ssim']:.3f}" if quality else ""
+    of_itself = " to the plain combination of the same scan" if record["acceleration"] == 1 else ""
+    known = f"; PSNR {quality['psnr']:.2f} dB, SSIM {quality['ssim']:.3f}{of_itself}" if quality else ""
     how = f"{counted(record['slices'], 'slice')} by {record['model']} at {record['acceleration']:.2f}x"
     return f"{record['output']}: {how}{known}"
 

@@ -38,6 +38,12 @@ class Scan:
         object.__setattr__(self, "A", operator(self.A))
         check_fields(self)
         check_measurements(self.y, self.A)
+        for name in ("y", "target"):
+            values = getattr(self, name)
+            if values is not None and not bool(values.isfinite().all()):
+                raise ValueError(
+                    f"{name}: expected finite numbers, got {int((~values.isfinite()).sum())} that are NaN or infinite"
+                )
         batch = self.y.shape[0]
         if self.target is not None and self.target.shape != (expected := self.A.blank(self.y).shape):
             raise ValueError(f"target: expected {tuple(expected)}, got {tuple(self.target.shape)}")

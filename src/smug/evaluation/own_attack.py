@@ -11,11 +11,11 @@ from smug.attacks.problem import TOLERANCE
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Condition, Perturbed, attacked
 from smug.evaluation.protocols import Protocol
-from smug.foreign.contract import accepts, check_reconstructors, signature_of
+from smug.foreign.contract import check_reconstructors
 from smug.models.classical import ZeroFilled
 from smug.reconstructor import Reconstructor, taking_generator
 from smug.system.python_file import load_object
-from smug.system.user_code import copied, users_code
+from smug.system.user_code import accepts, copied, signature_of, users_code
 from smug.threat import Threat
 
 CONTRACT = "attack(f, scan, threat, *, generator=None) -> delta or AttackResult"

@@ -1,8 +1,6 @@
 """Whether a user's function is a reconstructor: tried once on one slice, before hours are spent on it."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +8,8 @@ from torch import Tensor, nn
 from smug.evaluation_mode import check_mode
 from smug.models.noise import derive
 from smug.physics.operator import Operator, operator
-from smug.reconstructor import Reconstructor, described, takes_generator, taking_generator
-from smug.system.user_code import is_ours, name_of, users_code
-
-CONTRACT = "f(y, A, generator=None): k-space (batch, coil, y, x) and a smug.Sense to images (batch, y, x)"
+from smug.reconstructor import CONTRACT, Reconstructor, described, hint, takes_generator, taking_generator
+from smug.system.user_code import accepts, is_ours, signature_of, users_code
 
 DTYPES = (torch.complex64, torch.complex128, torch.float32, torch.float64)
 """What images may be: complex, or real magnitudes."""
@@ -48,26 +44,10 @@ def has_users_code(f: Reconstructor) -> bool:
     return not all(is_ours(m) or type(m).__module__.startswith("torch.") for m in modules)
 
 
-def accepts(f: Callable[..., Any], count: int, *names: str) -> bool:
-    """Tell whether a function can be called with so many arguments and these names; True where it does not say."""
-    try:
-        inspect.signature(getattr(f, "forward", f)).bind(*[None] * count, **dict.fromkeys(names))
-    except TypeError:
-        return False
-    except ValueError:  # a builtin, which does not tell
-        return True
-    return True
-
-
-def signature_of(f: Callable[..., Any]) -> str:
-    """Return a function's name and arguments for messages."""
-    return f"{name_of(f)}{inspect.signature(getattr(f, 'forward', f))}"
-
-
 def _tried(name: str, f: Reconstructor, y: Tensor, A: Operator, *, gradient: bool) -> str:
     core = described(f).core()
     if not accepts(core, 2, *(["generator"] if takes_generator(core) else [])):
-        raise ValueError(f"model {name}: expected {CONTRACT}; got {signature_of(core)}")
+        raise ValueError(f"model {name}: expected {CONTRACT}; got {signature_of(core)}{hint(core)}")
     seeds = derive(torch.zeros(len(y), dtype=torch.int64), 0)
 
     def reconstructed(y: Tensor) -> Tensor:

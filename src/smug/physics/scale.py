@@ -43,6 +43,8 @@ def kspace_scale(y: Tensor, sampled: Tensor) -> Tensor:
     m = ifft2c(torch.nn.functional.pad(centre, (beside, beside, above, above)))
     energy = m.abs().square().sum(-3) * (m.shape[-2] * m.shape[-1] / (height * width))
     total = energy.sum((-2, -1), keepdim=True)
+    if not bool(total.detach().isfinite().all()):
+        raise ValueError("y: expected finite numbers, got NaN or infinity in the centre of k-space")
     if not bool((total.detach() > 0).all()):
         raise ValueError("scale: expected signal in the centre of k-space, got none; is the centre sampled?")
     return PEAK_OVER_SCALE * (energy / total * energy).sum((-2, -1), keepdim=True).sqrt()

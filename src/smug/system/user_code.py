@@ -1,5 +1,6 @@
 """Calling users' code: it gets copies of tensors, torch's settings are restored, and errors become one line."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
@@ -42,6 +43,22 @@ def copied(value: Any) -> Any:
 
 def _copied_gradient(gradient: Tensor | None) -> Tensor | None:
     return None if gradient is None else gradient.clone()
+
+
+def accepts(f: Callable[..., Any], count: int, *names: str) -> bool:
+    """Tell whether a function can be called with so many arguments and these names; True where it does not say."""
+    try:
+        inspect.signature(getattr(f, "forward", f)).bind(*[None] * count, **dict.fromkeys(names))
+    except TypeError:
+        return False
+    except ValueError:  # a builtin, which does not tell
+        return True
+    return True
+
+
+def signature_of(f: Callable[..., Any]) -> str:
+    """Return a function's name and arguments for messages."""
+    return f"{name_of(f)}{inspect.signature(getattr(f, 'forward', f))}"
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def test_a_full_scan():
     assert told["prewhitening"] == "from 9 samples" and told["notes"] == ("voxel_size: assumed",)
     assert told["image"] == "32 x 60 pixels, the central part of 64 x 60"
     assert told["voxels"] == "1 x 1 x 1 mm (y, x, slice), of unknown orientation"
-    assert told["coil maps"] == "by ESPIRiT, from 64 x 60 its own central samples"
+    assert told["coil maps"] == "by ESPIRiT, from its own 64 x 60 central samples"
     assert told["warnings"] == ("odd",)
 
 
@@ -54,6 +54,7 @@ LINES = torch.arange(WIDTH)
         ((LINES >= 12)[None], "1.25x, 48 lines without gaps, 12 to 59 (partial Fourier)"),
         (poisson_disc(HEIGHT, WIDTH, 4, 12, seed=0), "points in two dimensions"),
         (((torch.arange(HEIGHT) > 9)[:, None] & (LINES % 2 == 0))[None], "lines with an asymmetric echo"),
+        (((torch.arange(HEIGHT) % 4 == 0)[:, None] & (LINES >= 0))[None], "lines along both axes"),
         (torch.stack([LINES % 2 == 0, LINES % 2 == 1, LINES % 2 == 0]), "2.00x, every 2nd line, of each slice its own"),
     ],
 )

@@ -44,8 +44,11 @@ def sampling(volume: Volume) -> str:
     mask = volume.mask_of(0)[0].numpy()
     rate = f"{volume.acceleration:.2f}x"
     if mask.ndim == 2:
-        whole = np.array_equal(mask, np.outer(mask.any(1), mask.any(0)))
-        return f"{rate}, {'lines with an asymmetric echo' if whole else 'points in two dimensions'}"
+        rows = np.asarray(mask.any(axis=1))
+        if not np.array_equal(mask, np.outer(rows, mask.any(0))):
+            return f"{rate}, points in two dimensions"
+        gapless = np.diff(np.flatnonzero(rows)).max(initial=1) == 1 and rows[0] != rows[-1]
+        return f"{rate}, {'lines with an asymmetric echo' if gapless else 'lines along both axes'}"
     if volume.fully_sampled:
         return f"{rate}, all lines"
     sampled = np.flatnonzero(mask)
@@ -101,5 +104,6 @@ def _maps(volume: Volume, coils: int) -> str:
     box = _box(source)
     if box is None:
         return "none: the centre of k-space is not sampled, and there are no calibration lines"
-    whose = "its own central" if volume.calibration is None else "separate calibration"
-    return f"by ESPIRiT, from {box[0]} x {box[1]} {whose} samples"
+    count = f"{box[0]} x {box[1]}"
+    which = f"its own {count} central" if volume.calibration is None else f"{count} separate calibration"
+    return f"by ESPIRiT, from {which} samples"
