@@ -216,3 +216,10 @@ def test_a_prefix_names_the_place_in_a_configuration():
         bad = smug.Smoothing()
         object.__setattr__(bad, "seed", "x")
         check_fields(bad, "smoothing.")
+
+
+def test_a_call_with_too_many_arguments_names_those_that_there_are():
+    with pytest.raises(TypeError, match=r"^pgd: too many positional arguments: expected \(f, scan, threat, "):
+        smug.attacks.pgd(None, None, None, None, None)
+    with pytest.raises(TypeError, match=r"^head_phantom: missing a required argument: 'seed': expected \(seed, size"):
+        smug.head_phantom()

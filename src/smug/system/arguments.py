@@ -20,6 +20,7 @@ R = TypeVar("R")
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise ValueError for arguments that are not of the annotated kind.
 
+    A call with too many arguments, or one missing, is a TypeError that names them all.
     Integers and numbers of numpy are such; True and False are none, and NaN is no number. Annotations of other kinds
     than numbers, text, tensors, records, functions, sequences of these and ``Literal`` are not checked.
 
@@ -34,7 +35,12 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         kinds = _kinds(function)
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            names = ", ".join(signature.parameters)
+            raise TypeError(f"{function.__qualname__}: {error}: expected ({names})") from None
+        for name, value in given.items():
             if name in kinds and signature.parameters[name].kind not in VARIADIC:
                 check_kind(name, value, kinds[name])
 
