@@ -14,8 +14,8 @@ PAGE = Path(__file__).with_name("commands.md")
 HEAD = """# Command line
 
 What the commands themselves say: `smug COMMAND --help` prints the same. Every command writes its results for machines
-with `--json FILE`, ends with exit status 0, or with 2 (130 or 143 where it was stopped) and one line that says what was wrong, and leaves nothing
-half-written.
+with `--json FILE`, ends with exit status 0, or with 2 (130 or 143 where it was stopped) and one
+line that says what was wrong, and leaves nothing half-written.
 """
 
 

@@ -1,6 +1,6 @@
 """Shipped models against tuned total variation on simulated scans of people whom no model has seen.
 
-python recipes/against_tv.py SOURCE [SIZE ...] [--models ...] [--rates 4 8] [--slices 6]
+python -m recipes.against_tv SOURCE [SIZE ...] [--models ...] [--rates 4 8] [--slices 6]
 
 SOURCE is siat, of which all six people are scored, or openms, of which the test patient is; SMUG_DATA names the folder
 of the image sets. 4 coils, random lines. lam of TV is the best of ten on four validation slices, anew for every size
@@ -9,13 +9,12 @@ its 95 % interval over slices (of SIAT: one of each person).
 """
 
 import argparse
-import math
 from statistics import fmean
 
 import torch
-from scipy import stats
 
 import smug
+from recipes.robustness import difference, load
 
 MODELS = ("cg-sense", "modl", "smug", "ridge", "modl-ridge", "smug-ridge")
 LAMS = (3e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 4e-3, 6e-3, 1e-2, 2e-2)
@@ -35,18 +34,6 @@ def psnr(f: smug.Described, tried: list[smug.Scan]) -> list[float]:
     """Return the PSNR of every slice."""
     seeds = torch.tensor([0])
     return [float(smug.metrics.psnr(f(scan.y, scan.A, generator=seeds), scan.truth)) for scan in tried]
-
-
-def load(name: str) -> smug.Described:
-    """Return a shipped model; smoothing averages an antithetic pair."""
-    f = smug.load(name)
-    return f.replace(num_samples=2, noise="antithetic") if "num_samples" in f.settings() else f
-
-
-def half_width(differences: list[float]) -> float:
-    """Return half the 95 % interval of a mean, by Student's t."""
-    n = len(differences)
-    return float(stats.t.ppf(0.975, n - 1)) * torch.tensor(differences).std().item() / math.sqrt(n)
 
 
 def main() -> None:
@@ -69,8 +56,7 @@ def main() -> None:
             cells = [f"{tv.settings()['lam']:g}", f"{fmean(reference):.2f}"]
             for name in asked.models:
                 found = psnr(load(name), tried)
-                over = [a - b for a, b in zip(found, reference, strict=True)]
-                cells.append(f"{fmean(found):.2f} ({fmean(over):+.2f} ±{half_width(over):.2f})")
+                cells.append(f"{fmean(found):.2f} ({difference(found, reference)})")
             print(f"| {size} x {size}, {rate:g}x | " + " | ".join(cells) + " |", flush=True)
 
 
