@@ -34,7 +34,8 @@ def reconstruct(f: smug.Described, first: Tensor, aliased: Tensor, A: smug.Linea
 
     def loop(x: Tensor, aliased: Tensor, inner: smug.Smoothing) -> Tensor:
         for n in range(steps):
-            z = smug.smooth(denoise, x, inner, seeds + n, weight if "encoder" in own else None).value
+            drawn = seeds if inner.shared_draws else seeds + n
+            z = smug.smooth(denoise, x, inner, drawn, weight if "encoder" in own else None).value
             x = smug.solve(A, aliased + lam * z, lam).value
         return x
 
