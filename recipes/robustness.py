@@ -36,9 +36,7 @@ MODELS = (
     "adversarial",
     "ridge",
     "ridge tau 0.0025",
-    "ridge tau 0.01",
     "modl-ridge",
-    "smug-ridge",
 )
 SOURCE, SPLIT, PIXELS = "siat", "all", 128
 TRANSFERRED = ("cg-sense", "tv", "modl", "adversarial", "ridge")

@@ -2,8 +2,9 @@
 
 python recipes/ship.py RUNS [SUFFIX]                     store trained runs in half precision, with cards
 python recipes/ship.py cards                             write the cards anew; results stay
-python recipes/ship.py results ROBUSTNESS MEASURED       put into the cards what came out of recipes/robustness.py, the
-                                                         scores.json, and of python -m benchmarks measured --json
+python recipes/ship.py results ROBUSTNESS MEASURED ...   put into the cards what came out of recipes/robustness.py, the
+                                                         scores.json, and of python -m benchmarks measured --json;
+                                                         of several of these, the first that has a model counts
 
 RUNS is the folder that holds runs of the shipped models' names, to which SUFFIX is added. Refuses where half precision
 changes the clean PSNR by more than 0.01 dB, and training data whose licence does not allow it.
@@ -12,7 +13,7 @@ changes the clean PSNR by more than 0.01 dB, and training data whose licence doe
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
@@ -123,11 +124,12 @@ def write(path: Path, card: dict[str, Any]) -> None:
     path.write_text(json.dumps(card, indent=1) + "\n")
 
 
-def write_results(robustness: Path, measured: Path, folder: Path = WEIGHTS) -> None:
+def write_results(robustness: Path, measured: Sequence[Path], folder: Path = WEIGHTS) -> None:
     """Put into the cards how the models did on simulated scans, clean and attacked, and on measured ones."""
-    scores, bench = json.loads(robustness.read_text()), json.loads(measured.read_text())
+    scores, benches = json.loads(robustness.read_text()), [json.loads(path.read_text()) for path in measured]
     for name in SHIPPED:
-        results = [*simulated_results(scores.get(name, {})), *measured_results(name, bench)]
+        of_files = (list(measured_results(name, bench)) for bench in benches)
+        results = [*simulated_results(scores.get(name, {})), *next(filter(None, of_files), [])]
         path = folder / f"{name}.json"
         write(path, {**json.loads(path.read_text()), "results": results})
 
@@ -164,8 +166,8 @@ def main() -> None:
     match sys.argv[1:]:
         case ["cards"]:
             write_cards()
-        case ["results", robustness, measured]:
-            write_results(Path(robustness), Path(measured))
+        case ["results", robustness, *measured]:
+            write_results(Path(robustness), [Path(path) for path in measured])
         case [runs, *suffix]:
             store(Path(runs), *suffix)
             write_cards()

@@ -58,9 +58,10 @@ class Found:
             self.seeds.setdefault(name, []).append(seed)
         self.runs = {run: arm["scores"] for run, arm in runs.items()}
 
-    def of(self, arm: str, condition: str, measure: str = "psnr") -> Array | None:
-        """Return a measure of every slice; None where a seed lacks it."""
-        each = [self.runs[f"{arm}-{seed}"].get(condition, {}).get(measure) for seed in self.seeds.get(arm, ())]
+    def of(self, arm: str, condition: str, measure: str = "psnr", seeds: Sequence[str] | None = None) -> Array | None:
+        """Return a measure of every slice, the mean of all seeds or of some; None where a seed lacks it."""
+        chosen = self.seeds.get(arm, ()) if seeds is None else seeds
+        each = [self.runs[f"{arm}-{seed}"].get(condition, {}).get(measure) for seed in chosen]
         return np.mean(each, axis=0) if each and None not in each else None
 
     def best(self, condition: str) -> str:
@@ -128,16 +129,17 @@ def table(found: Found, title: str, conditions: Sequence[str], *, front: bool = 
 
 
 def shares(found: Found) -> Iterator[str]:
-    """Yield the lines of the table of what each difference is worth."""
+    """Yield the lines of the table of what each difference is worth, over the seeds that both of its arms have."""
     conditions = ("clean", *UNDER, *IMAGE[:2])
-    yield "What each difference is worth\n"
-    yield f"| difference | {' | '.join(conditions)} |\n| --- |{' ---: |' * len(conditions)}"
+    yield "What each difference is worth, of the seeds that both have\n"
+    yield f"| difference | seeds | {' | '.join(conditions)} |\n| --- | --- |{' ---: |' * len(conditions)}"
     for title, (arm, other) in PAIRS.items():
-        pairs = ((found.of(arm, condition), found.of(other, condition)) for condition in conditions)
+        seeds = [seed for seed in found.seeds.get(arm, ()) if seed in found.seeds.get(other, ())]
+        pairs = [[found.of(name, condition, seeds=seeds) for name in (arm, other)] for condition in conditions]
         cells = (
             "" if a is None or b is None else f"{(a - b).mean():+.2f} ±{found.half_width(a - b):.2f}" for a, b in pairs
         )
-        yield f"| {title} | {' | '.join(cells)} |"
+        yield f"| {title} | {', '.join(seeds)} | {' | '.join(cells)} |"
 
 
 def curve(lengths: Mapping[str, Found]) -> Iterator[str]:

@@ -245,5 +245,8 @@ def test_what_a_difference_is_worth_is_that_of_its_two_arms():
     lines = list(table.shares(table.Found({"subjects": subjects, "arms": arms})))
     half = stats.t.ppf(0.975, 5) * np.std([1, 2, 3, 4, 5, 6], ddof=1) / 6**0.5
     first = next(line for line in lines if line.startswith(f"| {next(iter(table.PAIRS))} |"))
-    assert first.split("|")[2].strip() == f"+3.50 ±{half:.2f}"
+    assert [cell.strip() for cell in first.split("|")[2:4]] == ["0", f"+3.50 ±{half:.2f}"]
+    more = {"scores": {"clean": {"psnr": [9.0] * 6}}}  # of a seed that the other arm lacks
+    again = list(table.shares(table.Found({"subjects": subjects, "arms": {**arms, f"{arm}-1": more}})))
+    assert again == lines
     assert {name for pair in table.PAIRS.values() for name in pair} <= set(run.ARMS)

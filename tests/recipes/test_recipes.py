@@ -195,3 +195,21 @@ def test_models_are_compared_with_tuned_total_variation(capsys, monkeypatch):
     against_tv.main()
     line = capsys.readouterr().out.splitlines()[-1]
     assert re.fullmatch(r"\| 32 x 32, 4x \| 0.001 \| \d+.\d\d \| .* \(-\d.\d\d ±.*\) \| .* \(\+0.00 ±0.00\) \|", line)
+
+
+def test_results_go_into_the_cards(tmp_path):
+    ship.write_cards(tmp_path)
+    scores = {"ridge": {"clean": [30.0, 28.0], "0.05 ridge": [25.0, 21.0], "0.05 tv": [24.0, 22.0]}}
+    (tmp_path / "scores.json").write_text(json.dumps(scores))
+
+    def bench(name, psnr, **models):
+        summaries = {"a": [{"model": model, "cases": 4, "psnr": psnr, "over": over} for model, over in models.items()]}
+        (tmp_path / name).write_text(json.dumps({"summaries": summaries}))
+        return tmp_path / name
+
+    documents = [bench("one.json", 33.333, ridge=1.25), bench("two.json", 30.0, ridge=9.0, modl=-2.0)]
+    ship.write_results(tmp_path / "scores.json", documents, tmp_path)
+    ridge, modl, smug = (json.loads((tmp_path / f"{n}.json").read_text())["results"] for n in ("ridge", "modl", "smug"))
+    assert [(r["condition"], r["psnr"]) for r in ridge[:2]] == [("clean", 29.0), ("worst 5.0% found", 22.5)]
+    assert (ridge[2]["data"], ridge[2]["psnr"], ridge[2]["over_best_tv"]) == ("a, measured", 33.33, 1.25)
+    assert len(ridge) == 3 and [r["over_best_tv"] for r in modl] == [-2.0] and smug == []
