@@ -137,9 +137,8 @@ def draw(found: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
     for axis, size in zip(axes[0], SIZES, strict=True):
         for number, (name, own) in enumerate(found.items()):
             marker = "os^vDP*X<>hp"[number % 12]
-            axis.plot(
-                fmean(own["clean"]), fmean(strongest(own, size)), marker, color=f"C{number % 10}", label=name, ms=8
-            )
+            place = fmean(own["clean"]), fmean(strongest(own, size))
+            axis.plot(*place, marker, color=f"C{number % 10}", label=name, ms=9, mfc="none", mew=1.8)
         axis.set(title=f"worst {size:.1%} of the measurements", xlabel="clean PSNR (dB)")
         axis.grid(alpha=0.3)
     axes[0, 0].set_ylabel("PSNR under attack (dB)")
