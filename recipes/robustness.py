@@ -1,6 +1,6 @@
 """All models on people whom none has seen, clean and under the strongest attack that was found for any of them.
 
-python -m recipes.robustness RUNS [MODEL ...]
+python -m recipes.robustness RUNS [MODEL ...] [--source siat] [--split all] [--slices 6] [--size 128]
 
 One slice of 128 x 128 of each of the six SIAT subjects, 4 simulated coils, 4x random lines, noise of 0.01; SMUG_DATA
 names the folder of the image sets. Every model is attacked by ``fast`` at every size; the perturbations made for some
@@ -11,10 +11,11 @@ A ridge regulariser is attacked with the noise level of the clean scan held, les
 of the time; it is scored as it is, with the level of the perturbed scan. Smoothing averages an antithetic pair.
 """
 
+import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -38,7 +39,6 @@ MODELS = (
     "ridge tau 0.0025",
     "modl-ridge",
 )
-SOURCE, SPLIT, PIXELS = "siat", "all", 128
 TRANSFERRED = ("cg-sense", "tv", "modl", "adversarial", "ridge")
 """Whose perturbations are tried on all."""
 SIZES = (0.01, 0.025, 0.05)
@@ -148,16 +148,23 @@ def draw(found: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
     plt.close(figure)
 
 
-def main(runs: str, *names: str) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Attack, score, print and draw."""
-    folder = Path(runs)
-    folder.mkdir(parents=True, exist_ok=True)
-    images = smug.load_images(SOURCE, SPLIT, PIXELS, count=6)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("models", nargs="*", default=MODELS)
+    parser.add_argument("--source", default="siat")
+    parser.add_argument("--split", default="all")
+    parser.add_argument("--slices", type=int, default=6)
+    parser.add_argument("--size", type=int, default=128)
+    asked = parser.parse_args(arguments)
+    asked.runs.mkdir(parents=True, exist_ok=True)
+    images = smug.load_images(asked.source, asked.split, asked.size, count=asked.slices)
     scan = smug.simulate(images.images, smug.Acquisition(), list(range(len(images.images))), images.names)
-    found = scores(scan, folder, names or MODELS)
+    found = scores(scan, asked.runs, tuple(asked.models))
     print("\n".join(table(found)))
-    draw(found, folder / "front.png")
+    draw(found, asked.runs / "front.png")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

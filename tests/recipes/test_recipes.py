@@ -158,13 +158,11 @@ def test_denoisers_are_compared_with_the_noisy_images(tmp_path, capsys):
 
 
 def test_robustness_counts_the_strongest_attack_and_goes_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(robustness, "SOURCE", "phantom")
-    monkeypatch.setattr(robustness, "SPLIT", "test")
-    monkeypatch.setattr(robustness, "PIXELS", 32)
+    options = [str(tmp_path), "cg-sense", "zero-filled", "--source", "phantom", "--split", "test", "--size", "32"]
     monkeypatch.setattr(robustness, "SIZES", (0.05,))
     monkeypatch.setattr(robustness, "BASELINE", "cg-sense")
     monkeypatch.setattr(robustness, "TRANSFERRED", ("cg-sense",))
-    robustness.main(str(tmp_path), "cg-sense", "zero-filled")
+    robustness.main(options)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| cg-sense", "| zero-filled"]
     assert "0 of 6" in lines[2] and " ±" in lines[3]
@@ -175,7 +173,7 @@ def test_robustness_counts_the_strongest_attack_and_goes_on(tmp_path, capsys, mo
     ]
     assert all(a < b for a, b in zip(own, found["zero-filled"]["clean"], strict=True))
     monkeypatch.setattr(robustness, "save_file", None)  # nothing is attacked twice
-    robustness.main(str(tmp_path), "cg-sense", "zero-filled")
+    robustness.main(options)
     assert capsys.readouterr().out.splitlines() == lines and (tmp_path / "front.png").stat().st_size > 10000
 
 
