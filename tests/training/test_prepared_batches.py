@@ -124,8 +124,8 @@ def replaced(file, name, shape):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda file: with_nan(file, "kspace"), "expected finite numbers in 'kspace', got NaN or inf"),
-        (lambda file: with_nan(file, "target"), "expected finite numbers in 'target', got NaN or inf"),
+        (lambda file: with_nan(file, "kspace"), "y: expected finite numbers, got 64 that are NaN or infinite"),
+        (lambda file: with_nan(file, "target"), "target: expected finite numbers, got 32 that are NaN or infinite"),
         (lambda file: with_nan(file, "maps"), "maps: expected sum over coils"),
         (
             lambda file: file.__delitem__("kspace"),

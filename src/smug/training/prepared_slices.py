@@ -7,14 +7,11 @@ from math import pi
 from typing import Self
 
 import numpy as np
-import torch
 
 from smug.data.acquisition import Acquisition, AcquisitionRange
 from smug.data.prepared.folder import VOLUMES
-from smug.data.prepared.manifest import AGAIN
 from smug.data.prepared.set import PreparedSet, PreparedSlice
 from smug.data.scan import Scan
-from smug.physics.sense import cartesian
 from smug.training.config import masks_range
 from smug.training_range import TrainingRange
 
@@ -88,15 +85,7 @@ class PreparedSlices:
     def _scan(self, which: PreparedSlice, acquisition: Acquisition, seed: int) -> Scan:
         path = self.data.folder / VOLUMES / which.volume.file
         try:
-            scan = self.data.scan(which, which.mask(acquisition, seed))
-            for name, values in (
-                ("kspace", scan.y),
-                ("maps", cartesian(scan.A, "training").maps),
-                ("target", scan.truth),
-            ):
-                if not bool(torch.view_as_real(values).isfinite().all()):
-                    raise ValueError(f"expected finite numbers in {name!r}, got NaN or inf; {AGAIN}")
-            return scan.normalised()
+            return self.data.scan(which, which.mask(acquisition, seed)).normalised()
         except (OSError, ValueError) as error:
             kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
             raise kind(f"{path}: slice {which.name}: {str(error).removeprefix(f'{path}: ')}") from error
