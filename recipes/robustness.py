@@ -44,6 +44,7 @@ TRANSFERRED = ("cg-sense", "tv", "modl", "adversarial", "ridge")
 SIZES = (0.01, 0.025, 0.05)
 """l2 norms, in parts of that of the measurements."""
 BASELINE = "modl"
+"""What all are compared with; it is always among them."""
 QUICK = {"tolerance": 3e-4, "solve_tolerance": 1e-2}
 
 
@@ -161,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.runs.mkdir(parents=True, exist_ok=True)
     images = smug.load_images(asked.source, asked.split, asked.size, count=asked.slices)
     scan = smug.simulate(images.images, smug.Acquisition(), list(range(len(images.images))), images.names)
-    found = scores(scan, asked.runs, tuple(asked.models))
+    found = scores(scan, asked.runs, tuple(dict.fromkeys((BASELINE, *asked.models))))
     print("\n".join(table(found)))
     draw(found, asked.runs / "front.png")
 

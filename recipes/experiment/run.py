@@ -101,17 +101,8 @@ def command(runs: Path, name: str, seed: int, updates: int, place: Place = Place
     own = max(1, round(arm.share * updates))
     changes = (*arm.changes, f"optimizer.updates={own}", f"optimizer.validate_every={max(1, own // 2)}")
     init = ("--init", str(runs / f"{arm.init}-{seed}")) if arm.init else ()
-    options = (
-        "--config",
-        str(place.base),
-        "--method",
-        arm.method,
-        "--seed",
-        str(seed),
-        "--device",
-        place.device,
-        *init,
-    )
+    where = ("--threads", "1", "--device", place.device)
+    options = ("--config", str(place.base), "--method", arm.method, "--seed", str(seed), *where, *init)
     chosen = (part for change in changes for part in ("--set", change))
     return ["train", *options, *chosen, "--resume", "--out", str(runs / f"{name}-{seed}")]
 

@@ -33,6 +33,7 @@ def test_every_arm_is_a_configuration_and_starts_from_an_arm_that_fits(name):
     assert config.data.sources == ("openms", "phantom") and config.data.acquisition.noise == 0
     assert config.data.acquisition.fixed_mask != ("many-masks" in name)
     assert (config.network.start == "identity") == (name == "modl")
+    assert "--threads 1" in " ".join(run.command(run.Path("runs"), name, 0, 100))
     if arm.init:
         start, names = build(configured(arm.init)).networks(), list(run.ARMS)
         build(config).networks()["denoiser"].load_state_dict(start["denoiser"].state_dict())
