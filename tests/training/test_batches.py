@@ -28,6 +28,15 @@ def test_a_batch_is_a_function_of_seed_and_update():
     assert not torch.equal(one.y, data.batch(7, 2, seed=2).y)
 
 
+def test_with_a_cycle_the_same_batches_come_again():
+    data = load_training_data(replace(CONFIG, cycle=3))
+    scans = [data.batch(update, 2, seed=1) for update in range(1, 7)]
+    assert all(equal(one, other) for one, other in zip(scans[:3], scans[3:], strict=True))
+    assert not any(equal(scans[i], scans[j]) for i, j in ((0, 1), (1, 2), (0, 2)))
+    assert data.names(2, 2, seed=1) == data.names(5, 2, seed=1)
+    assert data.range == load_training_data(CONFIG).range
+
+
 @pytest.mark.parametrize("mask", ["random", "poisson"])
 @pytest.mark.parametrize("size", [32, 37])  # odd: no row begins where the last one's vectors end
 def test_a_row_is_the_same_whatever_rows_are_asked_for(size, mask):

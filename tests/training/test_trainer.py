@@ -1,8 +1,11 @@
 import signal
+from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 import torch
 
+from smug.models.classical import CGSense
 from smug.system.distributed import ALONE
 from smug.system.stopping import Stopped
 from smug.training import methods, pictures, records, runs, trainer, validation
@@ -324,6 +327,20 @@ def test_an_update_unrolls_the_number_that_was_drawn(data):
         drawn, fixed = (configured("modl", **each) for each in ({"training_steps": [steps, steps]}, {"steps": steps}))
         found = [Learner.of(build(config), config, ALONE).update(1, scan) for config in (drawn, fixed)]
         assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("method", ["smug", "adversarial"])
+def test_the_first_image_of_measurements_that_come_again_is_made_once(method, data):
+    never = configured(method, steps=1, optimizer={"batch": 2}, compute={"accumulate": 2})
+    config = merge(never, {"data": {"cycle": 2}})
+    first, other = (Mock(side_effect=CGSense(0.1)) for _ in range(2))
+    kept = Learner.of(build(config).replace(first=first), config, ALONE)
+    anew = Learner.of(build(never).replace(first=other), never, ALONE)
+    for update in range(1, 7):
+        scan = replace(data, config=config.data).batch(update, 2, 0)
+        assert kept.update(update, scan) == anew.update(update, scan)
+    assert (first.call_count < other.call_count) == (method == "smug")
+    assert method == "adversarial" or first.call_count == 2 * 2  # parts of a cycle
 
 
 def test_a_run_with_random_steps_is_used_with_its_own(data, tmp_path):

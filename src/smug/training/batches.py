@@ -37,9 +37,9 @@ class TrainingData:
 
         Of images each slice comes from a source and zoom drawn at random, is cropped, flipped and transposed at random,
         and gets an acquisition, a mask, coil maps, phase and noise of its own. The slices of a batch have one matrix,
-        as many coils, and masks all of lines or all of points. Prepared slices are taken as they are: a batch of them
-        comes from one set and has one matrix, each with a mask of its own, and with coils that saw nothing where others
-        of the batch have more.
+        as many coils, and masks all of lines or all of points. With a ``cycle``, updates that differ by
+        that have the same batch. Prepared slices are taken as they are: a batch of them comes from one set and has one
+        matrix, each with a mask of its own, and with coils that saw nothing where others of the batch have more.
 
         Only the ``rows`` are simulated or read, and each is to the last bit what it is in the whole batch. Raises
         ValueError where there are none, and ValueError or FileNotFoundError, with the slice's name and its file, for
@@ -71,6 +71,7 @@ class TrainingData:
         return sum(source.images.nbytes for source in self.sources)
 
     def _chosen(self, update: int, size: int, seed: int) -> list[BatchSlice]:
+        update = update % self.config.cycle if self.config.cycle else update
         rng = np.random.default_rng([seed, update])
         if self.prepared:
             place = int(rng.integers(len(self.sources) + len(self.prepared)))

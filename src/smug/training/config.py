@@ -60,7 +60,8 @@ class DataConfig:
     Each slice draws its own acquisition of a range. With a zoom z, images are also loaded at z times ``size`` and
     cropped at random about their middle, so that the network sees anatomy at several pixel sizes. Each batch has one of
     the ``matrices`` (y, x), by default ``size`` x ``size``; pixels are between the lowest and highest of ``pixels``
-    times as large as those of the loaded images.
+    times as large as those of the loaded images. After ``cycle`` updates the same batches come again (0: never); first
+    images that are reconstructed are then made once.
     """
 
     sources: tuple[str, ...] = ("phantom",)
@@ -71,6 +72,7 @@ class DataConfig:
     acquisition: Acquisition | AcquisitionRange = Acquisition()
     matrices: tuple[tuple[int, int], ...] = ()
     pixels: tuple[float, float] = (1.0, 1.0)
+    cycle: int = 0
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -80,6 +82,8 @@ class DataConfig:
         for name in ("size", "count", "validation"):
             if getattr(self, name) < 1:
                 raise ValueError(f"data.{name}: expected at least 1, got {getattr(self, name)}")
+        if self.cycle < 0:
+            raise ValueError(f"data.cycle: expected at least 0, got {self.cycle}")
         if min(self.zooms) < 1:
             raise ValueError(f"data.zooms: expected whole numbers of at least 1, got {self.zooms}")
         if any(min(matrix) < 1 for matrix in self.matrices):

@@ -1,11 +1,11 @@
 """One update: gradients of a batch, over parts and processes, and a step of Adam."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from smug.models.smoothing import ImageMap
 from smug.system.distributed import Group
 from smug.training.checkpoint import Place, restore_checkpoint, save_checkpoint
 from smug.training.config import ComputeConfig, Config
-from smug.training.methods import Terms, training_loss
+from smug.training.first_images import FirstImages
+from smug.training.methods import METHODS, Terms, training_loss
 from smug.training.schedule import learning_rate
 
 
@@ -38,13 +39,12 @@ class Objective(nn.Module):
         self._f = _computed(f, config.compute)
         self._loss = training_loss(config, torch.no_grad()(self._start))
 
-    def forward(self, scan: Scan, seeds: Tensor, steps: int | None = None) -> Terms:
+    def forward(self, scan: Scan, seeds: Tensor, changes: Mapping[str, Any] = {}) -> Terms:
         """Return the weighted terms of the loss on a normalised scan; ``seeds`` are int64 ``(batch,)``.
 
-        ``steps`` are unrolled, by default as many as the reconstructor has.
+        ``changes`` are settings of the reconstructor that this update alone has.
         """
-        f = self._f if steps is None else self._f.replace(steps=steps)
-        return self._loss(f, scan, seeds)
+        return self._loss(self._f.replace(**changes), scan, seeds)
 
     def _start(self, x: Tensor) -> Tensor:
         image: Tensor = self.start["denoiser"](x)
@@ -61,6 +61,7 @@ class Learner:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     device: torch.device
+    first: FirstImages | None = None
 
     @classmethod
     def of(cls, f: NetworkReconstructor, config: Config, group: Group) -> Self:
@@ -80,7 +81,7 @@ class Learner:
         optimizer = torch.optim.Adam(networks.parameters(), config.optimizer.learning_rate, config.optimizer.betas)
         # one GPU a process is the current device already: see smug.system.distributed.joined
         model = DistributedDataParallel(objective) if group.world > 1 else objective
-        return cls(config, group, objective, model, optimizer, device)
+        return cls(config, group, objective, model, optimizer, device, _first_images(f, config))
 
     def update(self, number: int, scan: Scan) -> tuple[dict[str, float], float]:
         """Take this process's rows of the batch of an update; return the loss terms of all rows and the gradient norm.
@@ -92,8 +93,7 @@ class Learner:
         self.optimizer.zero_grad()
         seeds = _seeds(self.config.seed, number, settings.batch)[self.group.rows]
         with _addressed(self.config.seed, number, self.group, self.device):
-            steps = drawn_steps(self.config, number)
-            values = [self._backward(*part, steps) for part in self._parts(scan.to(self.device), seeds)]
+            values = [self._backward(number, *part) for part in self._parts(scan.to(self.device), seeds)]
         terms = {name: float(self.group.mean(torch.stack([v[name] for v in values]).mean())) for name in values[0]}
         norm = nn.utils.clip_grad_norm_(self.objective.networks.parameters(), settings.clip_norm or torch.inf)
         if bool(norm.isfinite()) and torch.tensor(list(terms.values())).isfinite().all():
@@ -115,19 +115,34 @@ class Learner:
         """Go back to a checkpoint."""
         return restore_checkpoint(path, self.objective, self.optimizer, self.config)
 
-    def _parts(self, scan: Scan, seeds: Tensor) -> Iterator[tuple[Scan, Tensor, bool]]:
-        """Yield the parts of a batch, and whether each is the last: processes exchange gradients once an update."""
-        pieces = parts(scan, seeds, self.config.compute.accumulate)
-        for i, (part, own) in enumerate(pieces, 1):
-            yield part, own, i == len(pieces)
+    def _parts(self, scan: Scan, seeds: Tensor) -> Iterator[tuple[int, Scan, Tensor]]:
+        """Yield the parts of a batch, each with its number."""
+        for i, (part, own) in enumerate(parts(scan, seeds, self.config.compute.accumulate)):
+            yield i, part, own
 
-    def _backward(self, scan: Scan, seeds: Tensor, last: bool, steps: int | None) -> dict[str, Tensor]:
+    def _changes(self, number: int, part: int, scan: Scan, seeds: Tensor) -> dict[str, Any]:
+        """Return the settings that an update alone has: its number of steps, and its first image if that is known."""
+        steps = drawn_steps(self.config, number)
+        changes: dict[str, Any] = {} if steps is None else {"steps": steps}
+        return changes if self.first is None else changes | {"first": self.first.of(number, part, scan, seeds)}
+
+    def _backward(self, number: int, part: int, scan: Scan, seeds: Tensor) -> dict[str, Tensor]:
+        """Add the gradient of a part; processes exchange gradients once an update, with the last one."""
+        last = part == self.config.compute.accumulate - 1
         alone = isinstance(self.model, DistributedDataParallel) and not last
         with self.model.no_sync() if alone else nullcontext():  # type: ignore[operator]
-            terms: dict[str, Tensor] = self.model(scan, seeds, steps)
+            terms: dict[str, Tensor] = self.model(scan, seeds, self._changes(number, part, scan, seeds))
             loss = torch.stack(list(terms.values())).sum() / self.config.compute.accumulate
             torch.autograd.backward(loss)
         return {name: value.detach() for name, value in terms.items()}
+
+
+def _first_images(f: NetworkReconstructor, config: Config) -> FirstImages | None:
+    """Return the first images to keep: of measurements that nothing perturbs, and that come again."""
+    first, cycle = f.settings().get("first"), config.data.cycle
+    if first is None or cycle == 0 or METHODS[config.method].perturb is not None:
+        return None
+    return FirstImages(first, cycle)
 
 
 def _seeds(seed: int, number: int, batch: int) -> Tensor:
