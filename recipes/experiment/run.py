@@ -57,6 +57,18 @@ def _adversarial(epsilon: float) -> Arm:
     return Arm("adversarial", (f"perturbation.threat.value={epsilon}",), share=0.5)
 
 
+SMALL_ATTACK = "perturbation.threat.value=0.01"
+
+
+def _trades(weight: float) -> Arm:
+    return Arm("trades", (f"reconstruction_weight={weight}", SMALL_ATTACK), share=0.4)
+
+
+def _other(kind: str) -> Arm:
+    """Return MoDL with another denoiser, which takes three times as long, and as much less training."""
+    return Arm("modl", (f"network.kind={kind}", "network.start=identity"), init=None, share=0.3)
+
+
 MANY = "data.acquisition.fixed_mask=false"
 
 ARMS = {
@@ -83,6 +95,12 @@ ARMS = {
     "weighted-smug-10": Arm("weighted-smug", ("reconstruction_weight=10.0",)),
     "smug-10-shared-draws": _smug(10, "smoothing.shared_draws=true"),
     "modl-pre-longer": Arm("modl", share=1.5),
+    "trades-1": _trades(1.0),
+    "trades-0.1": _trades(0.1),
+    "adversarial-smug-10": Arm("adversarial-smug", ("reconstruction_weight=10.0", SMALL_ATTACK), share=0.4),
+    "modl-nonexpansive": _other("nonexpansive"),
+    "modl-ridge": _other("ridge"),
+    "modl-convex-ridge": _other("convex-ridge"),
 }
 """In the order of their training. The numbers are lam_l, receiver noise, and the attack's size in training."""
 

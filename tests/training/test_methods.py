@@ -135,6 +135,20 @@ def test_the_worst_case_is_worse_than_noise_of_its_size(scan):
     assert worst > noise
 
 
+def test_trades_pays_for_what_an_attack_changes(scan):
+    f, config = built("trades", reconstruction_weight=7.0, perturbation={"threat": {"value": 0.05}})
+    found = terms(f, config, scan)
+    plain = terms(*built("modl"), scan)["reconstruction"]
+    torch.testing.assert_close(found["reconstruction"], 7.0 * plain)
+    noise = 0.05 / 3**0.5 * torch.randn(scan.y.shape, dtype=scan.y.dtype) * scan.A.sampled
+    by_chance = losses.mean_square(f(scan.y + noise, scan.A) - f(scan.y, scan.A))
+    assert found["change"] > 1.2 * by_chance
+    still = terms(*built("trades", perturbation={"threat": {"value": 0.0}}), scan)["change"]
+    assert still == 0
+    found["change"].backward()  # through both reconstructions
+    assert all(parameter.grad is not None for parameter in f.networks().parameters())
+
+
 def test_adversarial_training_leaves_the_gradients_of_the_attack_out(scan):
     f, config = built("adversarial")
     found = terms(f, config, scan)["reconstruction"]

@@ -46,6 +46,7 @@ class Train(Common):
             "smug",
             "weighted-smug",
             "adversarial-smug",
+            "trades",
             "score-matching",
             "ridge",
         ]

@@ -78,6 +78,7 @@ RECONSTRUCTORS: Mapping[Method, Callable[[Config, nn.Module], NetworkReconstruct
     "smug": _smug,
     "weighted-smug": _weighted_smug,
     "adversarial-smug": _smug,
+    "trades": _modl,
     "score-matching": _ridge,
     "ridge": _ridge,
 }

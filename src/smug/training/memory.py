@@ -124,13 +124,14 @@ def _counts(config: Config, f: NetworkReconstructor) -> _Counts:
         goals = {"denoised-target": 1, "denoised-iterate": steps}.get(config.stability_target, 0)
         # D(x + eta) - D(t); for the second run x + eta; for the weights' gradient D(x + eta)
         kept += steps * samples * (1 + config.compute.recompute + isinstance(f, WeightedSMUG))
-    return _Counts(samples, chunk, steps * samples, goals, kept, solved=1)
+    passes = 2 if "change" in terms else 1  # through the unrolling
+    return _Counts(samples, chunk, passes * steps * samples, goals, passes * kept, solved=1)
 
 
 def _parts(config: Config, f: NetworkReconstructor, coils: int, matrix: tuple[int, int], rows: int) -> MemoryEstimate:
     compute, n, networks = config.compute, _counts(config, f), f.networks()
     image = 8 * math.prod(matrix)
-    perturbed = {"jitter": 1, "adversarial": ATTACK, "adversarial-smug": ATTACK}.get(config.method, 0)
+    perturbed = {"jitter": 1, "adversarial": ATTACK, "adversarial-smug": ATTACK, "trades": ATTACK}.get(config.method, 0)
     weights = sum(parameter.nbytes for parameter in networks.parameters())
     start = networks["denoiser"] if config.stability_target.startswith("frozen") else nn.Module()
     counted = MemoryEstimate(

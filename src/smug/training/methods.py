@@ -11,6 +11,7 @@ from torch import Tensor
 from smug import losses
 from smug.attacks import PGD
 from smug.attacks.driver import ascend
+from smug.attacks.objective import Objective, to_clean, to_target
 from smug.data.scan import Scan
 from smug.models.noise import derive
 from smug.models.normalised import normalised
@@ -72,12 +73,12 @@ def _jitter(config: Config) -> Perturb:
     return lambda f, scan, seeds: jitter(scan, config.perturbation.noise, seeds)
 
 
-def _attack(config: Config) -> Perturb:
+def _attack(config: Config, objective: Objective = to_target) -> Perturb:
     p = config.perturbation
     rule = PGD(p.steps, step_size=p.step_size, keep="last")
 
     def perturb(f: Reconstructor, scan: Scan, seeds: Tensor) -> Scan:
-        delta = ascend(f, scan, p.threat, rule=rule, generator=seeds)
+        delta = ascend(f, scan, p.threat, rule=rule, objective=objective, generator=seeds)
         return replace(scan, y=scan.y + delta)
 
     return perturb
@@ -112,6 +113,21 @@ def _stable(config: Config, start: ImageMap) -> Loss:
         errors, weights = ERRORS[config.loss](losses.mean_squares(x - scan.truth))
         return {
             "stability": (weights * stability).mean(),
+            "reconstruction": config.reconstruction_weight * errors.mean(),
+        }
+
+    return terms
+
+
+def _trades(config: Config, start: ImageMap) -> Loss:
+    perturb = _attack(config, to_clean)
+
+    def terms(f: NetworkReconstructor, scan: Scan, seeds: Tensor) -> Terms:
+        moved = perturb(f, scan, derive(seeds, PERTURBATION))
+        x, there = (f(each.y, each.A, seeds) for each in (scan, moved))
+        errors, weights = ERRORS[config.loss](losses.mean_squares(x - scan.truth))
+        return {
+            "change": (weights * losses.mean_squares(there - x)).mean(),
             "reconstruction": config.reconstruction_weight * errors.mean(),
         }
 
@@ -167,11 +183,12 @@ METHODS: Mapping[Method, TrainingMethod] = {
     "smug": _STABLE(),
     "weighted-smug": _STABLE(),
     "adversarial-smug": _STABLE(perturb=_attack),
+    "trades": TrainingMethod(_trades, terms=("change", "reconstruction")),
     "score-matching": TrainingMethod(_ridge(losses.score_matching), terms=("denoising",)),
     "ridge": TrainingMethod(_ridge(losses.ridge_denoising), terms=("denoising",)),
 }
 """Equation (6), also for a range of noise; MoDL plain, with noise, and with attacks in training; RS-E2E; equations (8),
-(12), (8) with attacks.
+(12), (8) with attacks; what an attack can change in the image as a penalty (Zhang et al., 2019).
 
 :data:`smug.training.configured.RECONSTRUCTORS` says what is trained.
 """
