@@ -238,7 +238,7 @@ class Config:
     ``steps`` are those of validation and afterwards. The ``first`` image is ``A^H y``, or what a shipped ridge
     regulariser makes of the scan, which does not learn. A ridge regulariser has the weight ``lam`` where it
     reconstructs, with ``tau / 2 ||x||^2`` beside it.
-    ``reconstruction_weight`` is lam_l of equations (8) and (12), and of "trades"; ``training_samples`` are drawn in each
+    ``reconstruction_weight`` is lam_l of equations (8) and (12), and of "trades"; ``training_samples`` are drawn per
     step while training (0: no noise), ``smoothing.num_samples`` afterwards. With the logarithm as ``loss``, images
     count alike whether their error is large or small: UStab is taken in parts of the image's ``||F(y) - t||^2``, a
     constant there. What "denoise" and the methods of ridge regularisers train removes noise of all ``noise_levels``,
