@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 
 import smug
-from recipes.experiment import image_attack, run, score, table
+from recipes.experiment import front, image_attack, run, score, table
 from smug.cli import main as cli
 from smug.training.configured import build
 from smug.training.runs import save_weights
@@ -32,7 +32,7 @@ def test_every_arm_is_a_configuration_and_starts_from_an_arm_that_fits(name):
     assert config.optimizer.updates == round(100 * arm.share)
     assert config.data.sources == ("openms", "phantom") and config.data.acquisition.noise == 0
     assert config.data.acquisition.fixed_mask != ("many-masks" in name)
-    assert (config.network.start == "identity") == (name == "modl")
+    assert (config.network.start == "identity") == (config.network.kind != "unet" or name == "modl")
     assert "--threads 1" in " ".join(run.command(run.Path("runs"), name, 0, 100))
     if arm.init:
         start, names = build(configured(arm.init)).networks(), list(run.ARMS)
@@ -251,3 +251,19 @@ def test_what_a_difference_is_worth_is_that_of_its_two_arms():
     again = list(table.shares(table.Found({"subjects": subjects, "arms": {**arms, f"{arm}-1": more}})))
     assert again == lines
     assert {name for pair in table.PAIRS.values() for name in pair} <= set(run.ARMS)
+
+
+def test_every_arm_has_its_place_in_the_picture(tmp_path, monkeypatch):
+    kinds = {name: front.family(name) for name in ("identity", *run.ARMS)}
+    assert {name for name, kind in kinds.items() if kind == "SMUG"} == {name for name in run.ARMS if "smug" in name}
+    assert kinds["modl-random"] == kinds["jitter-0.02"] == kinds["modl-pre-longer"] == "MoDL, jitter, adversarial"
+    assert kinds["identity"] == kinds["rs-e2e"] == kinds["modl-convex-ridge"] == "other"
+    scored = {name: {c: {"psnr": [20.0 + i] * 6} for c in ("clean", *front.CONDITIONS)} for i, name in enumerate(kinds)}
+    del scored["rs-e2e"]["PGD 0.02"]  # not scored yet
+    document = {"subjects": list("abcdef"), "arms": {f"{name}-0": {"scores": each} for name, each in scored.items()}}
+    (tmp_path / "scores.json").write_text(json.dumps(document))
+    drawn = []
+    monkeypatch.setattr(front, "place_labels", lambda axis, points, size: drawn.append({name for name, *_ in points}))
+    front.main(str(tmp_path / "scores.json"), str(tmp_path / "front.png"))
+    assert drawn == [set(kinds) - {"rs-e2e"}, set(kinds)]
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
