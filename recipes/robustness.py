@@ -49,13 +49,13 @@ QUICK = {"tolerance": 3e-4, "solve_tolerance": 1e-2}
 
 
 def load(name: str) -> smug.Described:
-    """Return a shipped model, ``ridge tau T`` with another tau, for normalised scans."""
+    """Return a shipped model for normalised scans, with other settings where they follow: ``ridge lam 2 tau 0.01``."""
     model, *changes = name.split(" ")
     f = smug.load(model)
     settings = f.settings()
     if "num_samples" in settings:
         f = f.replace(num_samples=2, noise="antithetic")
-    return f.replace(**{changes[0]: float(changes[1])}) if changes else f
+    return f.replace(**{key: float(value) for key, value in zip(changes[::2], changes[1::2], strict=True)})
 
 
 def attacked(f: smug.Described, scan: smug.Scan) -> smug.Described:

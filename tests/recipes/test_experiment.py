@@ -40,6 +40,12 @@ def test_every_arm_is_a_configuration_and_starts_from_an_arm_that_fits(name):
         assert names.index(arm.init) < names.index(name)
 
 
+def test_a_larger_matrix_changes_nothing_else():
+    larger = configured("modl-random", base=run.BASE.with_name("base-128.toml"))
+    base = configured("modl-random")
+    assert larger == replace(base, data=replace(base.data, size=128))
+
+
 def test_what_the_gpu_trains_and_scores_runs_at_toy_size(tmp_path, monkeypatch, capsys):
     text = (run.BASE.parents[1] / "gpu/base.toml").read_text()
     toy = {"size = 256": "size = 32", '"openms", ': "", "count = 480": "count = 2", "validation = 16": "validation = 1"}
