@@ -55,7 +55,7 @@ def classical(name: str, views: int = VIEWS) -> Any:
 
 def models(runs: Path) -> dict[str, Any]:
     """Return all reconstructors, of sinograms as they are, by name; those of networks end in their seed."""
-    paths = [path for method in train.METHODS for path in sorted(runs.glob(f"{method}-[0-9]*.pt"))]
+    paths = [path for method in train.METHODS for path in sorted(runs.glob(f"{method}-[0-9]*.safetensors"))]
     return {name: classical(name) for name in CLASSICAL} | {p.stem: smug.normalised(train.built(p)) for p in paths}
 
 

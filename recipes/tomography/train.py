@@ -3,9 +3,9 @@
 python -m recipes.tomography.train RUNS [SEED ...]
 
 A denoiser first, by equation (6); then every method, with as many updates from its weights, as in the paper. 30 views
-of 64 x 64 pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.pt, and what is there is not trained again. The
-losses are the library's, and so are the reconstructors; only the loop over batches is here. Prints the PSNR on
-validation phantoms and the processor time of every run; all of a seed take about half an hour of one core.
+of 64 x 64 pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.safetensors, and what is there is not trained
+again. The losses are the library's, and so are the reconstructors; only the loop over batches is here. Prints the PSNR
+on validation phantoms and the processor time of every run; all of a seed take about half an hour of one core.
 Then: python -m recipes.tomography.score RUNS OUT.json
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import smug
@@ -46,10 +47,10 @@ def config(name: str, seed: int) -> smug.training.Config:
 
 
 def built(path: Path) -> Any:
-    """Return the reconstructor whose weights are in RUNS/METHOD-SEED.pt, of normalised measurements."""
+    """Return the reconstructor whose weights are in RUNS/METHOD-SEED.safetensors, of normalised measurements."""
     name, _, seed = path.stem.rpartition("-")
     f = smug.training.build(config(name, int(seed)))
-    f.networks().load_state_dict(torch.load(path))
+    f.networks().load_state_dict(load_file(path))
     f.networks().requires_grad_(False).eval()
     return f
 
@@ -79,16 +80,16 @@ def main(folder: str, *seeds: str) -> None:
     validation = tomograph.scan(tomograph.phantoms("val", 8))
     runs.mkdir(parents=True, exist_ok=True)
     for seed, name in product(seeds or ("0",), (START, *METHODS)):
-        path = runs / f"{name}-{seed}.pt"
+        path = runs / f"{name}-{seed}.safetensors"
         if path.exists():
             continue
         own, before = config(name, int(seed)), time.process_time()
         f: Any = smug.training.build(own)
         if name != START:  # but for a weight encoder, which is new
-            f.networks().load_state_dict(torch.load(runs / f"{START}-{seed}.pt"), strict=False)
+            f.networks().load_state_dict(load_file(runs / f"{START}-{seed}.safetensors"), strict=False)
         train(f, own, images, UPDATES[name])
         whole = path.with_suffix(".part")
-        torch.save(f.networks().state_dict(), whole)
+        save_file({key: value.contiguous() for key, value in f.networks().state_dict().items()}, whole)
         whole.replace(path)
         spent = time.process_time() - before
         with torch.no_grad():
