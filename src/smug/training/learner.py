@@ -20,7 +20,7 @@ from smug.system.distributed import Group
 from smug.training.checkpoint import Place, restore_checkpoint, save_checkpoint
 from smug.training.config import ComputeConfig, Config
 from smug.training.first_images import FirstImages
-from smug.training.methods import METHODS, Terms, training_loss
+from smug.training.methods import Terms, training_loss
 from smug.training.schedule import learning_rate
 
 
@@ -120,29 +120,27 @@ class Learner:
         for i, (part, own) in enumerate(parts(scan, seeds, self.config.compute.accumulate)):
             yield i, part, own
 
-    def _changes(self, number: int, part: int, scan: Scan, seeds: Tensor) -> dict[str, Any]:
+    def _changes(self, number: int, part: int, scan: Scan) -> dict[str, Any]:
         """Return the settings that an update alone has: its number of steps, and its first image if that is known."""
         steps = drawn_steps(self.config, number)
         changes: dict[str, Any] = {} if steps is None else {"steps": steps}
-        return changes if self.first is None else changes | {"first": self.first.of(number, part, scan, seeds)}
+        return changes if self.first is None else changes | {"first": self.first.of(number, part, scan)}
 
     def _backward(self, number: int, part: int, scan: Scan, seeds: Tensor) -> dict[str, Tensor]:
         """Add the gradient of a part; processes exchange gradients once an update, with the last one."""
         last = part == self.config.compute.accumulate - 1
         alone = isinstance(self.model, DistributedDataParallel) and not last
         with self.model.no_sync() if alone else nullcontext():  # type: ignore[operator]
-            terms: dict[str, Tensor] = self.model(scan, seeds, self._changes(number, part, scan, seeds))
+            terms: dict[str, Tensor] = self.model(scan, seeds, self._changes(number, part, scan))
             loss = torch.stack(list(terms.values())).sum() / self.config.compute.accumulate
             torch.autograd.backward(loss)
         return {name: value.detach() for name, value in terms.items()}
 
 
 def _first_images(f: NetworkReconstructor, config: Config) -> FirstImages | None:
-    """Return the first images to keep: of measurements that nothing perturbs, and that come again."""
+    """Return the first images to keep: of measurements that come again."""
     first, cycle = f.settings().get("first"), config.data.cycle
-    if first is None or cycle == 0 or METHODS[config.method].perturb is not None:
-        return None
-    return FirstImages(first, cycle)
+    return FirstImages(first, cycle) if first is not None and cycle else None
 
 
 def _seeds(seed: int, number: int, batch: int) -> Tensor:
