@@ -13,6 +13,7 @@ from smug.models.noise import complex_normal
 from smug.models.nonexpansive import Nonexpansive, modulus_clipped
 from smug.models.normalised import Normalised
 from smug.models.sector import Sector
+from smug.models.unet import LevelUNet
 from smug.models.weight_encoder import WeightEncoder
 from smug.norm import L2
 from smug.reconstructor import Reconstructor
@@ -150,6 +151,12 @@ def test_bounds_in_proportion_to_the_radius(coils):
     f = MoDL(nonexpansive(), steps=2)
     one, ten = (deterministic_bounds(f, coils, radius=r) for r in (1.0, 10.0))
     assert [10 * b.value for b in one] == pytest.approx([b.value for b in ten])
+
+
+def test_a_denoiser_that_is_told_a_level_is_no_single_map(coils):
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match="expected a denoiser that is one map, got one that is told the noise level"):
+        deterministic_bounds(MoDL(LevelUNet(4, 1)), coils, radius=0.1, shape=(8, 8))
 
 
 def test_errors_are_for_people(coils):

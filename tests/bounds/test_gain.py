@@ -119,6 +119,15 @@ def test_typed_and_under_no_grad(scan):
     assert "certif" not in f"{worst} {average}"
 
 
+def test_a_reconstructor_of_magnitudes_has_a_gain(scan):
+    def magnitude(y, A, generator=None):
+        return A.H(y).abs()
+
+    y, A = scan
+    found, whole = (local_gain(f, y, A, iterations=20).worst for f in (magnitude, ZeroFilled()))
+    assert (found <= whole * 1.001).all() and (found > 0.5 * whole).all()
+
+
 def test_a_cut_gradient_is_told(scan):
     y, A = scan
     with pytest.raises(ValueError, match="its gradient is cut"):

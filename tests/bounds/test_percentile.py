@@ -127,6 +127,16 @@ def test_release_adds_noise_where_something_is_sampled(slice_):
     assert zeta.imag.std() == pytest.approx(0.1, rel=0.01)
 
 
+def test_magnitudes_are_compared_with_the_magnitude_of_the_target(slice_):
+    def magnitude(y, A, generator=None):
+        return A.H(y).abs()
+
+    y, A, target = slice_
+    found = release_errors(magnitude, y, A, target, 1e-9, torch.arange(2))
+    expected = (A.H(y).abs() - target.abs()).norm().double()
+    torch.testing.assert_close(found, expected.expand(2), rtol=1e-5, atol=0)
+
+
 def test_errors_do_not_depend_on_the_chunk(slice_):
     y, A, target = slice_
     seeds, told = draw_seeds(torch.tensor([3]), CERTIFICATE, 11), []

@@ -73,6 +73,16 @@ def test_noise_of_the_stated_level_on_the_sampled_entries(images, noise):
     assert measured.mean().abs() <= 5 * noise / len(measured) ** 0.5
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64])
+def test_real_images_get_noise_in_both_parts(images, dtype):
+    real = (1000 * images.abs()).to(dtype)
+    scan, clean = (simulate(real, Acquisition(noise=noise, maps="exact")) for noise in (50.0, 0.0))
+    received = (scan.y - clean.y)[scan.A.sampled.expand_as(scan.y)]
+    assert received.real.std().item() == pytest.approx(50, rel=0.1)
+    assert received.imag.std().item() == pytest.approx(50, rel=0.1)
+    assert scan.y.dtype == (torch.complex128 if dtype == torch.float64 else torch.complex64)
+
+
 def test_every_coil_and_slice_has_noise_of_its_own(images):
     scan = simulate(images[:1].expand(3, *SIZE), acquisition(noise=1.0), SEEDS, NAMES)
     full = scan.A.sampled.all(0).expand(scan.y.shape[1:])

@@ -10,7 +10,7 @@ from smug.evaluation.datasets import simulated_set
 from smug.evaluation.measures import identity_loop, norm, qualities
 from smug.evaluation.scoring import score
 from smug.metrics import head_mask, psnr, ssim
-from smug.models.classical import CGSense, ZeroFilled
+from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.models.normalised import normalised
 from smug.models.reconstructors import RSE2E, SMUG, MoDL
 from smug.models.smoothing import Smoothing
@@ -145,7 +145,8 @@ def test_denoiser_calls_are_those_that_are_made(scan, f, calls):
 def test_the_identity_loop_takes_steps_and_lam_of_its_reconstructor():
     f = MoDL(lambda x: x, steps=3, lam=0.2)
     assert (identity_loop(normalised(f)).steps, identity_loop(f).lam) == (3, 0.2)
-    assert identity_loop(CGSense()).steps == 8
+    for other in (CGSense(0.0), TotalVariation(0.5), normalised(TotalVariation(torch.tensor([0.1, 0.2])))):
+        assert (identity_loop(other).steps, identity_loop(other).lam) == (8, 1.0)
 
 
 def test_models_without_a_setting_have_no_row_where_it_changes(scan):

@@ -1,22 +1,26 @@
 import dataclasses
 import math
+from copy import deepcopy
 
 import pytest
 import torch
 
 from smug import zoo
 from smug.data.simulate import Acquisition
+from smug.evaluation import store as store_module
 from smug.evaluation.conditions import Condition, Perturbed, clean, noisy
 from smug.evaluation.datasets import simulated_set
 from smug.evaluation.row import Row
 from smug.evaluation.scoring import score
 from smug.evaluation.store import RowStore, cache_folder, fingerprint
-from smug.models.adapters import as_complex
+from smug.models.adapters import as_complex, clamped
 from smug.models.classical import CGSense, ZeroFilled
+from smug.models.nonexpansive import Nonexpansive, modulus_clipped
 from smug.models.normalised import normalised
 from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
+from smug.models.weight_encoder import WeightEncoder
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,33 @@ def test_fingerprints_tell_weights_and_settings_apart():
     assert None not in prints
     assert len(set(prints)) == len(prints)
     assert fingerprint(MoDL(network)) == prints[0]
+
+
+@pytest.mark.parametrize(
+    ("network", "setting"),
+    [
+        (lambda: Nonexpansive(4, 1), "step"),
+        (lambda: WeightEncoder(), "minimum"),
+        (lambda: clamped(Nonexpansive(4, 1), 1.0), "limit"),
+        (lambda: modulus_clipped(Nonexpansive(4, 1), 1.0), "limit"),
+    ],
+)
+def test_fingerprints_tell_numbers_of_networks_that_are_no_weights(network, setting):
+    torch.manual_seed(0)
+    one = network()
+    other = deepcopy(one)
+    assert fingerprint(MoDL(one)) == fingerprint(MoDL(other))
+    setattr(other, setting, getattr(other, setting) / 2)
+    assert fingerprint(MoDL(one)) != fingerprint(MoDL(other))
+    assert fingerprint(MoDL(one)) == fingerprint(MoDL(deepcopy(one).eval()))
+
+
+def test_rows_of_other_code_are_not_taken(scans, tmp_path, monkeypatch):
+    counted = Counting()
+    for code in ("old", "new", "old"):
+        monkeypatch.setattr(store_module, "code_hash", lambda code=code: code)
+        score({"cg": CGSense()}, [counted.condition], scans[:1], store=RowStore(tmp_path))
+    assert counted.calls == 2
 
 
 def test_shipped_models_are_told_apart():

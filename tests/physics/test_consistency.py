@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+import smug
 from smug.physics.consistency import conjugate_gradient, observed_solutions, solve
 from smug.physics.sense import Sense
 
@@ -155,3 +156,18 @@ def test_observers_leave_when_the_block_fails(A, image):
         solve(A, image, -1.0)
     solve(A, image, 1.0)
     assert not solutions
+
+
+def test_to_the_last_bit_a_solution_does_not_depend_on_the_batch(device):
+    """Also where coils are summed in groups, which are as large as a processor's cache allows."""
+    phantoms = smug.head_phantom(seed=1, size=144)[None].repeat(5, 1, 1)
+    scan = smug.simulate(phantoms, smug.Acquisition(coils=14)).to(device)
+    aliased = scan.A.H(scan.y)
+    samples = torch.stack([aliased, 2 * aliased])
+    whole, of_samples = scan.A.gram(aliased), scan.A.gram(samples)
+    solved = solve(scan.A, aliased, 0.01).value
+    for i in range(5):
+        A, b = scan.A[i : i + 1], aliased[i : i + 1]
+        assert torch.equal(A.gram(b), whole[i : i + 1])
+        assert torch.equal(A.gram(samples[:, i : i + 1]), of_samples[:, i : i + 1])
+        assert torch.equal(solve(A, b, 0.01).value, solved[i : i + 1])

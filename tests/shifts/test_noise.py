@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+import smug
 from smug.attacks import relative_l2
 from smug.data.scan import Scan
 from smug.physics.sense import Sense
@@ -29,6 +32,15 @@ def test_white_and_only_where_sampled(scan):
     for dims in ((0, 2, 3), (0, 1, 3), (0, 1, 2)):  # as much in every coil, row and line
         mean = energy.mean(dims)
         assert (mean / mean.mean() - 1).abs().max() < 0.15
+
+
+def test_it_is_not_the_receiver_noise_of_the_same_seeds():
+    images, A = smug.head_phantom(seed=1, size=32)[None].expand(3, -1, -1), smug.Acquisition(noise=0.05)
+    scan, clean = (smug.simulate(images, replace(A, noise=noise)) for noise in (0.05, 0.0))
+    received, added = scan.y - clean.y, noise(scan, 0.1, torch.arange(3)).y - scan.y
+    for one, other in zip(received, added, strict=True):
+        correlation = (one.conj() * other).sum().abs() / (one.norm() * other.norm())
+        assert correlation < 0.1
 
 
 def test_in_range_is_fixed_by_the_exact_projection():

@@ -14,6 +14,7 @@ from smug.bounds.sector_bound import sector_bound
 from smug.bounds.spectrum import Spectrum
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.lam import ResidualLam
+from smug.models.level import takes_level
 from smug.models.reconstructors import RSE2E, SMUG, MoDL, WeightedSMUG
 from smug.models.ridge_reconstruction import Ridge
 from smug.models.sector import Sector
@@ -113,6 +114,11 @@ def deterministic_bounds(
         raise ValueError(
             "deterministic bounds: expected A^H y as the first image, got one that is reconstructed; "
             "f.replace(first=None) has bounds, and the percentile certificate holds for any reconstructor"
+        )
+    if takes_level(f.denoiser):
+        raise ValueError(
+            "deterministic bounds: expected a denoiser that is one map, got one that is told the noise level, which "
+            "follows the measurements; the percentile certificate holds for any reconstructor"
         )
     height, width = _shape(A, shape)
     proved, limit = proved_sector(f.denoiser), proved_modulus(f.denoiser)

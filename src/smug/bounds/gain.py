@@ -72,7 +72,7 @@ def local_gain(
     seeds, support = entry_seeds(generator, y.shape[0]), A.support(y)
     with torch.inference_mode(False), torch.enable_grad():
         J, JH = jacobian(lambda z: taking_generator(f)(z, A, generator=derive(seeds, OWN)), y.detach(), support)
-        v = JH(_normal(derive(seeds, START), A.blank(y)))  # of a random image: not in the null space of J
+        v = JH(_normal(derive(seeds, START), J(torch.zeros_like(y))))  # of a random image: not in the null space of J
         worst, vector = top_singular(J, JH, v, iterations)
         noise = (torch.where(support, _normal(derive(seeds, PROBE, i), y), 0) for i in range(probes))
         squares = torch.stack([L2().size(J(u)).square() for u in noise]).mean(0)
@@ -114,7 +114,7 @@ def top_singular(J: LinearMap, JH: LinearMap, v: Tensor, iterations: int) -> tup
         v = JH(images[-1])
     gram = torch.stack([torch.stack([_inner(one, other) for other in images], -1) for one in images], -1)
     weights = torch.linalg.eigh(gram.double()).eigenvectors[..., -1]  # (batch, iterations)
-    vector, image = (torch.einsum("kb...,bk->b...", torch.stack(some), weights.to(v.dtype)) for some in (basis, images))
+    vector, image = (torch.einsum("kb...,bk->b...", torch.stack(some), weights.to(some[0])) for some in (basis, images))
     return L2().size(image) / L2().size(vector), vector / per_slice(L2().size(vector), vector).to(v.real.dtype)
 
 

@@ -40,7 +40,7 @@ from smug.models.noise import Seeds, derive, entry_seeds, normal
 from smug.models.noise_map import RECEIVER
 from smug.physics.operator import Operator, check_measurements, operator
 from smug.physics.parts import parts
-from smug.reconstructor import Reconstructor, Wrapper, taking_generator
+from smug.reconstructor import Reconstructor, Wrapper, comparable, taking_generator
 from smug.system.arguments import check_arguments, check_integer
 
 FRESH_DRAWS = 8
@@ -176,9 +176,9 @@ def release_errors(
 ) -> Tensor:
     """Return ``||F(y + zeta_i) - t||`` of one slice, float64 ``(draws,)``: a draw for each of the seeds.
 
-    It is infinite where an image is not a number. ``y`` are measurements ``(1, ...)``, ``target`` ``(1, y, x)``,
-    ``seeds`` int64; ``chunk`` draws are reconstructed at a time. ``advance`` is called with the number of draws just
-    done. Raises ValueError for several slices.
+    Real magnitudes are compared with that of the target. It is infinite where an image is not a number. ``y`` are
+    measurements ``(1, ...)``, ``target`` ``(1, y, x)``, ``seeds`` int64; ``chunk`` draws are reconstructed at a time.
+    ``advance`` is called with the number of draws just done. Raises ValueError for several slices.
     """
     if y.shape[0] != 1 or target.shape != operator(A).blank(y).shape:
         raise ValueError(
@@ -190,7 +190,7 @@ def release_errors(
     with torch.no_grad():
         for some in torch.split(seeds, chunk):
             images = release(y.expand(len(some), *y.shape[1:]), A, generator=some)
-            difference = parts(images - target).flatten(1)
+            difference = parts(images - comparable(target, images)).flatten(1)
             errors.append(torch.linalg.vector_norm(difference, dim=1, dtype=torch.float64))
             if advance is not None:
                 advance(len(some))

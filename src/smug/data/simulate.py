@@ -27,7 +27,7 @@ def simulate(
     seeds: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
 ) -> Scan:
-    """Measure complex images ``(batch, y, x)``: each with its own coil maps, mask, phase and receiver noise.
+    """Measure images ``(batch, y, x)``, complex or real: each with its own coil maps, mask, phase and receiver noise.
 
     Everything random about a slice is a function of its seed alone: 0, 1, ... unless ``seeds`` are given. ``names`` are
     "slice-000", "slice-001", ... by default. The target is the image without receiver noise, combined by the maps that
@@ -48,6 +48,7 @@ def simulate(
             f"expected one seed and one name per image, got {len(images)} images, "
             f"{len(seeds)} seeds and {len(names)} names"
         )
+    images = images.to(torch.promote_types(images.dtype, torch.complex64))  # receiver noise has two parts
     height, width = images.shape[-2:]
     a = acquisition
     maps = torch.cat(

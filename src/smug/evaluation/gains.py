@@ -124,7 +124,7 @@ def _scale(f: Reconstructor, scan: Scan) -> Tensor:
             return measurement_scale(scan.y, scan.A)
         case Normalised():
             return f.scale(scan.y, scan.A)
-    return torch.ones(1, 1, 1)
+    return torch.ones(1, 1, 1, device=scan.y.device)
 
 
 def l2_threat(scan: Scan, eps: float) -> Threat:

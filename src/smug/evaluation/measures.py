@@ -100,8 +100,9 @@ def identity_loop(f: Reconstructor) -> MoDL:
     follows the data with the paper's lam.
     """
     settings = described(f).settings()
-    lam = settings.get("lam", LAM)
-    return MoDL(lambda x: x, settings.get("steps", STEPS), LAM if isinstance(lam, ResidualLam) else lam)
+    if "steps" not in settings or isinstance(settings["lam"], ResidualLam):  # lam of others weighs something else
+        return MoDL(lambda x: x, settings.get("steps", STEPS), LAM)
+    return MoDL(lambda x: x, settings["steps"], settings["lam"])
 
 
 def norm(values: Tensor) -> Tensor:

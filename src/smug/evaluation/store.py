@@ -1,8 +1,8 @@
 """The store of scored rows: it saves finished work, so that runs resume and processes share it.
 
-A cell's address is the hash of all that its rows depend on: the reconstructor's weights and settings, the condition,
-the scan, the seed, and the number of draws. Whoever computes a cell writes it, whole or not at all, so that processes
-may share a folder.
+A cell's address is the hash of all that its rows depend on: the code of this library, the reconstructor's weights and
+settings, the condition, the scan, the seed, and the number of draws. Whoever computes a cell writes it, whole or not at
+all, so that processes may share a folder.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,10 +47,16 @@ def cache_folder() -> Path | None:
         home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
     except RuntimeError:
         return None
+    return home / "smug" / "rows" / code_hash()
+
+
+@cache
+def code_hash() -> str:
+    """Return what tells the code of this library from that of other versions."""
     code = hashlib.sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         code.update(path.read_bytes())
-    return home / "smug" / "rows" / code.hexdigest()[:12]
+    return code.hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class RowStore:
         of_A = scan.A.fingerprint
         if print_of_f is None or of_A is None or not condition.recipe:
             return None
-        cell = [SCHEMA, print_of_f, condition.name, condition.recipe, scan_digest(scan, of_A), seed, draws]
+        cell = [SCHEMA, code_hash(), print_of_f, condition.name, condition.recipe, scan_digest(scan, of_A), seed, draws]
         return hashlib.sha256(json.dumps(cell).encode()).hexdigest()
 
     def read(self, address: str, *, images: bool) -> list[Outcome] | None:
@@ -135,7 +142,7 @@ def _part(value: Any) -> str | None:
     if isinstance(value, nn.Module):
         if not all(is_ours(m) or type(m).__module__.startswith("torch.") for m in value.modules()):
             return None
-        return _digest(repr(value).encode(), *value.state_dict().values())
+        return _digest(f"{value!r} {_plain(value)}".encode(), *value.state_dict().values())
     if isinstance(value, Tensor):
         return repr(value.tolist())
     if value is measurement_scale:
@@ -143,6 +150,16 @@ def _part(value: Any) -> str | None:
     if is_dataclass(value) and not isinstance(value, type):
         return fingerprint(cast(Reconstructor, value))
     return None if callable(value) else repr(value)
+
+
+def _plain(network: nn.Module) -> list[tuple[str, str, str]]:
+    """Return the settings of all parts of a network that neither its text nor its weights tell."""
+    return [
+        (part, name, repr(value))
+        for part, module in network.named_modules()
+        for name, value in sorted(vars(module).items())
+        if not name.startswith("_") and name != "training" and not callable(value)
+    ]
 
 
 def scan_digest(scan: Scan, of_operator: Sequence[Tensor]) -> str:

@@ -25,16 +25,16 @@ _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 def entry_seeds(generator: Seeds, batch: int, default_seed: int = 0) -> Tensor:
     """Return one seed per image of the batch, ``int64 (batch,)``.
 
-    A generator is advanced by one number per image; a tensor of seeds is taken as it is; None gives every image
-    ``default_seed``, so that its result does not depend on its place in the batch. Raises ValueError for seeds of
-    another shape or dtype.
+    They are on the CPU, whatever device the noise is for. A generator is advanced by one number per image; a tensor of
+    seeds is taken as it is; None gives every image ``default_seed``, so that its result does not depend on its place in
+    the batch. Raises ValueError for seeds of another shape or dtype.
     """
     check_seeds(generator, batch)
     if generator is None:
         return torch.full((batch,), default_seed, dtype=torch.int64)
     if isinstance(generator, torch.Generator):
-        return torch.randint(2**62, (batch,), generator=generator, device=generator.device)
-    return generator
+        return torch.randint(2**62, (batch,), generator=generator, device=generator.device).cpu()
+    return generator.cpu()
 
 
 def check_seeds(generator: Seeds, batch: int) -> None:

@@ -44,7 +44,7 @@ class NonCartesian(LinearOperator):
             check_integer(name, size, 1)
         check_trajectory(trajectory, shape)
         if maps is None:
-            maps = torch.ones(1, 1, *shape, dtype=torch.complex64)
+            maps = torch.ones(1, 1, *shape, dtype=torch.complex64, device=trajectory.device)
         check_maps(maps)
         if tuple(maps.shape[-2:]) != shape:
             raise ValueError(f"maps: expected (batch, coil, {shape[0]}, {shape[1]}), got {tuple(maps.shape)}")

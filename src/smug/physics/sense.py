@@ -83,11 +83,18 @@ class Sense(LinearOperator):
 
     def gram(self, image: Tensor) -> Tensor:
         """Apply ``A^H A`` to images ``(..., y, x)``: ``sum_c conj(s_c) F^H M F s_c x``, a few coils at a time."""
-        together = at_a_time(image)
-        if image.ndim > 3 and together == 1:
+        coils = at_a_time(image[..., :1, :, :].flatten(0, -3)[0])  # of one image: how many are summed first is its own
+        images = max(1, coils // self.maps.shape[1])
+        if image.ndim > 3 and images < image.shape[:-2].numel():
             return torch.stack([self.gram(x) for x in image])
-        maps, x = torch.split(self.maps, together, dim=1), image.unsqueeze(-3)
-        return reduce(torch.add, ((s.conj() * self.sample(s * x)).sum(-3) for s in maps))
+        several = range(0, image.shape[-3], images)
+        return torch.cat([self._gram(image, slice(first, first + images), coils) for first in several], -3)
+
+    def _gram(self, image: Tensor, rows: slice, coils: int) -> Tensor:
+        x = image[..., rows, :, :].unsqueeze(-3)
+        maps, mask = (some[rows] if len(some) > 1 else some for some in (self.maps, self._sampled_uncentred))
+        parts = (s.conj() * self._convolved(s * x, mask) for s in torch.split(maps, coils, dim=1))
+        return reduce(torch.add, (part.sum(-3) for part in parts))
 
     def sample(self, coil_images: Tensor) -> Tensor:
         """Apply ``F^H M F`` to coil images ``(..., coil, y, x)``.
@@ -95,8 +102,11 @@ class Sense(LinearOperator):
         It is a circular convolution: the shifts that centre images cancel, and for line masks so do the transforms
         along y.
         """
+        return self._convolved(coil_images, self._sampled_uncentred)
+
+    def _convolved(self, coil_images: Tensor, mask: Tensor) -> Tensor:
         spectrum = torch.fft.fftn(coil_images, dim=self._undersampled_dim)
-        result: Tensor = torch.fft.ifftn(spectrum.mul_(self._sampled_uncentred), dim=self._undersampled_dim)
+        result: Tensor = torch.fft.ifftn(spectrum.mul_(mask), dim=self._undersampled_dim)
         return result
 
     @property

@@ -9,8 +9,11 @@ from torch import Tensor
 from smug.data.scan import Scan
 from smug.system.arguments import check_fields
 
-NOISE, MASK, MEASUREMENT, MAPS, DIRECTION, PLACE = range(6)
-"""Addresses below a slice's seed (see :func:`smug.models.noise.derive`), so that no two draws share numbers."""
+MASK, MEASUREMENT, MAPS, DIRECTION, PLACE, NOISE = range(1, 7)
+"""Addresses below a slice's seed (see :func:`smug.models.noise.derive`), so that no two draws share numbers.
+
+0 is that of the receiver noise of :func:`smug.simulate`.
+"""
 
 
 @dataclass(frozen=True)
