@@ -171,3 +171,21 @@ def test_to_the_last_bit_a_solution_does_not_depend_on_the_batch(device):
         assert torch.equal(A.gram(b), whole[i : i + 1])
         assert torch.equal(A.gram(samples[:, i : i + 1]), of_samples[:, i : i + 1])
         assert torch.equal(solve(A, b, 0.01).value, solved[i : i + 1])
+
+
+@pytest.mark.parametrize("scale", [1e-36, 1e-22, 1e18, 1e36])
+def test_any_unit_is_solved(A, image, scale):
+    """Also where squares of single precision are zero or infinite."""
+    b = image.to(torch.complex64)
+    single = Sense(A.mask, A.maps.to(torch.complex64))
+    found, expected = solve(single, scale * b, 0.3), solve(single, b, 0.3)
+    torch.testing.assert_close(found.value / scale, expected.value, rtol=1e-5, atol=1e-5)
+    assert torch.equal(found.iterations, expected.iterations) and bool(found.converged.all())
+
+
+def test_what_is_no_number_has_not_converged(A, image):
+    broken = image.clone()
+    broken[0, 0, 0] = torch.nan
+    found = solve(A, broken, 0.3)
+    assert found.value[0].isnan().all() and found.value[1:].isfinite().all()
+    assert found.converged.tolist() == [False] + [True] * (len(image) - 1)

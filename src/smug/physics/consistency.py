@@ -89,12 +89,15 @@ class _Solve(torch.autograd.Function):
         ctx: Any, settings: tuple[LinearOperator, float, int], b: Tensor, lam: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         A, tolerance, max_iterations = ctx.settings = settings
+        unit = _unit(b)
+        b = b * unit
         x, iterations, converged = conjugate_gradient(lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations)
         residual = _norm(b - A.gram(x) - lam * x) / _norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
-        x = x.masked_fill_(~residual.isfinite()[..., None, None], torch.nan)
+        known = residual.isfinite()
+        x = (x / unit).masked_fill_(~known[..., None, None], torch.nan)
         ctx.save_for_backward(lam, x, *tensors)
         ctx.mark_non_differentiable(iterations, residual, converged)
-        return x, iterations, residual, converged
+        return x, iterations, residual, converged & known
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -144,6 +147,15 @@ def conjugate_gradient(
         iterations = iterations + active
         active = active & (energy > target)
     return x, iterations, energy <= target
+
+
+def _unit(b: Tensor) -> Tensor:
+    """Return the power of two ``(..., 1, 1)`` that brings the largest part of every image near 1.
+
+    Squares of it are then numbers in single precision too; nothing is rounded.
+    """
+    largest = parts(b).abs().amax((-3, -2, -1))[..., None, None]
+    return torch.ldexp(torch.ones_like(largest), -torch.frexp(largest).exponent.clamp(-126, 126))
 
 
 def _norm(x: Tensor) -> Tensor:
