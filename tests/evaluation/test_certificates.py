@@ -39,9 +39,21 @@ def test_what_20_draws_reach(result):
     for row in result.rows:
         assert row.vacuous == (row.ratio > 1)  # 18 draws reach one sigma, 44 one and a half
         assert math.isnan(row.attacked_psnr) == (row.vacuous or row.ratio not in SHOWN)
-        assert row.eps == row.ratio * row.sigma == row.ratio * row.level * 0.02
+        assert row.eps == row.ratio * row.sigma == pytest.approx(row.ratio * row.level * 0.02)
         if not row.vacuous:
             assert not row.contradicted(0.5)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e3])
+def test_certificates_do_not_depend_on_the_unit(factor, test_set):
+    few = Certification(attacked=(), draws=18)
+    scans = [replace(scan, y=factor * scan.y, target=factor * scan.truth) for scan in test_set.scans]
+    one, other = (certify({"cg": CGSense(0.1)}, replace(test_set, scans=some), few) for some in (test_set.scans, scans))
+    for here, there in zip(one.rows, other.rows, strict=True):
+        assert there.eps == pytest.approx(factor * here.eps)
+        assert there.certified_psnr == pytest.approx(here.certified_psnr, abs=1e-3)
+    for before, after in zip(one.gains, other.gains, strict=True):
+        assert after.worst == pytest.approx(before.worst, rel=1e-4)
 
 
 def test_certified_falls_with_eps(result):

@@ -71,11 +71,12 @@ ATTACK, SCORE, GAIN = range(10, 13)
 class Certification:
     """What is certified: ``noise`` is the receiver's per part, ``levels`` say which multiples of it sigma_k is.
 
-    ``draws`` are those of one certificate, which holds with confidence ``1 - alpha`` for a share ``p`` of the release's
-    reconstructions; ``joint``: for all certificates of a model at once. ``attacked`` are the sizes that the release is
-    attacked at too, where the draws certify something, in ``steps`` steps, each scored on ``scores`` fresh draws. The
-    defaults certify perturbations of the size of the noise that is added, with the fewest draws that do, and attack
-    the largest. Raises ValueError for values out of range.
+    As that of :class:`smug.Acquisition`, ``noise`` is in parts of the maximum of the target. ``draws`` are those of one
+    certificate, which holds with confidence ``1 - alpha`` for a share ``p`` of the release's reconstructions;
+    ``joint``: for all certificates of a model at once. ``attacked`` are the sizes that the release is attacked at too,
+    where the draws certify something, in ``steps`` steps, each scored on ``scores`` fresh draws. The defaults certify
+    perturbations of the size of the noise that is added, with the fewest draws that do, and attack the largest. Raises
+    ValueError for values out of range.
     """
 
     noise: float = 0.01
@@ -114,7 +115,7 @@ class Certification:
 
     @property
     def largest(self) -> float:
-        """The largest eps."""
+        """The largest eps, where the target's maximum is 1."""
         return max(RATIOS) * max(self.levels) * self.noise
 
     @property
@@ -215,7 +216,7 @@ def certify(
         for name, f in fs.items():
             rows += _rows(f, scan, asked, asked.statements(slices), address, (name, scan.id[0], subject), report)
             if name not in blind:
-                gains.append(gain_row(f, scan, asked.largest, name, derive(address, GAIN)))
+                gains.append(gain_row(f, scan, asked.largest * unit(scan), name, derive(address, GAIN)))
             report(GAIN_COST)
     made = document(
         SCHEMA,
@@ -229,6 +230,11 @@ def certify(
         gains=[row.document() for row in gains],
     )
     return Certificates(tuple(rows), tuple(gains), asked, made)
+
+
+def unit(scan: Scan) -> float:
+    """Return the maximum of a scan's target, in parts of which noise is told."""
+    return float(scan.truth.abs().max())
 
 
 def expected_seconds(
@@ -283,7 +289,7 @@ def _rows(
     """Certify the release of a slice at every sigma_k, and attack it."""
     rows = []
     for level in asked.levels:
-        sigma = level * asked.noise
+        sigma = level * asked.noise * unit(scan)
         curve = percentile_curve(
             f,
             scan.y,
