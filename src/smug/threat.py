@@ -11,7 +11,6 @@ from smug.norm import NORMS, parts
 from smug.physics.operator import Operator, operator
 from smug.system.arguments import check_arguments, check_fields, check_number
 
-UNITS = ("image-max", "kspace-max", "kspace-l2", "noise")
 ENTRYWISE_UNITS = ("image-max", "kspace-max")
 
 

@@ -4,10 +4,14 @@ import pytest
 import torch
 
 import smug
+from smug.attacks import with_seed
 from smug.bounds.bound import Certified
 from smug.data.simulate import Acquisition
 from smug.evaluation.datasets import simulated_set
-from smug.evaluation.gains import bounds_at, gain_row, l2_threat, level_held, scale_held, scale_of
+from smug.evaluation.gains import bounds_at, gain_row, l2_threat
+from smug.evaluation.held import level_held, scale_held, scale_of
+from smug.evaluation.protocols import PROTOCOLS
+from smug.foreign import slicewise
 from smug.models.classical import CGSense, ZeroFilled
 from smug.models.nonexpansive import Nonexpansive
 from smug.models.normalised import Normalised, normalised
@@ -79,9 +83,29 @@ def test_bounds_do_not_depend_on_the_unit(scan):
         assert one.value == pytest.approx(another.value)
 
 
+@pytest.mark.parametrize("wrapped", [lambda f: with_seed(f, 3), slicewise])
+def test_scale_and_bounds_are_seen_through_wrappers(wrapped, scan):
+    f, other = normalised(MoDL(lambda x: x, steps=3)), replace(scan, y=9 * scan.y, target=9 * scan.truth)
+    g = wrapped(f)
+    assert scale_of(g, other) == scale_of(f, other)
+    assert bounds_at(g, other, 0.1) == bounds_at(f, other, 0.1)
+    held = scale_held(g, other)
+    torch.testing.assert_close(held(3 * other.y, scan.A), scale_held(f, other)(3 * other.y, scan.A))
+
+
+@pytest.mark.parametrize("protocol", ["fast", "standard"])
+def test_a_ridge_is_not_called_unreliable_for_its_level(protocol):
+    scan = smug.simulate(smug.head_phantom(1, 32)[None])
+    f = smug.load("ridge")
+    diagnosis = PROTOCOLS[protocol].diagnosed(f, scan)
+    assert "gradient error" in diagnosis.evidence and "cut-gradient" not in {flag.name for flag in diagnosis.flags}
+
+
 def test_a_held_level_is_that_of_the_clean_measurements():
     scan = smug.simulate(smug.head_phantom(1, 16)[None], smug.Acquisition(coils=2))
     f = smug.Ridge(smug.RidgeRegulariser(filters=4, widths=(2,)), max_iterations=5)
     held = level_held(f, scan)
     assert torch.equal(held.settings()["sigma"], f.level(scan.y, scan.A))
     assert level_held(smug.ZeroFilled(), scan) == smug.ZeroFilled()
+    begun = level_held(smug.MoDL(lambda x: x, first=f), scan)
+    assert torch.equal(begun.settings()["first"].sigma, held.settings()["sigma"])

@@ -1,7 +1,5 @@
 """The noise of a scan, estimated from its k-space."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
@@ -9,9 +7,7 @@ from torch import Tensor
 from smug.data.phantom import head_phantom
 from smug.data.simulate import Acquisition, simulate
 from smug.physics.fourier import fft2c, ifft2c
-from smug.physics.noise_level import estimated_noise, normalised_noise
-from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense
+from smug.physics.noise_level import estimated_noise
 
 NOISE = 0.01
 
@@ -133,16 +129,6 @@ def test_what_was_not_sampled_has_no_influence():
     y, mask = scan()
     other = torch.where(mask[:, None, None], y, 7.0)
     assert estimated_noise(other, mask) == estimated_noise(y, mask)
-
-
-def test_normalised_noise_is_that_of_the_image_which_models_see(device):
-    y, mask = scan(noise=0.02)
-    y, A = y.to(device, torch.complex128), Sense(mask=mask.to(device))
-    sigma = normalised_noise(y, A)
-    assert (sigma.shape, sigma.dtype, sigma.device) == ((1, 1, 1), torch.float64, y.device)
-    torch.testing.assert_close(sigma * measurement_scale(y, A), torch.full_like(sigma, 0.02), rtol=0.1, atol=0)
-    torch.testing.assert_close(normalised_noise(5 * y, A), sigma)
-    assert math.isnan(normalised_noise(scan(noise=0)[0], Sense(mask=mask)))
 
 
 def test_what_cannot_be_told_is_told():

@@ -16,7 +16,6 @@ Theorem 1 has ``alpha ||A||``, which is never less, in the place of a.
 import math
 
 import torch
-from torch import Tensor
 
 from smug.bounds.spectrum import Spectrum, tikhonov
 
@@ -69,12 +68,6 @@ def _log_sum(a: float, b: float) -> float:
     """Return ``log(exp(a) + exp(b))``."""
     high, low = max(a, b), min(a, b)
     return high if low == -math.inf else high + math.log1p(math.exp(low - high))
-
-
-def phi(steps: int, s: Tensor, lam: float) -> Tensor:
-    """Return ``phi_n(s)``, n = ``steps``: the gain of MoDL with D = I at singular values ``s >= 0`` of any shape."""
-    q = lam / (lam + s.square())
-    return torch.where(s > 0, (1 - q**steps) / s.clamp_min(torch.finfo(s.dtype).tiny) + s * q**steps, 0)
 
 
 def largest_phi(steps: int, spectrum: Spectrum, lam: float) -> float:

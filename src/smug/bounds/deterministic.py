@@ -186,7 +186,8 @@ def _of_ridge(f: Ridge, radius: float) -> list[Certified | Estimate]:
         return []
     assumed = (f"R is {'convex' if f.regulariser.convex else 'weakly convex'} by construction", "lam, sigma are frozen")
     value = (1 + float(torch.as_tensor(f.tau).max())) * ridge_bound(radius, convexity)
-    return [Certified(value, _statement(radius), (*assumed, *FROZEN), name="(1 + tau) / (2 sqrt(tau))")]
+    name = f"(1 + tau) / (2 sqrt({'tau' if f.regulariser.convex else 'tau - lam rho'}))"
+    return [Certified(value, _statement(radius), (*assumed, *FROZEN), name=name)]
 
 
 def _expected(s: Setting, value: float, name: str) -> Estimate:

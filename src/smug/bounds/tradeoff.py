@@ -13,7 +13,6 @@ kernel* (2020), for how far this goes.
 import torch
 from torch import Tensor
 
-from smug.bounds.bound import LowerBound
 from smug.norm import L2
 from smug.physics.operator import Operator
 from smug.system.arguments import check_arguments
@@ -47,14 +46,3 @@ def needed_error(A: Operator, v: Tensor, lipschitz: float | Tensor) -> Tensor:
     that differ by ``v``, complex ``(batch, y, x)``. 0 where nothing follows.
     """
     return ((L2().size(v) - lipschitz * L2().size(A(v))) / 2).clamp_min(0)
-
-
-def tradeoff(A: Operator, v: Tensor, eta: float) -> LowerBound:
-    """Return :func:`needed_gain` of one v, complex ``(1, y, x)``, as a typed bound; raises ValueError for several."""
-    if v.shape[0] != 1:
-        raise ValueError(f"v: expected one image (1, y, x), got {tuple(v.shape)}")
-    return LowerBound(
-        float(needed_gain(A, v, eta)),
-        f"the Lipschitz constant of any method that recovers v to within {eta:g}",
-        ("measurements without noise", "both images, with and without v, are recovered to within eta in l2"),
-    )

@@ -28,7 +28,8 @@ from smug.bounds.percentile import (
 from smug.data.scan import Scan
 from smug.data.simulate import named_seed
 from smug.evaluation.datasets import TestSet
-from smug.evaluation.gains import GAIN_GRADIENTS, GAIN_RECONSTRUCTIONS, GainRow, gain_row, l2_threat, level_held
+from smug.evaluation.gains import GAIN_GRADIENTS, GAIN_RECONSTRUCTIONS, GainRow, gain_row, l2_threat
+from smug.evaluation.held import level_held
 from smug.evaluation.settings import settings_of
 from smug.evaluation_mode import check_mode
 from smug.foreign.contract import check_reconstructors

@@ -23,6 +23,7 @@ from smug.evaluation.conditions import (
     worst_case,
     worst_within,
 )
+from smug.evaluation.held import level_held
 from smug.reconstructor import Reconstructor
 from smug.shifts import FAMILIES, SHIFTS, model
 
@@ -76,7 +77,7 @@ def _fast(epsilons: Sequence[float] = (0.01,)) -> Protocol:
         """Check the reconstructor's noise, then the network whose gradient is used."""
         threat = _l2(max(epsilons))
         first = repeatable(f, scan, threat)
-        return first if first.unreliable else diagnose(noise_free(f), scan, threat)
+        return first if first.unreliable else diagnose(level_held(noise_free(f), scan), scan, threat)
 
     return Protocol("a strong attack in ten steps beside noise of its norm", (clean(), *conditions), DRAWS, diagnosed)
 
@@ -91,7 +92,7 @@ def _standard(epsilons: Sequence[float] = (0.005, 0.01, 0.025)) -> Protocol:
     conditions = (condition for epsilon in epsilons for condition in at(epsilon))
 
     def diagnosed(f: Reconstructor, scan: Scan) -> Diagnosis:
-        return diagnose(f, scan, _l2(max(epsilons)))
+        return diagnose(level_held(f, scan), scan, _l2(max(epsilons)))
 
     return Protocol("the strongest of many attacks beside noise of its norm", (clean(), *conditions), DRAWS, diagnosed)
 

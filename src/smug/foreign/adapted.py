@@ -14,7 +14,7 @@ from smug.models.noise import Seeds, entry_seeds
 from smug.physics.operator import Operator, check_measurements
 from smug.physics.parts import of_precision, parts
 from smug.physics.sense import cartesian
-from smug.reconstructor import Described, Reconstructor, taking_generator
+from smug.reconstructor import Described, Reconstructor, Wrapper, taking_generator
 from smug.system.arguments import check_arguments, check_fields, shown
 from smug.system.user_code import copied, users_code
 
@@ -118,20 +118,26 @@ def _first_dtype(network: Network) -> torch.dtype | None:
     return next((p.dtype for p in parameters if p.is_floating_point()), None)
 
 
+@dataclass(frozen=True, eq=False)
+class Slicewise(Wrapper):
+    """A reconstructor that is given one slice at a time."""
+
+    reconstructor: Reconstructor
+
+    def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
+        """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``."""
+        A, f = check_measurements(y, A), taking_generator(self.reconstructor)
+        seeds = entry_seeds(generator, y.shape[0])
+        return torch.cat([f(y[i : i + 1], A[i], generator=seeds[i : i + 1]) for i in range(y.shape[0])])
+
+
 @check_arguments
-def slicewise(f: Reconstructor) -> Reconstructor:
+def slicewise(f: Reconstructor) -> Slicewise:
     """Return a reconstructor that gives ``f`` one slice at a time, for one that mixes the slices of a batch.
 
     Attacks and scores need slices that do not see each other; a solver that stops for a whole batch lets them.
     """
-    f = taking_generator(f)
-
-    def apart(y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
-        A = check_measurements(y, A)
-        seeds = entry_seeds(generator, y.shape[0])
-        return torch.cat([f(y[i : i + 1], A[i], generator=seeds[i : i + 1]) for i in range(y.shape[0])])
-
-    return apart
+    return Slicewise(f)
 
 
 SliceFunction = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]

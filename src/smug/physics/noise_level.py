@@ -20,8 +20,6 @@ import torch
 from torch import Tensor
 
 from smug.physics.masks import calibration_region
-from smug.physics.scale import measurement_scale
-from smug.physics.sense import Sense
 from smug.system.arguments import check_arguments
 
 KAISER = 8.0
@@ -91,18 +89,6 @@ def estimated_noise(y: Tensor, mask: Tensor) -> tuple[NoiseLevel, ...]:
     _check(y, mask)
     masks = mask[:, None].expand(-1, y.shape[-2], -1) if mask.ndim == 2 else mask
     return tuple(_of_one(each, sampled) for each, sampled in zip(y, masks.expand(len(y), -1, -1), strict=True))
-
-
-@check_arguments
-def normalised_noise(y: Tensor, A: Sense) -> Tensor:
-    """Return the noise of the image that is divided by :func:`smug.measurement_scale`; real ``(batch, 1, 1)``.
-
-    It is that of :func:`estimated_noise`, NaN where that is unknown, in the precision of ``y`` and on its device.
-    Raises ValueError as both do.
-    """
-    levels = [math.nan if level.sigma is None else level.sigma for level in estimated_noise(y, A.mask)]
-    scale = measurement_scale(y, A).detach()
-    return torch.tensor(levels, dtype=scale.dtype, device=scale.device)[:, None, None] / scale
 
 
 def _of_one(y: Tensor, sampled: Tensor) -> NoiseLevel:
