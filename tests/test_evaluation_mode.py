@@ -93,6 +93,15 @@ def test_whatever_holds_a_network_in_training_is_refused_and_in_evaluation_used(
     assert attacked(f).delta.any()
 
 
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+def test_a_frozen_network_of_torchscript_has_no_mode():
+    net = nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)).eval()
+    frozen = torch.jit.freeze(torch.jit.trace(net, torch.zeros(1, 2, 8, 8)))
+    f = smug.normalised(lambda y, A: of_network(frozen, y, A))
+    assert attacked(f).delta.any()
+    assert attacked(smug.foreign.image_network(frozen)).delta.any()
+
+
 def test_a_function_of_a_global_network():
     assert_refused(lambda: check_mode(of_a_global), TOLD)
 

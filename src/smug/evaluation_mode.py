@@ -27,7 +27,7 @@ def check_mode(f: Any) -> None:
     as attributes, and those that a function names. Training itself is not checked.
     """
     for layer in _layers(f):
-        if layer.training and _is_modal(layer):
+        if getattr(layer, "training", False) and _is_modal(layer):  # a frozen TorchScript module has no mode
             name = getattr(layer, "original_name", type(layer).__name__)
             raise ValueError(f"network: expected it in evaluation mode, got {name} in training; call .eval()")
 

@@ -2,6 +2,9 @@
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -52,6 +55,30 @@ def test_reconstruct_with_any_name(name, smug, write_kspace, tmp_path, capsys):
     assert f"{name}: images" in capsys.readouterr().out
     assert smug("reconstruct", f"no {name}") == 2
     assert f"no {name}" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_is_read_and_written(smug, write_kspace, tmp_path):
+    scan = write_kspace("scan.h5")
+    odd = os.fsdecode(b"m\xfcller.h5")
+    scan.rename(scan.with_name(odd))
+    for out in ("a.h5", "a.nii", "a.png"):
+        words = ("--model", "zero-filled", "--out", out, "--json", f"{out}.json")
+        assert smug("reconstruct", scan.with_name(odd), *words) == 0
+        assert (tmp_path / out).exists()
+        assert json.loads((tmp_path / f"{out}.json").read_text())["input"] == "m\N{REPLACEMENT CHARACTER}ller.h5"
+    assert smug("info", scan.with_name(odd), "--json", "info.json") == 0
+
+
+def test_without_a_reader_the_work_goes_on(tmp_path):
+    code = (
+        "from pathlib import Path\nfrom smug.system.terminal import say, show, warn\n"
+        "for _ in range(3):\n    say('x' * 9999)\n    show('y')\n    warn('z')\nPath('made').touch()\n"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"") and (tmp_path / "made").exists()
 
 
 def test_evaluate_with_names_in_brackets(smug, tmp_path, capsys):

@@ -1,14 +1,16 @@
 """Comparisons on a prepared set."""
 
+import h5py
 import pytest
 import torch
 
+import smug
 from benchmarks.prepare import write_volume
 from smug.comparison import evaluate
 from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.prepare import prepare
 from smug.data.simulate import Acquisition
-from smug.evaluation.datasets import load_set, prepared_set
+from smug.evaluation.datasets import load_set, prepared_set, simulated_set
 from smug.evaluation.named_models import named_models
 from smug.models.classical import CGSense
 
@@ -60,3 +62,13 @@ def test_without_a_validation_split_lam_is_asked_for(tmp_path):
     with pytest.raises(ValueError, match="expected slices in the val split, got none"):
         named_models(("cg-sense",), str(tmp_path / "set"), 128, ACQUISITION)
     assert named_models(("cg-sense:0.1",), str(tmp_path / "set"), 128, ACQUISITION)
+
+
+def test_dark_slices_of_a_file_of_images_are_left_out_with_a_warning(tmp_path):
+    images = smug.load_images("phantom", "test", 32, count=3).images.abs().numpy()
+    images[1] = 0
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file["volume"] = images
+    with pytest.warns(UserWarning, match="1 slice left out that are zero everywhere"):
+        found = simulated_set(str(tmp_path / "images.h5"), "test", 32, smug.Acquisition())
+    assert len(found.scans) == found.description["slices"] == len(found.subjects) == 2

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+import smug
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.physics.sense import Sense
 
@@ -39,3 +40,14 @@ def test_zero_filled(problem):
 def test_bad_lam(method, lam):
     with pytest.raises(ValueError, match="lam: expected"):
         method(lam)
+
+
+@pytest.mark.parametrize("factor", [0.05, 30.0])
+def test_total_variation_does_not_depend_on_the_norm_of_the_operator(factor, problem):
+    """With ``c A``, ``c y`` and ``c^2 lam`` the problem is the same."""
+    y, A = problem.y, problem.A
+    scaled = smug.operator(lambda x: factor * A(x), lambda z: factor * A.H(z))
+    bound = A.norm_bound(A.H(y))
+    scaled.norm_bound = lambda like: factor * bound
+    found = TotalVariation(factor**2 * 0.01, 50)(factor * y, scaled)
+    torch.testing.assert_close(found, TotalVariation(0.01, 50)(y, A), rtol=1e-4, atol=1e-4)

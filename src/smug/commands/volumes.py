@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from smug.commands.places import Places, labels
 from smug.commands.progress import progress
 from smug.system.terminal import say, warn
-from smug.system.words import counted
+from smug.system.words import counted, printable
 
 if TYPE_CHECKING:
     import torch
@@ -141,13 +141,13 @@ def _record(
     """Return the record of a reconstruction, about which so much was ``told``: plain values."""
     return {
         "model": name,
-        "input": file.name,
+        "input": printable(file.name),
         "acceleration": volume.acceleration,
         "settings": {key: getattr(order, key) for key in SETTINGS}
-        | ({} if order.trajectory is None else {"trajectory": order.trajectory.name}),
+        | ({} if order.trajectory is None else {"trajectory": printable(order.trajectory.name)}),
         "units": volume.units,
         "kspace": "measured",
-        "output": str(order.places.image(file, name)),
+        "output": printable(str(order.places.image(file, name))),
         "slices": len(volume),
         "notes": dict(volume.attributes),
         "warnings": [*volume.warnings, *told],

@@ -1,6 +1,7 @@
 """The slices that models are compared on."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 
 from torch import Tensor
 
-from smug.data.images.sets import load_images
+from smug.data.images.sets import load_images, with_signal
 from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan
 from smug.data.simulate import Acquisition, named_scans
 from smug.system.arguments import check_arguments
+from smug.system.words import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +100,12 @@ def simulated_set(
     """Return the scans of an image set (see :func:`smug.data.images.sets.load_images`).
 
     Masks, maps, phase and noise depend on the slice's name only. The description names source, split, acquisition
-    and a hash of the images.
+    and a hash of the images. Slices that are zero everywhere are left out, with a warning.
     """
-    images = load_images(source, split, size, count=count, root=root)
+    found = load_images(source, split, size, count=count, root=root)
+    images = with_signal(found, source)
+    if left_out := len(found) - len(images):
+        warnings.warn(f"{source}: {counted(left_out, 'slice')} left out that are zero everywhere", stacklevel=2)
     description = {
         "source": source,
         "split": split,

@@ -98,8 +98,9 @@ class TotalVariation(WithoutDenoiser):
         # exact proximal map of the data term (Chambolle and Pock 2011) is 5 to 20 % above it, as it solves a system in
         # every iteration, and the smaller steps of Condat and Vu leave 0.2 to 0.5 %. Nesterov's momentum with few dual
         # steps is faster for small lam, and fails for large.
-        x = aliased = A.H(y)
-        step = STEP / A.norm_bound(aliased) ** 2
+        aliased = A.H(y)
+        energy = A.norm_bound(aliased) ** 2
+        x, step = aliased / energy, STEP / energy
         threshold = step * torch.as_tensor(self.lam, dtype=x.real.dtype, device=x.device)[..., None, None]
         p = torch.zeros_like(differences(x))
         pull = torch.zeros_like(x)  # D^H p

@@ -34,8 +34,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write strict JSON, whole or not at all; raises ValueError for NaN and infinity, which JSON does not have."""
-    write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write strict JSON, whole or not at all; raises ValueError for NaN and infinity, which JSON does not have.
+
+    What of names of files is no text is escaped.
+    """
+    content = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, content.encode(errors="backslashreplace").decode())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,25 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
-def console(*, stderr: bool = False, quiet: bool = False) -> "Console":
-    """Return the terminal, or one that shows nothing; square brackets and colons stay what they are."""
+@cache
+def _patient() -> type["Console"]:
+    """Return a terminal that goes on without its reader, such as ``head``: the work is not lost."""
     from rich.console import Console
 
+    class Patient(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), self.file.fileno())
+
+    return Patient
+
+
+def console(*, stderr: bool = False, quiet: bool = False) -> "Console":
+    """Return the terminal, or one that shows nothing; square brackets and colons stay what they are."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PLAIN_WIDTH
-    return Console(stderr=stderr, quiet=quiet, width=width, markup=False, emoji=False, highlight=False)
+    return _patient()(stderr=stderr, quiet=quiet, width=width, markup=False, emoji=False, highlight=False)
 
 
 def say(text: str, *, style: str | None = None, quiet: bool = False) -> None:

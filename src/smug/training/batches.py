@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from smug.data.acquisition import Acquisition, AcquisitionRange
-from smug.data.images.sets import Images, load_images
+from smug.data.images.sets import Images, load_images, with_signal
 from smug.data.prepared.set import PreparedSet, is_prepared, undersampled_slices
 from smug.data.scan import Scan, padded, stacked
 from smug.data.simulate import named_scans, named_seed, simulate
@@ -115,7 +115,7 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
     _check_acquisitions(config)
     sets = {source: PreparedSlices.of(PreparedSet.open(source)) for source in config.sources if is_prepared(source)}
     images = tuple(
-        _with_signal(
+        with_signal(
             load_images(source, "train", zoom * config.size, count=_count(source, zoom, config), root=root), source
         )
         for source in config.sources
@@ -131,7 +131,7 @@ def load_training_data(config: DataConfig, root: Path | None = None) -> Training
             data = sets[source].data
             validation.extend(undersampled_slices(data, data.slices("val", share), config.acquisition))
         else:
-            held = _with_signal(load_images(source, "val", config.size, count=share, root=root), source)
+            held = with_signal(load_images(source, "val", config.size, count=share, root=root), source)
             framed = (_named_frame(config, *row) for row in zip(held.images, held.names, strict=True))
             validation.extend(named_scans(framed, held.names, config.acquisition))
     return TrainingData(images, prepared, tuple(validation), config)
@@ -160,17 +160,6 @@ def _check_acquisitions(config: DataConfig) -> None:
 def _count(source: str, zoom: int, config: DataConfig) -> int | None:
     """Return how many images of a source to load: phantoms of one zoom hold as many pixels as those of another."""
     return max(1, config.count // zoom**2) if source == "phantom" else None
-
-
-def _with_signal(images: Images, source: str) -> Images:
-    """Leave out dark images, whose measurements have no scale."""
-    kept = [row for row, image in enumerate(images.images) if image.any()]
-    if not kept:
-        raise ValueError(f"{source}: expected images with signal, got only zeros")
-    if len(kept) == len(images):
-        return images
-    names, subjects = (tuple(texts[row] for row in kept) for texts in (images.names, images.subjects))
-    return Images(images.images[kept], names, subjects)
 
 
 def _pixel(config: DataConfig, rng: np.random.Generator) -> float:

@@ -305,3 +305,27 @@ def test_what_h5py_refuses_names_the_file(save, full, monkeypatch):
 
     monkeypatch.setattr("smug.data.kspace.fastmri.dataset", refuse)
     assert_file_refused(read_fastmri, path, "the HDF5 file is damaged...Insufficient precision")
+
+
+def test_slices_have_lines_of_their_own(full, save):
+    kept = np.zeros((3, WIDTH), dtype=bool)
+    kept[:, WIDTH // 2 - 6 : WIDTH // 2 + 6] = True
+    for s in range(3):
+        kept[s, s::4] = True
+    sampled = full * kept[:, None, None]
+    k = read_fastmri(save(sampled))
+    assert np.array_equal(k.mask.numpy(), kept) and not k.fully_sampled
+    assert k.acceleration == pytest.approx(kept.size / kept.sum())
+    assert np.array_equal(k.measured(1)[0][0].numpy(), sampled[1])
+    sampled[2] = 0  # a slice of zeros has been sampled like the others together
+    k = read_fastmri(save(sampled))
+    assert np.array_equal(k.mask.numpy(), [kept[0], kept[1], kept[0] | kept[1]])
+    given = read_fastmri(save(full * kept[0], kept[0]))
+    assert np.array_equal(given.mask.numpy(), kept[:1])
+
+
+def test_a_few_values_that_are_zero_in_one_slice_are_measured(full, save):
+    weak = full.copy()
+    weak[2][..., :2] = 0  # such as whole numbers of a dark slice
+    k = read_fastmri(save(weak))
+    assert k.mask.shape == (1, WIDTH) and k.fully_sampled

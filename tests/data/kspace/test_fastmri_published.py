@@ -149,3 +149,23 @@ def test_measured_files(data_root, name):
 def test_calibration_region_of_a_measured_poisson_disc(data_root):
     k = read_fastmri(data_root / "multicoil_kspace" / "brain_8ch_undersampled_R8.h5")
     assert calibration_region(k.mask) == (slice(103, 127), slice(78, 102))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "field_of_view", "crop"),
+    [
+        ((96, 80), (240, 240), (48, 40)),  # interpolated by the scanner
+        ((48, 48), (240, 264), (48, 44)),  # fewer lines than pixels along the readout: no square
+        ((48, 40), (240, 240), (48, 40)),
+    ],
+)
+def test_pixels_are_those_of_kspace_whatever_the_image_of_the_scanner(published, matrix, field_of_view, crop):
+    (x, y), (width, height) = matrix, field_of_view
+    recon = f"<x>{x}</x><y>{y}</y><z>1</z></matrixSize>\n<fieldOfView_mm><x>{width}</x><y>{height}</y>"
+    header = HEADER.replace("<x>48</x><y>40</y><z>1</z></matrixSize>\n<fieldOfView_mm><x>240</x><y>240</y>", recon)
+    assert recon in header
+    with h5py.File(published, "r+") as file:
+        del file["reconstruction_rss"], file["ismrmrd_header"]
+        file["ismrmrd_header"] = header
+    k = read_fastmri(published)
+    assert (k.crop, k.geometry.voxel_size) == (crop, (5, 6, 5))

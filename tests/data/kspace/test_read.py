@@ -324,3 +324,12 @@ def test_a_suffix_does_not_matter_where_the_content_is_hdf5(kspace, save):
 def test_files_of_bart_need_no_suffix(kspace, save_cfl):
     path = save_cfl(kspace[0].transpose(1, 2, 0)[:, :, None])
     assert len(read(path.with_suffix(""))) == 1
+
+
+def test_slices_without_the_centre_of_kspace_are_told(kspace, save):
+    several = np.concatenate([kspace, kspace])
+    aborted = several.copy()
+    aborted[1, ..., SIZE // 4 :] = 0
+    assert not read(save(several)).warnings
+    told = read(save(aborted)).warnings
+    assert len(told) == 1 and "was not measured of 1 slice (scan-001)" in told[0]

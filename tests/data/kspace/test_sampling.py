@@ -6,7 +6,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smug.data.kspace.sampling import encoded_lines, is_full, lines_around_dc, measured, nonzero, signal
+from smug.data.kspace.sampling import (
+    common,
+    differ,
+    encoded_lines,
+    is_full,
+    lines_around_dc,
+    measured,
+    of_slices,
+    signal,
+)
 
 WIDTH = 24
 
@@ -19,28 +28,32 @@ def entries(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
 
 
-def test_entries_are_zero_only_in_all_slices_and_coils():
-    kspace = torch.zeros(2, 3, 4, 5, dtype=torch.complex64)
-    kspace[0, 1, 2, 3] = 1
-    kspace[1, 2, 0, 4] = 1e-30j
+def test_entries_are_zero_only_in_all_coils():
+    kspace = torch.zeros(3, 4, 5, dtype=torch.complex64)
+    kspace[1, 2, 3] = 1
+    kspace[2, 0, 4] = 1e-30j
     expected = np.zeros((4, 5), dtype=bool)
     expected[2, 3] = expected[0, 4] = True
-    assert np.array_equal(nonzero(kspace, "here"), expected)
-    assert np.array_equal(signal(kspace[0], "here"), kspace[0].any(0))
+    assert np.array_equal(signal(kspace, "here"), expected)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, complex(0, np.nan), complex(0, -np.inf)])
 def test_values_that_are_not_finite(value):
-    kspace = entries(0, 2, 3, 4, 5)
-    kspace[1, 1, 1, 1] = value
+    kspace = entries(0, 3, 4, 5)
+    kspace[1, 1, 1] = value
     with pytest.raises(ValueError, match="here: expected finite"):
-        nonzero(kspace, "here")
+        signal(kspace, "here")
 
 
-@pytest.mark.parametrize("slices", [0, 2])
-def test_nothing_was_measured(slices):
-    with pytest.raises(ValueError, match="here: expected measurements, got only zeros"):
-        nonzero(torch.zeros(slices, 3, 4, 5, dtype=torch.complex64), "here")
+def test_every_slice_has_lines_or_entries_of_its_own():
+    lines = np.zeros((4, 6, 10), dtype=bool)
+    lines[0, :, [1, 5]], lines[1, :, [3, 5]], lines[3, :, [1, 5]] = True, True, True
+    found = of_slices(lines)
+    assert np.array_equal(found, [lines[0].any(0), lines[1].any(0), lines.any((0, 1)), lines[3].any(0)])
+    assert differ(found) and not differ(found[:1]) and common(found[:1].repeat(3, 0)).shape == (1, 10)
+    points = lines.copy()
+    points[1, :3, 3] = False
+    assert np.array_equal(of_slices(points)[[0, 1, 3]], points[[0, 1, 3]])
 
 
 @given(st.integers(0, 1000))

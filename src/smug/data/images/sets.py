@@ -45,6 +45,17 @@ class Images:
         return Images(self.images[rows], _take(self.names, rows), _take(self.subjects, rows))
 
 
+def with_signal(images: Images, source: str) -> Images:
+    """Leave out dark images, whose measurements have no scale. Raises ValueError where there are no others."""
+    kept = [row for row, image in enumerate(images.images) if image.any()]
+    if not kept:
+        raise ValueError(f"{source}: expected images with signal, got only zeros")
+    if len(kept) == len(images):
+        return images
+    names, subjects = (tuple(texts[row] for row in kept) for texts in (images.names, images.subjects))
+    return Images(images.images[kept], names, subjects)
+
+
 @check_arguments
 def load_images(source: str, split: str, size: int, *, count: int | None = None, root: Path | None = None) -> Images:
     """Load a split of an image set at ``size`` x ``size``.

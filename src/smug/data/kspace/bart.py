@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smug.data.kspace.sampling import Pattern, check_mask, check_slice, encoded_lines, is_full, measured, signal
+from smug.data.kspace.sampling import check_mask, check_slice, common, encoded_lines, is_full, of_slices, signal
 from smug.data.kspace.volume import Volume, unknown_size
 from smug.data.slices import Slices
 from smug.physics.maps.calibration import MAX_CALIBRATION
+from smug.system.words import printable
 
 DIMENSIONS = 16
 """The number of dimensions of BART: readout, two phase encodings, coils, and those below."""
@@ -84,16 +85,14 @@ def read_cfl(path: str | Path) -> Volume:
     entries = np.stack([signal(values, str(path)).numpy() for values in images.kspace])
     if not entries.any():
         raise ValueError(f"{path}: expected measurements, got only zeros")
-    empty = ~entries.any((1, 2))
-    entries[empty] = entries.any(0)
-    lines = all(measured(pattern).ndim == 1 for pattern in entries)
-    mask: Pattern = np.any(entries, axis=1) if lines else entries
+    mask = of_slices(entries)
+    lines = mask.ndim == 2
     encoded = encoded_lines(np.any(mask, axis=0)) if lines else x
     frames = len(images.blocks) // dims[SLICE]
     volume = Volume(
-        name=path.stem,
+        name=printable(path.stem),
         kspace=images.kspace,
-        mask=_common(mask),
+        mask=common(mask),
         encoded_lines=encoded,
         fully_sampled=lines and all(is_full(pattern, encoded) for pattern in mask),
         crop=(y, x),
@@ -107,7 +106,7 @@ def read_cfl(path: str | Path) -> Volume:
     pooled[..., : calibration.lines.start] = False
     pooled[..., calibration.lines.stop :] = False
     return replace(
-        volume, calibration=replace(volume, kspace=calibration.kspace, mask=_common(pooled), fully_sampled=False)
+        volume, calibration=replace(volume, kspace=calibration.kspace, mask=common(pooled), fully_sampled=False)
     )
 
 
@@ -208,8 +207,3 @@ def _blocks(path: Path, shape: tuple[int, int, int], dims: list[int]) -> tuple[S
         blocks=tuple(blocks for echo in pools for _ in range(times) for blocks in echo),
         lines=slice(start, min(shape[1], start + MAX_CALIBRATION)),
     )
-
-
-def _common(mask: Pattern) -> Tensor:
-    """Return the masks of all slices, or a single one if they are equal."""
-    return torch.from_numpy(mask[:1] if (mask == mask[0]).all() else mask)

@@ -14,6 +14,7 @@ from smug.data.kspace.non_cartesian import MAX_MATRIX, NonCartesianVolume
 from smug.data.kspace.volume import unknown_size
 from smug.data.slices import Slices
 from smug.physics.non_cartesian import check_trajectory
+from smug.system.words import printable
 
 
 def read_bart_samples(path: str | Path, trajectory: str | Path) -> NonCartesianVolume:
@@ -66,7 +67,7 @@ def read_bart_samples(path: str | Path, trajectory: str | Path) -> NonCartesianV
     chosen = points[rows] if len(points) > 1 else points
     check_trajectory(chosen, shape)
     return NonCartesianVolume(
-        name=file.stem,
+        name=printable(file.stem),
         kspace=Slices(count, partial(_read, file, tuple(dims), tuple(blocks.tolist()))),
         trajectory=chosen,
         shape=shape,

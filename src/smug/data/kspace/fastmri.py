@@ -13,16 +13,21 @@ from smug.data.hdf5 import dataset, opened, text
 from smug.data.kspace.header import Header, parse_header
 from smug.data.kspace.sampling import (
     Pattern,
+    check_mask,
+    common,
+    differ,
     encoded_lines,
     is_full,
     lines_around_dc,
     measured,
-    nonzero,
+    of_slices,
     readout_cropped,
+    signal,
 )
 from smug.data.kspace.stored import Stored, stored_kspace
 from smug.data.kspace.volume import Volume, unknown_size
 from smug.data.slices import Slices, spread
+from smug.system.words import printable
 
 KEPT_ATTRIBUTES = ("acquisition", "source")
 """What is kept of a file's attributes; those that may name a patient are not."""
@@ -37,13 +42,14 @@ REFERENCES = ("reconstruction_rss", "reconstruction_esc")
 def read_fastmri(path: str | Path) -> Volume:
     """Read a fastMRI file, multi-coil or single-coil, fully sampled or with its ``mask``.
 
-    ``kspace`` is complex ``(slices, coils, readout, phase)``, or without coils, with
-    ``image = fftshift(ifft2(ifftshift(kspace), norm="ortho"))``; real and imaginary parts may be a last axis or records
-    of two numbers, as MATLAB writes them: see :mod:`smug.data.kspace.stored`. ``mask``, which may be absent, is
-    ``(phase,)`` or ``(readout, phase)``. The readout is cropped to the size of ``reconstruction_rss``, or else to the
-    matrix size of ``ismrmrd_header``; along the phase the reconstructed image is. Lines outside the header's encoding
-    limits and lines that are zero in all slices and coils are not measurements, whatever the mask says. A header may be
-    absent or empty, and what it does not state is not needed. Slices are read when needed.
+    ``kspace`` is complex ``(slices, coils, readout, phase)``, or without coils, with ``image =
+    fftshift(ifft2(ifftshift(kspace), norm="ortho"))``; real and imaginary parts may be a last axis or records of two
+    numbers, as MATLAB writes them: see :mod:`smug.data.kspace.stored`. ``mask``, which may be absent, is ``(phase,)``
+    or ``(readout, phase)``; without it the slices may have lines of their own. The readout is cropped to the size of
+    ``reconstruction_rss``, or else to the matrix size of ``ismrmrd_header``; along the phase the reconstructed image
+    is. Lines outside the header's encoding limits and lines that are zero in all slices and coils are not measurements,
+    whatever the mask says. A header may be absent or empty, and what it does not state is not needed. Slices are read
+    when needed.
 
     Raises FileNotFoundError, and ValueError for any other file that is not of this form.
     """
@@ -57,7 +63,8 @@ def read_fastmri(path: str | Path) -> Volume:
         crop = _crop(file, header, shape[-2:])
         attributes = {name: str(file.attrs[name])[:200] for name in KEPT_ATTRIBUTES if name in file.attrs}
     warnings = [*(f"{path}: {warning}" for warning in stored.warnings), *header.warnings]
-    found = nonzero(_slices(path, stored, shape[-2]), f"{path}: kspace")
+    entries = _entries(path, stored)
+    found: Pattern = np.any(entries, axis=0)
     if given is not None and _is_along_readout(given, found):
         given = np.repeat(given[:, None], shape[-1], axis=1)
         warnings.append(f"{path}: the mask is taken to be along the first axis of k-space, whose rows it describes")
@@ -71,6 +78,8 @@ def read_fastmri(path: str | Path) -> Volume:
         pattern = pattern & _within(limits, shape[-1])
     if not pattern.any():
         raise ValueError(f"{path}: kspace: expected measurements, got only zeros where the mask samples")
+    own = of_slices(entries & np.broadcast_to(pattern, entries.shape[1:]))
+    mask = own if given is None and own.ndim == pattern.ndim + 1 and differ(own) else pattern[None]
     lines, encoded = pattern.ndim == 1, shape[-1]
     if lines:
         encoded = encoded_lines(pattern, given) if limits is None else lines_around_dc(*limits, shape[-1])
@@ -78,11 +87,11 @@ def read_fastmri(path: str | Path) -> Volume:
     rows = min(crop[0], shape[-2]) if lines else shape[-2]
     x, y, z = _voxel_size(header, shape, crop)
     return Volume(
-        name=path.stem,
+        name=printable(path.stem),
         kspace=_slices(path, stored, rows),
-        mask=torch.from_numpy(pattern)[None],
+        mask=common(mask),
         encoded_lines=encoded,
-        fully_sampled=lines and is_full(pattern, encoded),
+        fully_sampled=lines and all(is_full(each, encoded) for each in mask),
         crop=crop,
         geometry=Geometry.spaced(y=x or 1.0, x=y or 1.0, z=z or 1.0),
         attributes={**attributes, **unknown_size((x, y, z))},
@@ -100,6 +109,16 @@ def _read_slice(path: Path, stored: Stored, rows: int, index: int) -> Tensor:
     with opened(path) as file, np.errstate(over="ignore"):  # infinite values are refused when the file is read
         values = torch.from_numpy(np.ascontiguousarray(stored.read(file, index)))
     return readout_cropped(values, rows)
+
+
+def _entries(path: Path, stored: Stored) -> Pattern:
+    """The entries that are not zero in all coils, ``(slices, y, x)``; raises ValueError without any."""
+    where = f"{path}: kspace"
+    check_mask((stored.shape[0], *stored.shape[-2:]), where)
+    found = np.stack([signal(values, where).numpy() for values in _slices(path, stored, stored.shape[-2])])
+    if not found.any():
+        raise ValueError(f"{where}: expected measurements, got only zeros")
+    return found
 
 
 def _read_mask(file: Any, shape: tuple[int, ...], matlab: bool) -> Pattern | None:
@@ -177,18 +196,41 @@ def _crop(file: Any, header: Header, shape: tuple[int, ...]) -> tuple[int, int]:
     if references:
         size = references[0].shape[1], references[0].shape[2]
     else:
-        y, x = (header.recon.matrix[axis] or header.pixels_kept(axis, shape[axis]) for axis in (0, 1))
-        size = y, x
+        size = _pixels(header, 0, shape[0]), _pixels(header, 1, shape[1])
     if size[1] > shape[1]:
         size = shape[1], shape[1]
     return max(1, min(size[0], shape[0])), max(1, size[1])
 
 
+def _pixels(header: Header, axis: int, stored: int) -> int:
+    """The pixels of the image along an axis of so many samples, not more than a field of view has where that is told.
+
+    The image's own matrix may be interpolated.
+    """
+    matrix, inner, outer = header.recon.matrix[axis], header.recon.field_of_view[axis], _extent(header, axis, stored)
+    inside = round(stored * inner / outer) if inner and outer else matrix
+    if matrix and inside and abs(inside - matrix) > 1:
+        return inside
+    return matrix or header.pixels_kept(axis, stored)
+
+
+def _extent(header: Header, axis: int, stored: int) -> float | None:
+    """The field of view of k-space in mm, where the header's matrix is that of the samples."""
+    return header.encoded.field_of_view[axis] if header.encoded.matrix[axis] == stored else None
+
+
 def _voxel_size(
     header: Header, shape: tuple[int, ...], crop: tuple[int, int]
 ) -> tuple[float | None, float | None, float | None]:
-    """The size of a voxel along x (readout), y and z in mm; the samples stand for a matrix that is not stated."""
+    """The size of a voxel along x (readout), y and z in mm: that of the samples, for these are transformed.
+
+    They stand for a matrix that is not stated.
+    """
     x, y, z = header.voxel_size
+    x, y = (
+        extent / stored if (extent := _extent(header, axis, stored)) else known
+        for axis, (stored, known) in enumerate(zip(shape[-2:], (x, y), strict=True))
+    )
     pixels = ((header.encoded, shape[-2:]), (header.recon, crop))
     for space, sizes in pixels:
         x, y = (

@@ -24,6 +24,7 @@ from smug.data.kspace.repeats import unlike_repeats
 from smug.data.kspace.sampling import is_full, lines_around_dc
 from smug.data.kspace.volume import Volume, crop_corner, unknown_size
 from smug.physics.maps.calibration import MAX_CALIBRATION
+from smug.system.words import printable
 
 CONTRAST = ("slice", "contrast", "set")
 """The counters within which calibration lines are averaged: signal and its phase depend on them."""
@@ -61,7 +62,7 @@ def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume | N
     with opened(path) as file:
         name = _group(file)
         raw = raw_data(file[name], f"{path}: {name}")
-        return (_lines_volume if raw.is_cartesian else samples_volume)(raw, path.stem, slices)
+        return (_lines_volume if raw.is_cartesian else samples_volume)(raw, printable(path.stem), slices)
 
 
 def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
@@ -76,6 +77,8 @@ def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
     calibration = _calibration(measurement, raw.purposes, groups, images.readout.channels)
     white = prewhitening(raw, images.readout.channels, images.averages)
     mask, encoded = images.mask, _encoded_lines(images, raw.header, grid)
+    first = raw.head[[rows[0] for rows in images.rows[: len(groups) // frames]]]
+    geometry = _geometry(first, grid)
     volume = Volume(
         name=name,
         kspace=replace(images, whitening=white.matrix).kspace,
@@ -83,12 +86,19 @@ def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
         encoded_lines=encoded,
         fully_sampled=mask.ndim == 2 and all(is_full(lines, encoded) for lines in mask.numpy()),
         crop=grid.image,
-        geometry=_geometry(raw.head[[rows[0] for rows in images.rows[: len(groups) // frames]]], grid),
+        geometry=geometry,
         frames=frames,
         noise_sigma=white.noise_sigma,
         attributes={**white.attributes, **unknown_size(grid.spacing)},
         format="ISMRMRD",
-        warnings=(*raw.header.warnings, *grid.warnings, *separated, *_repeated(measurement, images)),
+        warnings=(
+            *raw.header.warnings,
+            *grid.warnings,
+            *separated,
+            *_repeated(measurement, images),
+            *_unplaced(geometry, first, raw.where),
+            *_unused(raw),
+        ),
     )
     if calibration is None:
         return volume
@@ -118,6 +128,29 @@ def _repeated(measurement: Measurement, images: StoredLines) -> list[str]:
         return []
     told = f"lines with the same counters differ by {share:.0%} of their energy and are averaged"
     return [f"{measurement.where}: {told}: the patient has moved, or counters are not set"]
+
+
+def _unplaced(geometry: Geometry, first: NDArray[np.void], where: str) -> list[str]:
+    """A warning where positions are stated that make no even stack of slices in the order of their counters."""
+    if geometry.oriented or len(first) == 1 or not np.any(_directions(first), axis=-1).all():
+        return []
+    along = np.sum(first["position"] * first["slice_dir"], axis=1)
+    order = np.argsort(along)
+    sorted_ = Geometry.stacked((1, 1, 1), _directions(first[order]), first["position"][order], (0, 0))
+    why = "their counters are not in the order of their positions" if sorted_.oriented else "they are no even stack"
+    return [f"{where}: the stated places of slices are not kept, as {why}: slices come in the order of the counters"]
+
+
+def _unused(raw: RawData) -> list[str]:
+    """A warning about calibration lines that do not serve."""
+    count = raw.purposes.elsewhere
+    told = f"{count} calibration lines of another encoding space are not used"
+    return [f"{raw.where}: {told}"] if count else []
+
+
+def _directions(first: NDArray[np.void]) -> NDArray[np.floating]:
+    """The directions of the axes x, y and slice."""
+    return np.stack([first["phase_dir"], first["read_dir"], first["slice_dir"]], axis=1)
 
 
 def _calibration(measurement: Measurement, purposes: Purposes, slices: Groups, channels: int) -> StoredLines | None:
@@ -161,7 +194,7 @@ def _geometry(first: NDArray[np.void], grid: Grid) -> Geometry:
     column = crop_corner((height, grid.lines), grid.image)[1]
     return Geometry.stacked(
         spacing=(x, y, z),
-        directions=np.stack([first["phase_dir"], first["read_dir"], first["slice_dir"]], axis=1),
+        directions=_directions(first),
         centres=first["position"],
         centre=(grid.lines // 2 - column, height // 2),
     )

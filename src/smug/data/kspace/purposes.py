@@ -23,11 +23,15 @@ NOT_IMAGING = _flags(23, 24, 26, 27, 28, 29, 30, 31)
 
 
 class Purposes(NamedTuple):
-    """The rows of images, those flagged as calibration (some are both), and those of noise measurements."""
+    """The rows of images, those flagged as calibration (some are both), and those of noise measurements.
+
+    ``elsewhere`` is how many are of calibration in other encoding spaces, which is not used.
+    """
 
     imaging: Rows
     calibration: Rows
     noise: Rows
+    elsewhere: int = 0
 
 
 def purposes_of(head: NDArray[np.void], where: str) -> Purposes:
@@ -45,9 +49,11 @@ def purposes_of(head: NDArray[np.void], where: str) -> Purposes:
     spaces = np.unique(space[imaging]).tolist()
     if len(spaces) > 1:
         raise ValueError(f"{where}: images of several encoding spaces {spaces[:4]} are not supported: expected one")
-    calibration &= space == spaces[0]
+    elsewhere = calibration & (space != spaces[0])
+    calibration &= ~elsewhere
     if (flags[imaging | calibration] & REVERSE != 0).any():
         raise ValueError(f"{where}: EPI (readouts in reverse) is not supported: expected one direction")
     if (flags & COMPRESSED != 0).any():
         raise ValueError(f"{where}: compressed samples are not supported: expected single-precision values")
-    return Purposes(np.flatnonzero(imaging), np.flatnonzero(calibration), np.flatnonzero(noise))
+    found = np.flatnonzero(imaging), np.flatnonzero(calibration), np.flatnonzero(noise)
+    return Purposes(*found, int(elsewhere.sum()))

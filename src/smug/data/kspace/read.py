@@ -14,6 +14,7 @@ from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.volume import Volume
 from smug.physics.masks import equispaced_lines, fastmri_lines, random_lines, usual_center_fraction
 from smug.system.arguments import check_arguments
+from smug.system.words import counted
 
 
 @check_arguments
@@ -74,10 +75,26 @@ def read_any(
         return _along(path, Path(trajectory))
     volume = _read(path, slices)
     if isinstance(volume, Volume):
-        return volume if centre == "as-stored" else checked(volume, path, move=centre == "peak")
+        volume = volume if centre == "as-stored" else checked(volume, path, move=centre == "peak")
+        return replace(volume, warnings=(*volume.warnings, *_without_centre(volume, path)))
     if centre != "checked":
         raise ValueError(f"{path}: centre: would change nothing: it is for Cartesian k-space, got {_kind(volume)}")
     return volume
+
+
+NEAR = 2
+"""So many lines from the centre of k-space one must be measured, or the image has no contrast to speak of."""
+
+
+def _without_centre(volume: Volume, path: Path) -> list[str]:
+    """Warn of slices of which the centre of k-space was not measured, such as those of a scan that was aborted."""
+    middle = [slice(n // 2 - NEAR, n // 2 + NEAR + 1) for n in volume.mask.shape[1:]]
+    measured = volume.mask[:, *middle].flatten(1).any(1)
+    if len(volume.mask) == 1 or measured.all():
+        return []
+    names = [volume.names[i] for i in (~measured).nonzero().flatten().tolist()]
+    told = f"the centre of k-space was not measured of {counted(len(names), 'slice')} ({', '.join(names[:4])}"
+    return [f"{path}: {told}{', ...' if len(names) > 4 else ''}): such an image shows edges at best"]
 
 
 def _kind(volume: NonCartesianVolume) -> str:

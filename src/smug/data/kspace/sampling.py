@@ -1,7 +1,7 @@
 """Which stored k-space entries were measured, inferred where the file does not say."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,21 +30,6 @@ def signal(values: Tensor, where: str) -> Tensor:
     return (values != 0).any(0)
 
 
-def nonzero(kspace: Iterable[Tensor], where: str) -> Pattern:
-    """Return the entries ``(y, x)`` of slices ``(coil, y, x)`` that are not zero in all slices and coils.
-
-    Raises ValueError, beginning with ``where``, for values that are not finite and where there is no signal.
-    """
-    found: Tensor | None = None
-    for values in kspace:
-        entries = signal(values, where)
-        found = entries if found is None else found | entries
-    if found is None or not bool(found.any()):
-        raise ValueError(f"{where}: expected measurements, got only zeros")
-    pattern: Pattern = found.numpy()
-    return pattern
-
-
 def measured(nonzero: Pattern, given: Pattern | None = None) -> Pattern:
     """Return what is sampled: lines ``(x,)`` if whole lines are, else entries ``(y, x)``.
 
@@ -57,6 +42,29 @@ def measured(nonzero: Pattern, given: Pattern | None = None) -> Pattern:
     zeros = np.count_nonzero(~nonzero[:, lines])
     whole = bool((claimed == np.any(claimed, axis=0)).all())
     return lines if whole and zeros <= ISOLATED_ZEROS * len(nonzero) * np.count_nonzero(lines) else sampled
+
+
+def of_slices(entries: Pattern) -> Pattern:
+    """Return what is sampled of every slice, lines ``(slices, x)`` if whole lines are, else entries ``(slices, y, x)``.
+
+    ``entries`` of slices ``(slices, y, x)`` are those that are not zero; a slice of zeros has been sampled like all
+    others together.
+    """
+    empty = ~np.any(entries.reshape(len(entries), -1), axis=1)
+    entries = entries | (empty[:, None, None] & np.any(entries, axis=0))
+    lines = all(measured(pattern).ndim == 1 for pattern in entries)
+    return np.any(entries, axis=1) if lines else entries
+
+
+def differ(slices: Pattern) -> bool:
+    """Tell whether slices were sampled differently, and not only a few of their values are zero."""
+    counts = slices.reshape(len(slices), -1).sum(1)
+    return bool(counts.min() < (1 - MAX_ASYMMETRY) * slices.any(0).sum())
+
+
+def common(mask: Pattern) -> Tensor:
+    """Return the masks of all slices, or a single one if they are equal."""
+    return torch.from_numpy(mask[:1] if (mask == mask[0]).all() else mask)
 
 
 def encoded_lines(lines: Pattern, given: Pattern | None = None) -> int:

@@ -64,6 +64,7 @@ def test_acquisitions_of_another_encoding_space_are_left_out(save):
     v = read_ismrmrd(save([*reference, *lines(oversampled(images), encoding_space_ref=1)], both))
     torch.testing.assert_close(images_of(v)[0], images)
     assert v.calibration is None
+    assert ["8 calibration lines of another encoding space are not used" in told for told in v.warnings] == [True]
 
 
 def test_calibration_of_other_contrasts_is_that_of_the_first(save):

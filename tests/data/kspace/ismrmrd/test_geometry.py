@@ -46,3 +46,21 @@ def test_without_directions_only_the_spacing_is_known(save):
     v = read_ismrmrd(save([one for s in range(3) for one in lines(kspace, slice=s, position=(0.0, 0.0, 7.0 * s))]))
     assert not v.geometry.oriented
     assert v.geometry.voxel_size == pytest.approx((10, 10, 7))
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        ((0, 6, 12), None),
+        ((12, 6, 0), None),
+        ((0, 12, 6), "their counters are not in the order of their positions"),
+        ((0, 6, 20), "they are no even stack"),
+    ],
+)
+def test_places_that_are_not_kept_are_told(save, places, told):
+    kspace = oversampled(random_images(COILS, HEIGHT, WIDTH))
+    axes = {"read_dir": (1.0, 0.0, 0.0), "phase_dir": (0.0, 1.0, 0.0), "slice_dir": (0.0, 0.0, 1.0)}
+    rows = [one for s, z in enumerate(places) for one in lines(kspace, slice=s, position=(0.0, 0.0, float(z)), **axes)]
+    v = read_ismrmrd(save(rows))
+    assert v.geometry.oriented == (told is None)
+    assert [told in warning for warning in v.warnings] == ([] if told is None else [True])
