@@ -7,9 +7,11 @@ from smug.models.level import batched
 from smug.models.noise import complex_normal, derive
 from smug.models.reconstructors import MoDL
 from smug.models.smoothing import Smoothing
+from smug.models.unet import LevelUNet
 from smug.physics.consistency import solve
 
 from .models.conftest import Counting, make, make_problem, toy_denoiser
+from .properties import assert_refused
 
 SIGMA, SAMPLES, STEPS, LAM = 0.3, 4, 3, 0.8
 
@@ -261,3 +263,8 @@ def test_a_scan_without_target_is_refused(f, problem):
     for loss in (losses.supervised, losses.unrolled_stability, losses.smug):
         with pytest.raises(ValueError, match="scan a: expected a fully sampled target"):
             loss(f, scan, problem.seeds)
+
+
+def test_a_denoiser_that_takes_a_level_has_no_iterate_to_pull_towards():
+    assert_refused(lambda: losses.denoised_iterate(LevelUNet(4, 1)), "take D(t) or t")
+    assert losses.denoised_target(LevelUNet(4, 1))(torch.zeros(1, 8, 8, dtype=torch.complex64))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from smug.data.scan import Scan
-from smug.models.level import denoised
+from smug.models.level import denoised, takes_level
 from smug.models.noise import Seeds, derive, normal, uniform
 from smug.models.reconstructors import NetworkReconstructor, Step, Unrolled
 from smug.models.ridge import RidgeRegulariser
@@ -136,7 +136,10 @@ def stable_reconstruction(
 
 @check_arguments
 def denoised_target(denoiser: ImageMap) -> StabilityTarget:
-    """Pull towards ``D(t)``, the paper's choice; it is evaluated once for all steps."""
+    """Pull towards ``D(t)``, the paper's choice; it is evaluated once for all steps.
+
+    A denoiser that takes a noise level is told none: t is clean.
+    """
 
     def towards(t: Tensor) -> Callable[[Step], Tensor]:
         denoised = denoiser(t.clone())
@@ -147,7 +150,13 @@ def denoised_target(denoiser: ImageMap) -> StabilityTarget:
 
 @check_arguments
 def denoised_iterate(denoiser: ImageMap) -> StabilityTarget:
-    """Pull towards ``D(x^n)``, the step's denoised image without noise."""
+    """Pull towards ``D(x^n)``, the step's denoised image without noise.
+
+    Raises ValueError for a denoiser that takes a noise level, which is not known here: told none, it returns nearly
+    x^n.
+    """
+    if takes_level(denoiser):
+        raise ValueError("stability target: D(x^n) of a denoiser that takes a noise level is not known; take D(t) or t")
     return lambda t: lambda step: denoiser(step.x.clone())
 
 

@@ -102,6 +102,11 @@ def test_the_logarithm_weighs_every_image_by_its_error(method, scan):
         ("ridge", {"lam": 0.0, "network": {"kind": "ridge"}}, "lam: expected a number > 0"),
         ("ridge", {"lam_times": "residual", "network": {"kind": "ridge"}}, 'lam_times: expected "one" for'),
         ("modl", {"lam_times": "noise"}, "lam_times: expected one of one, residual"),
+        (
+            "smug",
+            {"stability_target": "frozen-denoised-iterate", "network": {"kind": "level-unet"}},
+            "stability_target: expected",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_the_method_are_refused(method, changes, message):

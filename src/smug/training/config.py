@@ -304,6 +304,11 @@ class Config:
             raise ValueError(
                 f'loss: expected "square" for {self.method!r}, whose loss is of denoising, got {self.loss!r}'
             )
+        if self.network.kind == "level-unet" and self.stability_target.endswith("iterate"):
+            raise ValueError(
+                f'stability_target: expected "denoised-target" or "target" for a network that is told a noise level, '
+                f"got {self.stability_target!r}"
+            )
         low, high = self.noise_levels
         if not 0 < low <= high < float("inf"):
             raise ValueError(f"noise_levels: expected two numbers > 0, the lower one first, got {self.noise_levels}")
