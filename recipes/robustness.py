@@ -36,6 +36,7 @@ MODELS = (
     "smug",
     "adversarial",
     "ridge",
+    "ridge lam 1",
     "ridge tau 0.0025",
     "modl-ridge",
 )
