@@ -83,7 +83,6 @@ RECONSTRUCTORS = {
     "zero-filled": (ZeroFilled(), set(), 0),
     "adapted": (Adapted(nn.Identity(), lambda network, y, A: A.H(y)), set(), math.nan),
     "numpy": (numpy_function(lambda y, mask, maps: maps.conj().sum(0)), set(), math.nan),
-    "slicewise": (slicewise(adjoint), set(), math.nan),
     "module": (nn.Identity(), set(), math.nan),
     "function": (adjoint, set(), math.nan),
 }
@@ -93,6 +92,7 @@ WRAPPERS = {
     "model": lambda f: Model("m", f, Config(), {}),
     "seeded": lambda f: with_seed(f, 3),
     "release": lambda f: Release(f, 0.1),
+    "slicewise": slicewise,
     "twice": lambda f: with_seed(normalised(f), 3),
 }
 

@@ -7,13 +7,14 @@ what these do not reach.
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 
 from recipes.experiment.table import MODL, RIVALS, Found
-from smug.reports.labels import place_labels
-from smug.reports.pareto import front
 
 CONDITIONS = {"PGD 0.02": "PGD of 0.02 on the measurements", "image, blind": "attack of 0.02 on the aliased image"}
 LOOKS = {
@@ -30,6 +31,33 @@ def family(arm: str) -> str:
     return "MoDL, jitter, adversarial" if arm in MODL or arm.startswith((*RIVALS, "modl-pre")) else "other"
 
 
+def front(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the places ``(clean, attacked)`` that no other surpasses in both."""
+    return sorted(p for p in places if not any(q != p and q[0] >= p[0] and q[1] >= p[1] for q in places))
+
+
+PLACES = ((7, 0), (-7, 0), (0, 9), (0, -9), (7, 8), (-7, 8), (7, -8), (-7, -8), (10, 16), (-10, -16))
+"""Where a name may stand, in points from its marker."""
+
+
+def label(axis: Axes, places: Mapping[str, tuple[float, float]]) -> None:
+    """Write the name of every arm beside its marker, where it covers fewest markers and names."""
+    axis.figure.canvas.draw()
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in axis.transData.transform(list(places.values()))]
+    for arm, place in places.items():
+        tried = []
+        for x, y in PLACES:
+            side = "left" if x > 0 else "right" if x < 0 else "center"
+            tried.append(
+                axis.annotate(arm, place, (x, y), textcoords="offset points", fontsize=7, ha=side, va="center")
+            )
+        boxes = [text.get_window_extent() for text in tried]
+        best = min(range(len(boxes)), key=lambda i: sum(boxes[i].overlaps(other) for other in taken))
+        taken.append(boxes[best])
+        for text in tried[:best] + tried[best + 1 :]:
+            text.remove()
+
+
 def main(out: str, picture: str) -> None:
     """Draw."""
     found = Found(json.loads(Path(out).read_text()))
@@ -44,12 +72,12 @@ def main(out: str, picture: str) -> None:
             those = [place for arm, place in places.items() if family(arm) == kind]
             if those:
                 axis.plot(*zip(*those, strict=True), marker, color=colour, markersize=7, label=kind)
-        rivals = front(place for arm, place in places.items() if family(arm) == "MoDL, jitter, adversarial")
+        rivals = front([place for arm, place in places.items() if family(arm) == "MoDL, jitter, adversarial"])
         axis.plot(*zip(*rivals, strict=True), color="0.35", linewidth=1, zorder=0)
         axis.set(title=title, xlabel="clean PSNR (dB)", ylabel="PSNR under attack (dB)")
         axis.grid(alpha=0.3)
         axis.margins(0.12)
-        place_labels(axis, [(arm, *place) for arm, place in places.items()], 7)
+        label(axis, places)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(LOOKS), frameon=False)
     figure.savefig(picture, dpi=100)
     plt.close(figure)

@@ -172,6 +172,10 @@ def test_robustness_counts_the_strongest_attack_and_goes_on(tmp_path, capsys, mo
         min(pair) for pair in zip(own, transferred, strict=True)
     ]
     assert all(a < b for a, b in zip(own, found["zero-filled"]["clean"], strict=True))
+    robustness.main([*options, "--more", "3"])
+    longer = json.loads((tmp_path / "scores.json").read_text())["cg-sense"]
+    assert all(b < a + 0.1 for a, b in zip(longer["0.05 cg-sense"], longer["0.05 cg-sense +3"], strict=True))
+    lines = capsys.readouterr().out.splitlines()
     monkeypatch.setattr(robustness, "save_file", None)  # nothing is attacked twice
     robustness.main(options)
     assert capsys.readouterr().out.splitlines() == lines and (tmp_path / "front.png").stat().st_size > 10000
