@@ -268,9 +268,10 @@ def test_every_arm_has_its_place_in_the_picture(tmp_path, monkeypatch):
     del scored["rs-e2e"]["PGD 0.02"]  # not scored yet
     document = {"subjects": list("abcdef"), "arms": {f"{name}-0": {"scores": each} for name, each in scored.items()}}
     (tmp_path / "scores.json").write_text(json.dumps(document))
-    figures = []
+    figures, close = [], front.plt.close
     monkeypatch.setattr(front.plt, "close", figures.append)
     front.main(str(tmp_path / "scores.json"), str(tmp_path / "front.png"))
+    close(figures[0])
     drawn = [{text.get_text() for text in axis.texts} for axis in figures[0].axes]
     assert drawn == [set(kinds) - {"rs-e2e"}, set(kinds)]
     assert front.front([(1, 3), (2, 2), (1, 2), (3, 0)]) == [(1, 3), (2, 2), (3, 0)]
