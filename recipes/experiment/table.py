@@ -150,11 +150,27 @@ def curve(lengths: Mapping[str, Found]) -> Iterator[str]:
         yield f"| {arm} | {condition} | {' | '.join(cell(found, arm, condition) for found in lengths.values())} |"
 
 
+def growth(lengths: Mapping[str, Found]) -> Iterator[str]:
+    """Yield the lines of a table of the first of the PAIRS: a column for every length, of the seeds that all have."""
+    arm, other = next(iter(PAIRS.values()))
+    seeds = sorted(set.intersection(*(set(f.seeds.get(n, ())) for f in lengths.values() for n in (arm, other))))
+    yield f"{arm} minus {other}, seeds {', '.join(seeds)}\n"
+    yield f"| condition | {' | '.join(lengths)} |\n| --- |{' ---: |' * len(lengths)}"
+    for condition in ("clean", *UNDER, *IMAGE[:2], f"steps {STEPS[-1]}"):
+        cells = []
+        for found in lengths.values():
+            a, b = (found.of(name, condition, seeds=seeds) for name in (arm, other))
+            known = a is not None and b is not None
+            cells.append(f"{(a - b).mean():+.2f} ±{found.half_width(a - b):.2f}" if known else "")
+        yield f"| {condition} | {' | '.join(cells)} |"
+
+
 def main(out: str, *others: str) -> None:
     """Print the tables."""
     if others:
         lengths = {Path(each).stem: Found(json.loads(Path(each).read_text())) for each in (out, *others)}
-        print("\n".join(curve(lengths)))
+        print("\n".join(curve(lengths)), end="\n\n")
+        print("\n".join(growth(lengths)))
         return
     document = json.loads(Path(out).read_text())
     found = Found(document)

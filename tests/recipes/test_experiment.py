@@ -245,6 +245,16 @@ def test_several_lengths_are_columns_of_one_table():
     assert "| jitter | clean |  | 30.00 (-1.00 ±0.00) |" in lines
 
 
+def test_how_a_difference_grows_is_of_the_seeds_that_all_lengths_have():
+    short, long = made(smug_1=(29, 20), modl_random=(28, 17)), made(smug_1=(30, 21), modl_random=(31, 21.5))
+    long.seeds["smug-1"].append("1")
+    long.runs["smug-1-1"] = {"clean": {"psnr": [0.0] * 6}}
+    title, head, *lines = table.growth({"100": short, "300": long})
+    assert title == "smug-1 minus modl-random, seeds 0\n" and head.startswith("| condition | 100 | 300 |")
+    assert lines[:2] == ["| clean | +1.00 ±0.00 | -1.00 ±0.00 |", "| PGD 0.02 | +3.00 ±0.00 | -0.50 ±0.00 |"]
+    assert lines[-1] == "| steps 16 |  |  |"
+
+
 def test_what_a_difference_is_worth_is_that_of_its_two_arms():
     subjects, (arm, other) = list("abcdef"), next(iter(table.PAIRS.values()))
     psnr = {arm: [21.0, 22, 23, 24, 25, 26], other: [20.0, 20, 20, 20, 20, 20]}
