@@ -18,6 +18,8 @@ compared at equal compute have more or fewer updates: ``share`` times N. Process
 | adversarial-*, half the updates       |        0.45 |                   0.06 |        0.19 |
 | jitter-*, half as many again          |        0.16 |                   0.07 |        0.20 |
 | all 23                                |             |                    1.4 |         4.2 |
+
+The last six arms, TRADES, attacks in SMUG and other denoisers, are not in it.
 """
 
 import argparse

@@ -12,11 +12,8 @@ PLACES = ((7, 5), (7, -5), (-7, 5), (-7, -5), (0, 9), (0, -9), (14, 12), (-14, 1
 """Where a label may stand, in points from its marker, in the order of preference."""
 
 
-def place_labels(axis: "Axes", points: Sequence[tuple[str, float, float]], size: float = 8) -> None:
-    """Write each name beside its marker ``(x, y)``, where it covers least of markers and names, and is not cut off.
-
-    ``size`` is that of the letters, in points.
-    """
+def place_labels(axis: "Axes", points: Sequence[tuple[str, float, float]]) -> None:
+    """Write each name beside its marker ``(x, y)``, where it covers least of markers and names, and is not cut off."""
     from matplotlib.patheffects import withStroke
     from matplotlib.transforms import Bbox
 
@@ -29,7 +26,7 @@ def place_labels(axis: "Axes", points: Sequence[tuple[str, float, float]], size:
             (x, y),
             PLACES[0],
             textcoords="offset points",
-            fontsize=size,
+            fontsize=8,
             va="center",
             parse_math=False,
             path_effects=halo,
