@@ -1,12 +1,13 @@
 """One phantom, clean and under the worst change that the fast attack finds: a picture, and a certificate.
 
-python -m recipes.tomography.picture RUNS PICTURE [NUMBER [SIZE [SEED]]]
+python -m recipes.tomography.picture RUNS PICTURE [--phantom 4] [--size 0.03] [--seed 0] [--views 30]
 
-NUMBER is that of the held-out phantom, SIZE the change's share of the sinogram's norm. Prints what is certified of its
-reconstructions, as Markdown.
+The phantom is the held-out one of that number, the size the change's share of the sinogram's norm. Prints what is
+certified of its reconstructions, as Markdown.
 """
 
-import sys
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 import smug
 from recipes.tomography import score
 from recipes.tomography.table import NAMES
+from recipes.tomography.tomograph import VIEWS
 
 SHOWN = ("fbp", "cg", "tv", "modl", "smug", "weighted-smug", "rs-e2e", "adversarial")
 CERTIFIED = ("cg", "tv", "modl", "smug")
@@ -23,7 +25,7 @@ WHITE, WHITE_ERROR = 2.0, 0.4
 """What is shown as white, of images and of errors, in parts of water."""
 
 
-def draw(models: dict[str, Any], s: smug.Scan, size: float, path: str) -> None:
+def draw(models: dict[str, Any], s: smug.Scan, size: float, path: Path) -> None:
     """Draw a column for every method: from the scan, from the attacked scan, and that image's error."""
     figure, axes = plt.subplots(3, len(models) + 1, figsize=(1.5 * (len(models) + 1), 4.9), facecolor="white")
     for axis in axes.flat:
@@ -53,14 +55,23 @@ def certificate(models: dict[str, Any], s: smug.Scan) -> str:
     return smug.certify(models, s, smug.Certification(noise=noise, levels=(1.0, 2.0))).table().markdown()
 
 
-def main(runs: str, path: str, number: str = "4", size: str = "0.03", seed: str = "0") -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Draw and certify."""
-    found = score.models(Path(runs))
-    chosen = {name: found[run] for name in SHOWN if (run := name if name in found else f"{name}-{seed}") in found}
-    s = score.held_out(int(number) + 1)[int(number)]
-    draw(chosen, s, float(size), path)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--phantom", type=int, default=4)
+    parser.add_argument("--size", type=float, default=0.03)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--views", type=int, default=VIEWS)
+    asked = parser.parse_args(arguments)
+    found = score.models(asked.runs, asked.views)
+    named = {name: name if name in found else f"{name}-{asked.seed}" for name in SHOWN}
+    chosen = {name: found[run] for name, run in named.items() if run in found}
+    s = score.held_out(asked.phantom + 1, asked.views)[asked.phantom]
+    draw(chosen, s, asked.size, asked.picture)
     print(certificate({NAMES[name]: chosen[name] for name in CERTIFIED if name in chosen}, s))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

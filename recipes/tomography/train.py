@@ -1,16 +1,18 @@
 """Train MoDL, SMUG, Weighted SMUG, RS-E2E and adversarial training on sparse-view CT.
 
-python -m recipes.tomography.train RUNS [SEED ...]
+python -m recipes.tomography.train RUNS [SEED ...] [--views 30]
 
-A denoiser first, by equation (6); then every method, with as many updates from its weights, as in the paper. 30 views
-of 64 x 64 pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.safetensors, and what is there is not trained
+A denoiser first, by equation (6); then every method, with as many updates from its weights, as in the paper. 64 x 64
+pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.safetensors, and what is there is not trained
 again. The losses are the library's, and so are the reconstructors; only the loop over batches is here. Prints the PSNR
 on validation phantoms and the processor time of every run; all of a seed take about half an hour of one core.
 Then: python -m recipes.tomography.score RUNS OUT.json
 """
 
+import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -55,7 +57,7 @@ def built(path: Path) -> Any:
     return f
 
 
-def train(f: Any, own: smug.training.Config, images: Tensor, updates: int) -> None:
+def train(f: Any, own: smug.training.Config, images: Tensor, updates: int, views: int) -> None:
     """Train the networks of ``f`` in place; images, noise and smoothing depend on the seed and the update alone."""
     networks = f.networks()
     loss = smug.training.training_loss(own, smug.losses.frozen(f.denoiser))
@@ -65,7 +67,7 @@ def train(f: Any, own: smug.training.Config, images: Tensor, updates: int) -> No
         address = update + 2**20 * own.seed
         draw = torch.Generator().manual_seed(address)
         rows = torch.randint(len(images), (BATCH,), generator=draw)
-        scan = tomograph.scan(images[rows], seed=address).normalised()
+        scan = tomograph.scan(images[rows], views, seed=address).normalised()
         terms = loss(f, scan, torch.arange(BATCH) + BATCH * address)
         optimiser.zero_grad()
         sum(terms.values()).backward()
@@ -74,20 +76,25 @@ def train(f: Any, own: smug.training.Config, images: Tensor, updates: int) -> No
         schedule.step()
 
 
-def main(folder: str, *seeds: str) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is not trained."""
-    runs, images = Path(folder), tomograph.phantoms("train", PHANTOMS)
-    validation = tomograph.scan(tomograph.phantoms("val", 8))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--views", type=int, default=tomograph.VIEWS)
+    asked = parser.parse_args(arguments)
+    runs, images = asked.runs, tomograph.phantoms("train", PHANTOMS)
+    validation = tomograph.scan(tomograph.phantoms("val", 8), asked.views)
     runs.mkdir(parents=True, exist_ok=True)
-    for seed, name in product(seeds or ("0",), (START, *METHODS)):
+    for seed, name in product(asked.seeds, (START, *METHODS)):
         path = runs / f"{name}-{seed}.safetensors"
         if path.exists():
             continue
-        own, before = config(name, int(seed)), time.process_time()
+        own, before = config(name, seed), time.process_time()
         f: Any = smug.training.build(own)
         if name != START:  # but for a weight encoder, which is new
             f.networks().load_state_dict(load_file(runs / f"{START}-{seed}.safetensors"), strict=False)
-        train(f, own, images, UPDATES[name])
+        train(f, own, images, UPDATES[name], asked.views)
         whole = path.with_suffix(".part")
         save_file({key: value.contiguous() for key, value in f.networks().state_dict().items()}, whole)
         whole.replace(path)
@@ -98,4 +105,4 @@ def main(folder: str, *seeds: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -95,33 +95,35 @@ def small(monkeypatch):
 
 def test_the_scripts_train_score_tabulate_and_draw(small, tmp_path, capsys, monkeypatch):
     runs, out = tmp_path / "runs", tmp_path / "scores.json"
-    train.main(str(runs))
+    train.main([str(runs), "--views", "20"])
     weights = {path.stem: path.stat().st_mtime_ns for path in runs.iterdir()}
     assert set(weights) == {"pretrain-0", "modl-0", "weighted-smug-0"}
-    train.main(str(runs))
+    train.main([str(runs), "--views", "20"])
     assert {path.stem: path.stat().st_mtime_ns for path in runs.iterdir()} == weights
 
     chosen = ("clean", "noise 1%", "15 views", "2 steps", "worst 1%")
-    monkeypatch.setattr(score, "CONDITIONS", {name: score.CONDITIONS[name] for name in chosen})
-    score.main(str(runs), str(out), "2")
+    conditions = score.conditions
+    monkeypatch.setattr(score, "conditions", lambda views: {name: conditions(views)[name] for name in chosen})
+    score.main([str(runs), str(out), "--views", "20", "--phantoms", "2"])
     document = json.loads(out.read_text())
     assert set(document["scores"]) == {"fbp", "cg", "tv", "modl-0", "weighted-smug-0"}
     worst = document["scores"]["cg"]["worst 1%"]
     assert min(worst["gain"]) > max(document["scores"]["cg"]["noise 1%"]["gain"])
-    with pytest.raises(SystemExit, match="expected scores of 1 phantoms"):
-        score.main(str(runs), str(out), "1")
+    assert document["scores"]["cg"]["clean"] != document["scores"]["cg"]["15 views"]
+    with pytest.raises(SystemExit, match="expected scores of 2 phantoms in 30 views"):
+        score.main([str(runs), str(out), "--phantoms", "2"])
 
     capsys.readouterr()
     table.main(str(out))
     text = capsys.readouterr().out
-    assert "| Weighted SMUG |" in text and "training seeds: 1" in text
+    assert "| Weighted SMUG |" in text and "20 views, training seeds: 1" in text
 
     monkeypatch.setattr(picture, "SHOWN", ("fbp", "modl"))
-    picture.main(str(runs), str(tmp_path / "picture.png"), "0")
+    picture.main([str(runs), str(tmp_path / "picture.png"), "--phantom", "0", "--views", "20"])
     assert (tmp_path / "picture.png").stat().st_size > 1000
     assert "| MoDL |" in capsys.readouterr().out
 
 
 def test_the_share_of_ten_times_the_budget(small):
-    (share,) = score.share("fbp", tomograph.FilteredBackProjection(), 1)["share"]
+    (share,) = score.share("fbp", tomograph.FilteredBackProjection(), 1, 30)["share"]
     assert 0.9 < share <= 1
