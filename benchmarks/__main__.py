@@ -8,12 +8,14 @@ import sys
 from benchmarks.measured.command import Measured
 from benchmarks.run import Bench
 from smug.cli import execute
+from smug.system.terminal import forgiving_streams
 
 PROGRAM = "python -m benchmarks"
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["measured", *options]:
-            sys.exit(execute(Measured, options, f"{PROGRAM} measured"))
-        case options:
-            sys.exit(execute(Bench, options, PROGRAM))
+    with forgiving_streams():
+        match sys.argv[1:]:
+            case ["measured", *options]:
+                sys.exit(execute(Measured, options, f"{PROGRAM} measured"))
+            case options:
+                sys.exit(execute(Bench, options, PROGRAM))

@@ -69,6 +69,18 @@ def test_a_name_that_is_no_text_is_read_and_written(smug, write_kspace, tmp_path
     assert smug("info", scan.with_name(odd), "--json", "info.json") == 0
 
 
+@pytest.mark.parametrize(
+    "words", [("smug", "reconstruct", "--help"), ("smug", "--help"), ("smug", "--version"), ("benchmarks", "--help")]
+)
+def test_help_whose_reader_leaves_ends_in_good_order(words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-m", *words], stdout=writing, stderr=subprocess.PIPE, cwd=root)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_without_a_reader_the_work_goes_on(tmp_path):
     code = (
         "from pathlib import Path\nfrom smug.system.terminal import say, show, warn\n"

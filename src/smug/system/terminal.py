@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from smug.system.table import PLAIN_WIDTH
 from smug.system.words import printable
@@ -24,10 +24,15 @@ def _patient() -> type["Console"]:
     class Patient(Console):
         def on_broken_pipe(self) -> None:
             self.quiet = True
-            with Path(os.devnull).open("w") as nowhere:
-                os.dup2(nowhere.fileno(), self.file.fileno())
+            _abandon(self.file)
 
     return Patient
+
+
+def _abandon(stream: IO[str]) -> None:
+    """Let a stream that nobody reads any more take everything."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> "Console":
@@ -62,7 +67,7 @@ def forgiving_streams() -> Iterator[None]:
     """Let the streams of this process print any name, also one that their encoding does not have.
 
     Without it, a message about a file called ``σ.h5`` ends in an error where the language of the system is C. A stream
-    that was closed takes everything.
+    that was closed takes everything; where the reader of a help text leaves, such as ``head``, it ends in good order.
     """
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
@@ -73,4 +78,11 @@ def forgiving_streams() -> Iterator[None]:
             if isinstance(stream, TextIOWrapper):
                 stack.callback(stream.reconfigure, errors=stream.errors)
                 stream.reconfigure(errors="backslashreplace")
-        yield
+        try:
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _abandon(sys.stdout)
+            sys.exit(0)
