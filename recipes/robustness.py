@@ -41,10 +41,11 @@ MODELS = (
     "ridge lam 1",
     "ridge tau 0.0025",
     "modl-ridge",
+    "smug-ridge",
 )
 TRANSFERRED = ("cg-sense", "tv", "modl", "adversarial", "ridge")
 """Whose perturbations are tried on all."""
-SIZES = (0.01, 0.025, 0.05)
+SIZES = (0.0025, 0.01, 0.025, 0.05)
 """l2 norms, in parts of that of the measurements."""
 BASELINE = "modl"
 """What all are compared with; it is always among them."""
@@ -81,7 +82,11 @@ def perturbation(scan: smug.Scan, runs: Path, name: str, size: float, more: int 
         else:
             delta = smug.attacks.fast(f, scan, threat, generator=seeds).delta
         save_file({"delta": torch.view_as_real(delta).contiguous()}, path)
-        print(f"{name}: attacked at {size:.1%}{f' in {more} more steps' if more else ''}", file=sys.stderr, flush=True)
+        print(
+            f"{name}: attacked at {100 * size:g} %{f' in {more} more steps' if more else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
     return torch.view_as_complex(load_file(path)["delta"])
 
 
@@ -125,7 +130,7 @@ def difference(values: list[float], baseline: list[float]) -> str:
 
 def table(found: Mapping[str, Mapping[str, list[float]]]) -> Iterator[str]:
     """Yield the lines of the table: means over subjects, differences to MoDL, and how often another's attack won."""
-    yield "| model | clean | " + " | ".join(f"worst {size:.1%}" for size in SIZES) + " | transferred |"
+    yield "| model | clean | " + " | ".join(f"worst {100 * size:g} %" for size in SIZES) + " | transferred |"
     yield "| --- | ---: |" + " ---: |" * (len(SIZES) + 1)
     baseline = columns(found[BASELINE])
     for name, own in found.items():
@@ -146,17 +151,19 @@ def columns(own: Mapping[str, list[float]]) -> list[list[float]]:
 
 def draw(found: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
     """Draw clean accuracy against that under the strongest attacks, a panel for every size."""
-    figure, axes = plt.subplots(1, len(SIZES), figsize=(3.4 * len(SIZES), 3.6), sharex=True, squeeze=False)
-    for axis, size in zip(axes[0], SIZES, strict=True):
+    rows = math.ceil(len(SIZES) / 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(9, 3.4 * rows + 0.6), sharex=True, squeeze=False)
+    for axis, size in zip(axes.flat, SIZES, strict=False):
         for number, (name, own) in enumerate(found.items()):
             marker = "os^vDP*X<>hp"[number % 12]
             place = fmean(own["clean"]), fmean(strongest(own, size))
             axis.plot(*place, marker, color=f"C{number % 10}", label=name, ms=9, mfc="none", mew=1.8)
-        axis.set(title=f"worst {size:.1%} of the measurements", xlabel="clean PSNR (dB)")
+        axis.set(title=f"worst {100 * size:g} % of the measurements")
         axis.grid(alpha=0.3)
-    axes[0, 0].set_ylabel("PSNR under attack (dB)")
+    figure.supxlabel("clean PSNR (dB)", fontsize="medium", y=0.55 / figure.get_figheight())
+    figure.supylabel("PSNR under attack (dB)", fontsize="medium")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="lower center", ncols=6, frameon=False)
-    figure.tight_layout(rect=(0, 0.13, 1, 1))
+    figure.tight_layout(rect=(0, 0.6 / figure.get_figheight(), 1, 1))
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -142,7 +142,7 @@ def simulated_results(own: Mapping[str, list[float]]) -> Iterator[dict[str, Any]
         lowest = [min(values) for values in zip(*attacks, strict=True)]
         yield {
             "data": f"{len(lowest)} people, simulated",
-            "condition": size if size == "clean" else f"worst {float(size):.1%} found",
+            "condition": size if size == "clean" else f"worst {100 * float(size):g} % found",
             "psnr": round(fmean(lowest), 2),
             "command": "python -m recipes.robustness RUNS",
         }

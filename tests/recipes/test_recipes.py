@@ -213,6 +213,6 @@ def test_results_go_into_the_cards(tmp_path):
     documents = [bench("one.json", 33.333, ridge=1.25), bench("two.json", 30.0, ridge=9.0, modl=-2.0)]
     ship.write_results(tmp_path / "scores.json", documents, tmp_path)
     ridge, modl, smug = (json.loads((tmp_path / f"{n}.json").read_text())["results"] for n in ("ridge", "modl", "smug"))
-    assert [(r["condition"], r["psnr"]) for r in ridge[:2]] == [("clean", 29.0), ("worst 5.0% found", 22.5)]
+    assert [(r["condition"], r["psnr"]) for r in ridge[:2]] == [("clean", 29.0), ("worst 5 % found", 22.5)]
     assert (ridge[2]["data"], ridge[2]["psnr"], ridge[2]["over_best_tv"]) == ("a, measured", 33.33, 1.25)
     assert len(ridge) == 3 and [r["over_best_tv"] for r in modl] == [-2.0] and smug == []
