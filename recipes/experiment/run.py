@@ -19,7 +19,7 @@ compared at equal compute have more or fewer updates: ``share`` times N. Process
 | jitter-*, half as many again          |        0.16 |                   0.07 |        0.20 |
 | all 23                                |             |                    1.4 |         4.2 |
 
-The last six arms, TRADES, attacks in SMUG and other denoisers, are not in it.
+The last seven arms, the label at lam_l = 1, TRADES, attacks in SMUG and other denoisers, are not in it.
 """
 
 import argparse
@@ -97,6 +97,7 @@ ARMS = {
     "weighted-smug-10": Arm("weighted-smug", ("reconstruction_weight=10.0",)),
     "smug-10-shared-draws": _smug(10, "smoothing.shared_draws=true"),
     "modl-pre-longer": Arm("modl", share=1.5),
+    "smug-1-label": _smug(1, "stability_target=target"),
     "trades-1": _trades(1.0),
     "trades-0.1": _trades(0.1),
     "adversarial-smug-10": Arm("adversarial-smug", ("reconstruction_weight=10.0", SMALL_ATTACK), share=0.4),

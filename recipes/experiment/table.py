@@ -33,6 +33,7 @@ PAIRS = {
     "noise in training, lam_l = 1": ("smug-1", "smug-1-noiseless"),
     "noise in training, lam_l = 10": ("smug-10", "smug-10-noiseless"),
     "the label as target instead of D(t), lam_l = 10": ("smug-10-label", "smug-10"),
+    "the label as target instead of D(t), lam_l = 1": ("smug-1-label", "smug-1"),
     "many masks instead of one, MoDL": ("modl-pre-many-masks", "modl-pre"),
     "many masks instead of one, SMUG, lam_l = 10": ("smug-10-many-masks", "smug-10"),
     "4 to 12 steps in training instead of 8, lam_l = 10": ("smug-10-random-steps", "smug-10"),
