@@ -17,6 +17,7 @@ from recipes import (
     denoising,
     leave_one_out_table,
     regimes,
+    ridge_certificates,
     robustness,
     samplers,
     ship,
@@ -216,3 +217,20 @@ def test_results_go_into_the_cards(tmp_path):
     assert [(r["condition"], r["psnr"]) for r in ridge[:2]] == [("clean", 29.0), ("worst 5 % found", 22.5)]
     assert (ridge[2]["data"], ridge[2]["psnr"], ridge[2]["over_best_tv"]) == ("a, measured", 33.33, 1.25)
     assert len(ridge) == 3 and [r["over_best_tv"] for r in modl] == [-2.0] and smug == []
+
+
+def test_certificates_hold_and_go_on(tmp_path, capsys, monkeypatch):
+    image = smug.head_phantom(seed=0, size=24)[None]
+    scan = smug.simulate(image, smug.Acquisition(noise=0.01), names=["a"]).normalised()
+    for name, value in (("scans", lambda source: [scan]), ("TAUS", (0.01,)), ("SIZES", (0.005, 0.01))):
+        monkeypatch.setattr(ridge_certificates, name, value)
+    out = tmp_path / "out.json"
+    ridge_certificates.main(str(out), "phantom")
+    text, rows = capsys.readouterr().out, json.loads(out.read_text())
+    assert text.count("| phantom | 0.01 |") == 2 and [row["size"] for row in rows] == [0.005, 0.01]
+    for row in rows:
+        assert row["certified"] < row["attacked"] < row["clean"] < row["clean without tau"]
+        assert row["certified CG-SENSE"] < row["clean CG-SENSE"]
+    monkeypatch.setattr(ridge_certificates, "figures", None)  # nothing is computed twice
+    ridge_certificates.main(str(out), "phantom")
+    assert capsys.readouterr().out == text
