@@ -117,6 +117,8 @@ def reconstruct(
 ) -> Reconstruction:
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
 
+    Of a series whose frames share calibration lines, these are in memory too, those of one frame.
+
     ``model`` is any reconstructor ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load`
     takes, such as "tv". ``volume`` is what :func:`smug.read` or :func:`smug.read_non_cartesian` returns, or the path of
     a file, which these read with ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines

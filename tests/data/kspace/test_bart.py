@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smug.data.kspace.bart import read_cfl
+from smug.data.kspace.bart import StoredBlocks, read_cfl
 from smug.data.kspace.read import read, undersample
 from smug.data.phantom import head_phantom
 from smug.models.classical import CGSense
 from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.maps.simulated import simulated_maps
 from smug.physics.masks import acceleration
-from smug.reconstruction import reconstruct
+from smug.reconstruction import reconstruct, volume_scale
 
 from ...properties import assert_file_refused, assert_refused
 
@@ -171,6 +172,27 @@ def test_times_without_central_lines_calibrate_each_other(tmp_path):
     for t in range(4):
         torch.testing.assert_close(v.scan(t).A.maps, reference.scan(0).A.maps, rtol=0, atol=1e-5)
     assert reconstruct(CGSense(), v).images.shape == (4, HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("times", [2, 6])
+def test_lines_of_all_times_are_read_once(tmp_path, monkeypatch, times):
+    full = smooth_kspace().numpy().transpose(1, 2, 0)
+    array = np.zeros((HEIGHT, WIDTH, 1, COILS, *[1] * 6, times, 1, 1, 2), dtype=np.complex64)
+    array[:, :, 0, :, *[0] * 6] = full[..., None, None, None, None]
+    blocks: Counter[int] = Counter()
+    read = StoredBlocks.read
+
+    def counted(self, index):
+        blocks.update(self.blocks[index])
+        return read(self, index)
+
+    monkeypatch.setattr(StoredBlocks, "read", counted)
+    v = read_cfl(write(tmp_path / "k", array))
+    blocks.clear()
+    volume_scale(v)
+    for i in range(len(v)):
+        v.scan(i)
+    assert set(blocks.values()) == {3}  # that of the maps, and twice the slice itself
 
 
 def test_only_the_central_lines_calibrate(tmp_path):

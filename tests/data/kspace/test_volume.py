@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smug.data.kspace import volume as volume_module
 from smug.data.kspace.read import undersample
-from smug.data.kspace.volume import Volume
+from smug.data.kspace.volume import Volume, slice_name
 from smug.data.phantom import head_phantom
 from smug.data.scan import stacked
 from smug.data.slices import remembered
@@ -53,6 +54,13 @@ def test_maps_may_come_from_other_measurements(volume):
     scan = replace(volume, mask=lines, calibration=volume).scan(0)
     torch.testing.assert_close(scan.A.maps, volume.scan(0).A.maps)
     assert torch.equal(scan.A.mask, lines)
+
+
+def test_a_scan_does_not_name_all_slices(volume, monkeypatch):
+    asked = []
+    monkeypatch.setattr(volume_module, "slice_name", lambda *args: asked.append(args) or slice_name(*args))
+    assert [volume.scan(i).id for i in range(3)] == [("head-000",), ("head-001",), ("head-002",)]
+    assert asked == [("head", i, 3, 1) for i in range(3)]
 
 
 def test_maps_may_be_estimated_otherwise(volume):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smug.data.kspace.pools import Pools, masks_of
 from smug.data.kspace.sampling import check_mask, check_slice, common, encoded_lines, is_full, of_slices, signal
 from smug.data.kspace.volume import Volume, unknown_size
 from smug.data.slices import Slices
@@ -79,7 +80,7 @@ def read_cfl(path: str | Path) -> Volume:
     shape = dims[3], x, y
     check_slice((dims[3], y, x), str(header))
     check_size(path, dims, header)
-    images, calibration = _blocks(path, shape, dims)
+    images, pools = _blocks(path, shape, dims)
     check_mask((len(images.blocks), y, x), str(header))
 
     entries = np.stack([signal(values, str(path)).numpy() for values in images.kspace])
@@ -99,15 +100,15 @@ def read_cfl(path: str | Path) -> Volume:
         frames=frames,
         attributes=unknown_size((None, None, None)),
     )
-    if calibration is None:
+    if pools is None:
         return volume
-    pooled = mask.reshape(dims[ECHO], -1, dims[SLICE], *mask.shape[1:])
-    pooled = np.broadcast_to(pooled.any(1, keepdims=True), pooled.shape).reshape(mask.shape).copy()
-    pooled[..., : calibration.lines.start] = False
-    pooled[..., calibration.lines.stop :] = False
-    return replace(
-        volume, calibration=replace(volume, kspace=calibration.kspace, mask=common(pooled), fully_sampled=False)
-    )
+    pooled = mask.reshape(dims[ECHO], -1, dims[SLICE], *mask.shape[1:]).any(1).reshape(-1, *mask.shape[1:])
+    pooled[..., : pools.lines.start] = False
+    pooled[..., pools.lines.stop :] = False
+    echoes, slices = dims[ECHO], dims[SLICE]
+    of = [echo * slices + i for echo in range(echoes) for _ in range(frames // echoes) for i in range(slices)]
+    kspace, pool_mask = Pools(pools.kspace, of).kspace, masks_of(common(pooled), of)
+    return replace(volume, calibration=replace(volume, kspace=kspace, mask=pool_mask, fully_sampled=False))
 
 
 def header_of(path: str | Path) -> Path:
@@ -190,20 +191,18 @@ def check_size(path: Path, dims: list[int], header: Path) -> None:
 
 
 def _blocks(path: Path, shape: tuple[int, int, int], dims: list[int]) -> tuple[StoredBlocks, StoredBlocks | None]:
-    """The blocks of the file that make up each slice, and those that its coil maps are estimated from, if others."""
+    """The blocks of each slice, and those that coil maps are estimated from for each slice of an echo, if others."""
     order = [ECHO, TIME, TIME2, SLICE, AVERAGE]
     numbers = np.arange(math.prod(dims[4:])).reshape(dims[4:], order="F")
     numbers = np.moveaxis(numbers, [axis - 4 for axis in order], range(5))
     numbers = numbers.reshape(dims[ECHO], -1, dims[SLICE], dims[AVERAGE])
     images = StoredBlocks(path, shape, tuple(map(tuple, numbers.reshape(-1, dims[AVERAGE]).tolist())), slice(None))
-    times = numbers.shape[1]
-    if times == 1:
+    if numbers.shape[1] == 1:
         return images, None
-    pooled = numbers.transpose(0, 2, 1, 3).reshape(dims[ECHO], dims[SLICE], -1).tolist()
-    pools = [[tuple(blocks) for blocks in echo] for echo in pooled]
+    pools = numbers.transpose(0, 2, 1, 3).reshape(dims[ECHO] * dims[SLICE], -1).tolist()
     start = max(0, shape[1] // 2 - MAX_CALIBRATION // 2)
     return images, replace(
         images,
-        blocks=tuple(blocks for echo in pools for _ in range(times) for blocks in echo),
+        blocks=tuple(map(tuple, pools)),
         lines=slice(start, min(shape[1], start + MAX_CALIBRATION)),
     )

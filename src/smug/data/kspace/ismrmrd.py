@@ -17,6 +17,7 @@ from smug.data.kspace.ismrmrd_samples import samples_volume
 from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
 from smug.data.kspace.noise_scan import prewhitening
 from smug.data.kspace.non_cartesian import NonCartesianVolume
+from smug.data.kspace.pools import Pools, masks_of
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.purposes import Purposes
 from smug.data.kspace.raw_data import RawData, raw_data
@@ -102,8 +103,9 @@ def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
     )
     if calibration is None:
         return volume
-    stored = replace(calibration, whitening=white.matrix)
-    return replace(volume, calibration=replace(volume, kspace=stored.kspace, mask=stored.mask, fully_sampled=False))
+    pools, of = replace(calibration[0], whitening=white.matrix), calibration[1]
+    kspace, mask = Pools(pools.kspace, of).kspace, masks_of(pools.mask, of)
+    return replace(volume, calibration=replace(volume, kspace=kspace, mask=mask, fully_sampled=False))
 
 
 def _measurements(file: Any) -> list[str]:
@@ -153,8 +155,10 @@ def _directions(first: NDArray[np.void]) -> NDArray[np.floating]:
     return np.stack([first["phase_dir"], first["read_dir"], first["slice_dir"]], axis=1)
 
 
-def _calibration(measurement: Measurement, purposes: Purposes, slices: Groups, channels: int) -> StoredLines | None:
-    """The lines that the coil maps of each slice are estimated from; None if they are those of the slice itself.
+def _calibration(
+    measurement: Measurement, purposes: Purposes, slices: Groups, channels: int
+) -> tuple[StoredLines, list[int]] | None:
+    """Pools of lines, and from which the coil maps of each slice are estimated; None if from the slice itself.
 
     Raises ValueError for another number of channels than that of the images.
     """
@@ -174,8 +178,9 @@ def _calibration(measurement: Measurement, purposes: Purposes, slices: Groups, c
         raise ValueError(f"{measurement.where}: expected as many channels in the calibration lines as in the images")
     order = {key: i for i, key in enumerate(pools)}
     of_slice = [order[key] for key in chosen if key is not None]
-    rows, places = (tuple(parts[i] for i in of_slice) for parts in (stored.rows, stored.places))
-    return replace(stored, rows=rows, places=places)
+    used, of = np.unique(of_slice, return_inverse=True)
+    rows, places = (tuple(parts[i] for i in used) for parts in (stored.rows, stored.places))
+    return replace(stored, rows=rows, places=places), of.tolist()
 
 
 def _encoded_lines(images: StoredLines, header: Header, grid: Grid) -> int:

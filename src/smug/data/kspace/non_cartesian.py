@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smug.data.geometry import Geometry
-from smug.data.kspace.volume import MapsEstimator, slice_names
+from smug.data.kspace.volume import MapsEstimator, slice_name, slice_names
 from smug.data.scan import Scan
 from smug.physics.maps.estimate import espirit_maps
 from smug.physics.maps.non_cartesian import non_cartesian_maps
@@ -68,17 +68,18 @@ class NonCartesianVolume:
         A single coil has sensitivity 1. A slice without signal gets maps of zero. Raises ValueError as ``maps`` does.
         """
         y, single = self.kspace[index][None], self.operator(index)
+        name = slice_name(self.name, index, len(self), self.frames)
         largest = y.abs().max()
         if y.shape[1] == 1:
-            return Scan(y, single, None, (self.names[index],))
+            return Scan(y, single, None, (name,))
         if not largest > 0:
             estimated = torch.zeros(1, y.shape[1], *self.shape, dtype=y.dtype)
         else:
             try:
                 estimated = non_cartesian_maps(y / largest, single, maps)
             except ValueError as error:
-                raise ValueError(f"{self.names[index]}: {error}") from None
-        return Scan(y, self.operator(index, estimated), None, (self.names[index],))
+                raise ValueError(f"{name}: {error}") from None
+        return Scan(y, self.operator(index, estimated), None, (name,))
 
     def scale_of(self, index: int) -> Tensor | None:
         """Return about the largest magnitude of a slice's image; None where it has no signal."""

@@ -92,7 +92,7 @@ def _without_centre(volume: Volume, path: Path) -> list[str]:
     measured = volume.mask[:, *middle].flatten(1).any(1)
     if len(volume.mask) == 1 or measured.all():
         return []
-    names = [volume.names[i] for i in (~measured).nonzero().flatten().tolist()]
+    names = [name for name, there in zip(volume.names, measured.tolist(), strict=True) if not there]
     told = f"the centre of k-space was not measured of {counted(len(names), 'slice')} ({', '.join(names[:4])}"
     return [f"{path}: {told}{', ...' if len(names) > 4 else ''}): such an image shows edges at best"]
 

@@ -83,7 +83,7 @@ class Volume:
         y, mask = self.measured(index)
         A = Sense(mask=mask, maps=None if y.shape[1] == 1 else self._maps(index, maps))
         target = (A.maps.conj() * ifft2c(full)).sum(1) if self.fully_sampled else None
-        return Scan(y, A, target, (self.names[index],))
+        return Scan(y, A, target, (slice_name(self.name, index, len(self), self.frames),))
 
     def scale_of(self, index: int) -> Tensor | None:
         """Return about the largest magnitude of a slice's image, from its calibration data; None without signal."""
@@ -130,6 +130,10 @@ def unknown_size(spacing: Sequence[float | None]) -> dict[str, str]:
 
 def slice_names(name: str, count: int, frames: int) -> tuple[str, ...]:
     """Return a name for every slice of a volume, of which all frames have as many."""
-    slices = count // frames
-    numbers = ((i // slices, i % slices) for i in range(count))
-    return tuple(f"{name}-{s:03d}" if frames == 1 else f"{name}-{f:03d}-{s:03d}" for f, s in numbers)
+    return tuple(slice_name(name, i, count, frames) for i in range(count))
+
+
+def slice_name(name: str, index: int, count: int, frames: int) -> str:
+    """Return the name of one slice of a volume."""
+    frame, slice_ = divmod(range(count)[index], count // frames)
+    return f"{name}-{slice_:03d}" if frames == 1 else f"{name}-{frame:03d}-{slice_:03d}"

@@ -1,13 +1,19 @@
 """Calibration lines, repetitions and contrasts."""
 
+from collections import Counter
+
 import ismrmrd
 import numpy as np
+import pytest
 import torch
 
+from smug.data.kspace import lines as stored
+from smug.data.kspace.acquisitions import readouts
 from smug.data.kspace.ismrmrd import read_ismrmrd
 from smug.physics.fourier import fft2c
+from smug.reconstruction import volume_scale
 
-from .conftest import COILS, HEIGHT, WIDTH, Header, images_of, lines, oversampled, smooth
+from .conftest import COILS, HEIGHT, WIDTH, Header, images_of, lines, noise_scan, oversampled, smooth
 
 
 def test_repetitions_without_central_lines_calibrate_each_other(save):
@@ -81,3 +87,36 @@ def test_echoes_are_not_mixed(save):
     v = read_ismrmrd(save(lines(kspace, contrast=0) + lines(-0.5 * kspace, contrast=1)))
     assert (v.frames, v.calibration, v.fully_sampled) == (2, None, True)
     torch.testing.assert_close(v.kspace[1], -0.5 * v.kspace[0])
+
+
+@pytest.mark.parametrize("repetitions", [2, 6])
+def test_lines_of_all_repetitions_are_read_once(save, monkeypatch, repetitions):
+    kspace = oversampled(smooth(2))
+    rows = [
+        one
+        for r in range(repetitions)
+        for s in range(2)
+        for one in lines(kspace[s], slice(r % 2, None, 2), slice=s, repetition=r)
+    ]
+    v = read_ismrmrd(save(rows))
+    read: Counter[int] = Counter()
+
+    def counted(table, rows, *sizes):
+        read.update(rows.tolist())
+        return readouts(table, rows, *sizes)
+
+    monkeypatch.setattr(stored, "readouts", counted)
+    volume_scale(v)
+    for i in range(len(v)):
+        v.scan(i)
+    assert max(read.values()) == 3  # that of the maps, and twice the slice itself
+
+
+def test_pools_of_channels_that_are_whitened(save):
+    rng = np.random.default_rng(0)
+    kspace = oversampled(smooth(2))
+    rows = [one for r in range(2) for s in range(2) for one in lines(kspace[s], slice=s, repetition=r)]
+    v = read_ismrmrd(save([noise_scan(np.diag([1.0, 4.0, 9.0]), rng), *rows]))
+    for _ in range(2):
+        for i in range(4):
+            torch.testing.assert_close(v.calibration.measured(i)[0][0], v.kspace[i] * v.calibration.mask)
