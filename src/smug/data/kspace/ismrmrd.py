@@ -17,6 +17,7 @@ from smug.data.kspace.ismrmrd_samples import samples_volume
 from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
 from smug.data.kspace.noise_scan import prewhitening
 from smug.data.kspace.non_cartesian import NonCartesianVolume
+from smug.data.kspace.places import directions, sort_slices, unplaced
 from smug.data.kspace.pools import Pools, masks_of
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.purposes import Purposes
@@ -47,7 +48,8 @@ def read_ismrmrd(path: str | Path, slices: SliceOrder = "checked") -> Volume | N
     cardiac phases, repetitions and sets are frames, in the order of these counters. Lines that are zero are not
     measured. An asymmetric echo makes a two-dimensional mask. Of the header only what reconstruction needs is needed,
     see :func:`smug.data.kspace.encoding.grid_of`. Slices that lie at several places but share a counter are told apart,
-    unless ``slices`` is "by-counter".
+    and slices whose counters run neither along nor against their normal are sorted along it, unless ``slices`` is
+    "by-counter".
 
     Coil maps are estimated from the lines that the scanner flags as calibration, else from all lines; of either kind
     the mean over repetitions and cardiac phases is used. A noise measurement prewhitens the channels (see
@@ -72,6 +74,7 @@ def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
     measurement = Measurement(raw.table, raw.head, raw.signal, grid, raw.where)
     lines = np.union1d(raw.purposes.imaging, raw.purposes.calibration)
     separated = separate_slices(raw, lines, measurement.places - grid.lines // 2, grid.spacing[1], order)
+    order_told = sort_slices(raw, raw.purposes.imaging, grid.spacing[1], order)
     groups = grouped(raw.head, raw.purposes.imaging, (*FRAME, "slice"))
     frames = frames_of(groups, raw.where)
     images = stored_lines(measurement, list(groups.values()))
@@ -90,14 +93,14 @@ def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
         geometry=geometry,
         frames=frames,
         noise_sigma=white.noise_sigma,
-        attributes={**white.attributes, **unknown_size(grid.spacing)},
+        attributes={**white.attributes, **order_told, **unknown_size(grid.spacing)},
         format="ISMRMRD",
         warnings=(
             *raw.header.warnings,
             *grid.warnings,
             *separated,
             *_repeated(measurement, images),
-            *_unplaced(geometry, first, raw.where),
+            *unplaced(geometry, first, raw.where),
             *_unused(raw),
         ),
     )
@@ -132,27 +135,11 @@ def _repeated(measurement: Measurement, images: StoredLines) -> list[str]:
     return [f"{measurement.where}: {told}: the patient has moved, or counters are not set"]
 
 
-def _unplaced(geometry: Geometry, first: NDArray[np.void], where: str) -> list[str]:
-    """A warning where positions are stated that make no even stack of slices in the order of their counters."""
-    if geometry.oriented or len(first) == 1 or not np.any(_directions(first), axis=-1).all():
-        return []
-    along = np.sum(first["position"] * first["slice_dir"], axis=1)
-    order = np.argsort(along)
-    sorted_ = Geometry.stacked((1, 1, 1), _directions(first[order]), first["position"][order], (0, 0))
-    why = "their counters are not in the order of their positions" if sorted_.oriented else "they are no even stack"
-    return [f"{where}: the stated places of slices are not kept, as {why}: slices come in the order of the counters"]
-
-
 def _unused(raw: RawData) -> list[str]:
     """A warning about calibration lines that do not serve."""
     count = raw.purposes.elsewhere
     told = f"{count} calibration lines of another encoding space are not used"
     return [f"{raw.where}: {told}"] if count else []
-
-
-def _directions(first: NDArray[np.void]) -> NDArray[np.floating]:
-    """The directions of the axes x, y and slice."""
-    return np.stack([first["phase_dir"], first["read_dir"], first["slice_dir"]], axis=1)
 
 
 def _calibration(
@@ -199,7 +186,7 @@ def _geometry(first: NDArray[np.void], grid: Grid) -> Geometry:
     column = crop_corner((height, grid.lines), grid.image)[1]
     return Geometry.stacked(
         spacing=(x, y, z),
-        directions=_directions(first),
+        directions=directions(first),
         centres=first["position"],
         centre=(grid.lines // 2 - column, height // 2),
     )

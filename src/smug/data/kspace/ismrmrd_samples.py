@@ -15,6 +15,7 @@ from smug.data.kspace.encoding import LAYOUT, common
 from smug.data.kspace.frames import FRAME, frames_of, separate_slices
 from smug.data.kspace.noise_scan import prewhitening
 from smug.data.kspace.non_cartesian import NonCartesianVolume
+from smug.data.kspace.places import directions, sort_slices, unplaced
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.raw_data import RawData
 from smug.data.kspace.sampling import check_slice
@@ -71,6 +72,7 @@ def samples_volume(raw: RawData, name: str, order: SliceOrder) -> NonCartesianVo
     readout = raw.head["idx"]["kspace_encode_step_1"].astype(np.intp)
     middle = (int(readout[imaging].min()) + int(readout[imaging].max())) // 2
     separated = separate_slices(raw, imaging, readout - middle, None, order)
+    order_told = sort_slices(raw, imaging, None, order)
     groups = grouped(raw.head, imaging, (*FRAME, "slice"))
     frames = frames_of(groups, where)
     rows = tuple(r[raw.signal[r]] if raw.signal[r].any() else r for r in groups.values())
@@ -84,6 +86,7 @@ def samples_volume(raw: RawData, name: str, order: SliceOrder) -> NonCartesianVo
     path, group = Path(raw.table.file.filename), raw.table.parent.name
     stored = StoredSamples(path, group, channels, count, before, count - after, rows, white.matrix)
     firsts = raw.head[[each[0] for each in rows[: len(rows) // frames]]]
+    geometry = _geometry(firsts, scale.shape, scale.spacing)
     unused = len(np.setdiff1d(raw.purposes.calibration, imaging))
     return NonCartesianVolume(
         name=name,
@@ -91,16 +94,17 @@ def samples_volume(raw: RawData, name: str, order: SliceOrder) -> NonCartesianVo
         trajectory=trajectory,
         shape=scale.shape,
         frames=frames,
-        geometry=_geometry(firsts, scale.shape, scale.spacing),
+        geometry=geometry,
         noise_sigma=white.noise_sigma,
         attributes={
             "trajectory": f"{raw.header.trajectory or 'not named'}, {scale.told}",
             **white.attributes,
+            **order_told,
             **({"calibration": f"{unused} readouts for calibration alone are not used"} if unused else {}),
             **unknown_size(scale.spacing),
         },
         format="ISMRMRD",
-        warnings=(*raw.header.warnings, *separated, *scale.warnings),
+        warnings=(*raw.header.warnings, *separated, *scale.warnings, *unplaced(geometry, firsts, where)),
     )
 
 
@@ -142,7 +146,7 @@ def _geometry(
     y, x, z = (size or 1.0 for size in spacing)
     return Geometry.stacked(
         spacing=(x, y, z),
-        directions=np.stack([firsts["phase_dir"], firsts["read_dir"], firsts["slice_dir"]], axis=1),
+        directions=directions(firsts),
         centres=firsts["position"],
         centre=(shape[1] // 2, shape[0] // 2),
     )

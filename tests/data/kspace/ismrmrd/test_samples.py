@@ -167,6 +167,23 @@ def test_slices_that_share_a_counter_are_told_apart_by_position(save):
     assert sizes(smug.read_non_cartesian(path, slices="by-counter")) == (2 * SPOKES * N,)
 
 
+def test_slices_are_sorted_along_their_normal(save):
+    axes = {"read_dir": (1.0, 0.0, 0.0), "phase_dir": (0.0, 1.0, 0.0), "slice_dir": (0.0, 0.0, 1.0)}
+    places = (0.0, 10.0, 5.0)
+    rows = [
+        row
+        for s, z in enumerate(places)
+        for row in spokes(points(), measured(points(), 1 + z), slice=s, position=(0.0, 0.0, z), **axes)
+    ]
+    path = save(rows, RADIAL)
+    for slices, order, warnings in (("checked", (0, 5, 10), 0), ("by-counter", places, 1)):
+        volume = smug.read_non_cartesian(path, slices=slices)
+        largest = [float(samples.abs().max()) for samples in volume.kspace]
+        assert largest == pytest.approx([(1 + z) * largest[0] for z in order])
+        assert volume.geometry.oriented == ("slice_order" in volume.attributes) == (slices == "checked")
+        assert sum("are not kept" in told for told in volume.warnings) == warnings
+
+
 def test_a_noise_scan_whitens_and_tells_the_level(save):
     rng = np.random.default_rng(0)
     path = save([noise_scan(4 * np.eye(COILS), rng), *spokes(points())], RADIAL)
