@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from smug.commands.common import Command
 from smug.commands.table import COMMANDS
 from smug.system.stopping import Stopped
-from smug.system.terminal import forgiving_streams
+from smug.system.terminal import forgiving_streams, plain_warnings
 from smug.system.words import printable
 from smug.version import __version__
 
@@ -73,9 +73,9 @@ def execute(options: type[Command], words: Sequence[str], program: str) -> int:
 
 
 def answered(run: Callable[[], None]) -> int:
-    """Run a function and turn its errors into one line and an exit status: see :func:`main`."""
+    """Run a function; its warnings become lines, its errors one line and an exit status: see :func:`main`."""
     try:
-        with _terminable():
+        with _terminable(), plain_warnings():
             run()
     except Stopped as stopped:
         return _failed(str(stopped), 128 + stopped.signal)

@@ -2,12 +2,14 @@ import json
 import os
 import pickle
 import re
+import warnings
 
 import h5py
 import numpy as np
 import pytest
 import torch
 
+from smug.cli import answered
 from smug.commands.table import COMMANDS
 from smug.physics.fourier import fft2c
 from smug.physics.maps.simulated import simulated_maps
@@ -46,6 +48,21 @@ def test_models_lists_every_name(tmp_path, capsys):
     names = [entry["name"] for entry in json.loads((tmp_path / "models.json").read_text())["models"]]
     assert names[:5] == ["modl", "rs-e2e", "smug", "weighted-smug", "adversarial"]
     assert "128x128" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_of_the_library_is_one_line(kspace_file, tmp_path, capsys):
+    assert run("reconstruct", kspace_file, "--model", "cg-sense:0", "--undersample", 4, "--out", tmp_path / "x.h5") == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "data consistency" in line]
+    assert len(told) in (1, 2)  # slices of one decade are told once
+    assert all(line.startswith("Warning: data consistency: a solve stopped after 1000 iterations") for line in told)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_of_others_stays_as_it_is(capsys):
+    with pytest.warns(UserWarning, match="of theirs"):
+        answered(lambda: warnings.warn("of theirs", stacklevel=1))
+    assert "of theirs" not in capsys.readouterr().out
 
 
 @pytest.mark.long

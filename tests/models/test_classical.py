@@ -5,7 +5,7 @@ import smug
 from smug.models.classical import CGSense, TotalVariation, ZeroFilled
 from smug.physics.sense import Sense
 
-from ..scans import dense
+from ..scans import dense, phantom_scan
 
 
 @pytest.mark.parametrize("lam", [1e-3, 0.1, 1.0])
@@ -29,6 +29,12 @@ def test_cg_sense_and_its_gradients_against_dense_linear_algebra(problem):
     gradients = [torch.autograd.grad((weight * image).real.sum(), (y, maps)) for image in (x, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
     assert all(gradient.abs().max() > 0.1 for gradient in gradients[0])
+
+
+def test_cg_sense_tells_that_it_was_stopped(device):
+    scan = phantom_scan(64, coils=8, acceleration=4).to(device)
+    with pytest.warns(RuntimeWarning, match="stopped after 1000 iterations .* larger lam"):
+        CGSense(0.0)(scan.y, scan.A)
 
 
 def test_zero_filled(problem):

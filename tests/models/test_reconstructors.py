@@ -15,8 +15,8 @@ from smug.physics.consistency import solve
 from smug.physics.sense import Sense
 
 from ..properties import assert_refused
-from ..scans import dense
-from .conftest import SMOOTHED, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser, toy_encoder
+from ..scans import dense, phantom_scan
+from .conftest import METHODS, SMOOTHED, SMOOTHING, Counting, make, make_problem, seeded, toy_denoiser, toy_encoder
 
 # ---- against literal loops ----
 
@@ -275,3 +275,17 @@ def test_networks_are_named_by_their_field(device):
 def test_a_denoiser_is_any_callable(problem):
     f = SMUG(torch.sin, SMOOTHING, steps=2)
     assert f(problem.y, problem.A).isfinite().all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_solve_that_is_stopped_is_told_once_for_a_reconstruction(device, method):
+    scan = phantom_scan(64, coils=8, acceleration=4).to(device)
+    f = make(method, device, torch.complex64, steps=2, lam=1e-4)
+    with pytest.warns(RuntimeWarning, match="stopped after 100 iterations with a relative residual of about") as told:
+        f(scan.y, scan.A)
+    assert len(told) == 1
+    f.replace(lam=0.1)(scan.y, scan.A)  # no warning
+
+
+def test_measurements_that_are_no_numbers_are_not_told_to_need_a_larger_lam(problem):
+    MoDL(lambda x: x)(problem.y * torch.nan, problem.A)

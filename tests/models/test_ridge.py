@@ -150,6 +150,15 @@ def test_an_iteration_that_ends_too_early_says_so():
     assert found.iterations.tolist() == [3, 3] and not bool(found.converged.any())
 
 
+def test_a_reconstruction_that_ends_too_early_warns():
+    A, y = measured()
+    f = Ridge(regulariser(True), lam=1.0, sigma=0.2, tolerance=1e-6)
+    with pytest.warns(RuntimeWarning, match="after 3 iterations with a gradient of about .* not 1e-06"):
+        f.replace(max_iterations=3)(y, A)
+    f.replace(max_iterations=3)(y * torch.nan, A)  # nothing to allow more of
+    f(y, A)
+
+
 class _Quadratic:
     """``c/2 ||x||^2 - <b, x>``."""
 

@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from smug.models.noise import Seeds, check_seeds
-from smug.physics.consistency import solve
+from smug.physics.consistency import residual_left, solve, warn_unconverged
 from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Configured
 from smug.system.arguments import check_fields, check_integer
+
+SOLVE_ITERATIONS = 1000
+"""The most of CG-SENSE, whose lam may be small: its image is one solve."""
 
 
 class WithoutDenoiser(Configured):
@@ -41,7 +44,9 @@ class CGSense(WithoutDenoiser):
         """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
         A = check_measurements(y, A)
         check_seeds(generator, len(y))
-        return solve(A, A.H(y), self.lam, max_iterations=1000).value
+        solution = solve(A, A.H(y), self.lam, max_iterations=SOLVE_ITERATIONS)
+        warn_unconverged(residual_left(solution), SOLVE_ITERATIONS)
+        return solution.value
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from smug.models.lam import Lam, LamOfImage, LearnedLam, ResidualLam, lam_of_ima
 from smug.models.level import ALIASING, RECONSTRUCTED, DenoiserOfImage, batched, denoiser_of_image
 from smug.models.noise import Seeds, check_seeds, derive, entry_seeds
 from smug.models.smoothing import ImageMap, Smoothed, Smoothing, smooth, unsmoothed
-from smug.physics.consistency import Solution, solve
+from smug.physics.consistency import Solution, residual_left, solve, warn_unconverged
 from smug.physics.operator import Operator, check_measurements
 from smug.reconstructor import Configured, check_settings, field_values
 from smug.system.arguments import check_arguments, check_fields, check_integer
@@ -42,15 +42,18 @@ def unroll(
 
     ``denoise(x, n)`` is the (smoothed) denoiser at step n; ``aliased = A^H y``, ``(..., batch, y, x)``, is
     also the first x unless another one is given. ``lam`` is a number, real ``(..., batch)``, or a function of x.
-    Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the reconstruction.
+    Yields every :class:`~smug.models.reconstructors.Step`; the last one's solution is the reconstruction. After it a
+    RuntimeWarning tells if a solve did not converge.
     """
     x = aliased if first is None else first
+    left = aliased.real.new_zeros(())
     for n in range(steps):
         z = denoise(x, n)
         weight = lam(x) if callable(lam) else lam
         solution = solve(A, aliased + _per_image(weight) * z.value, weight)
         yield Step(x, z, solution)
-        x = solution.value
+        x, left = solution.value, torch.maximum(left, residual_left(solution))
+    warn_unconverged(left)
 
 
 def _per_image(weight: float | Tensor) -> float | Tensor:

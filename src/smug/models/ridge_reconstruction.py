@@ -1,11 +1,12 @@
 """Reconstruction and denoising with a learned ridge regulariser, as every other reconstructor and denoiser here."""
 
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from smug.models.minimise import Minimum
+from smug.models.minimise import Minimum, norm
 from smug.models.noise import Seeds, check_seeds
 from smug.models.reconstructors import NetworkReconstructor
 from smug.models.ridge import RidgeRegulariser
@@ -26,7 +27,7 @@ class Ridge(NetworkReconstructor):
     and ``sigma`` are numbers or real ``(batch,)``. ``sigma`` is the noise level that R is told, per real and imaginary
     part; None takes that of the misfit, from the scan itself (:meth:`level`). The factor undoes what tau shrinks where
     everything is measured. The iteration stops where the gradient's norm is ``tolerance * ||A^H y||``, or after
-    ``max_iterations``.
+    ``max_iterations``, with a warning.
 
     With a convex R, ``tau > 0`` and sigma frozen, the map from y to the image has a gain of at most
     ``(1 + tau) / (2 sqrt(tau))`` for perturbations of any size: :mod:`smug.bounds.ridge_bound`. Differentiable, twice,
@@ -57,8 +58,9 @@ class Ridge(NetworkReconstructor):
         """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``; nothing is random."""
         A = check_measurements(y, A)
         check_seeds(generator, len(y))
-        x = self.minimum(y, A).value
-        return (1 + column(self.tau, x)) * x
+        found = self.minimum(y, A)
+        self._warn_unconverged(found, y, A)
+        return (1 + column(self.tau, found.value)) * found.value
 
     def minimum(self, y: Tensor, A: Operator) -> Minimum:
         """Return the minimiser, how often the iteration ran, and whether it converged."""
@@ -85,6 +87,19 @@ class Ridge(NetworkReconstructor):
             lam,
             tau,
         )
+
+    def _warn_unconverged(self, found: Minimum, y: Tensor, A: LinearOperator) -> None:
+        """Warn where the iteration was stopped, in the same words for all of one decade: each is shown once."""
+        stopped = ~found.converged & found.gradient_norm.isfinite()
+        if bool(stopped.any()):
+            left = (found.gradient_norm / norm(A.H(y.detach())))[stopped].amax()
+            warnings.warn(
+                f"ridge: the minimisation stopped after {self.max_iterations} iterations with a gradient of about "
+                f"{10 ** float(left.log10().round()):.0e} of that at zero, not {self.tolerance:.0e}, so that the image "
+                "is not the minimiser; allow more by max_iterations",
+                RuntimeWarning,
+                stacklevel=1,  # one place, whoever calls
+            )
 
     def _minimum(self, y: Tensor, A: LinearOperator, sigma: float | Tensor, start: Tensor | None = None) -> Minimum:
         return reconstruction(

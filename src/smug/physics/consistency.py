@@ -1,5 +1,6 @@
 """The data-consistency system (A^H A + lam) x = b, by conjugate gradients with an implicit gradient."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,9 @@ from torch import Tensor
 from smug.physics.operator import LinearOperator, Operator, operator
 from smug.physics.parts import parts
 from smug.system.arguments import check_arguments, check_integer, check_number
+
+TOLERANCE, ITERATIONS = 1e-6, 100
+"""Where a solve stops unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def observed_solutions() -> Iterator[list[Solution]]:
 
 @check_arguments
 def solve(
-    A: Operator, b: Tensor, lam: float | Tensor, *, tolerance: float = 1e-6, max_iterations: int = 100
+    A: Operator, b: Tensor, lam: float | Tensor, *, tolerance: float = TOLERANCE, max_iterations: int = ITERATIONS
 ) -> Solution:
     """Solve ``(A^H A + lam) x = b`` for every image on its own.
 
@@ -74,6 +78,23 @@ def solve(
     settings = A, tolerance, max_iterations
     value, iterations, residual, converged = _apply(settings, b, lam[..., None, None], *A.differentiated)
     return Solution(value, iterations, residual, converged)
+
+
+def residual_left(solution: Solution) -> Tensor:
+    """Return the largest residual ``()`` of the images that were stopped before their tolerance, 0 without any."""
+    return torch.where(solution.converged, 0, solution.residual).nan_to_num(0).amax()
+
+
+def warn_unconverged(left: Tensor, max_iterations: int = ITERATIONS) -> None:
+    """Warn where a :func:`residual_left` is not 0, in the same words for all of one decade: each is shown once."""
+    if bool(left > 0):
+        warnings.warn(
+            f"data consistency: a solve stopped after {max_iterations} iterations with a relative residual of about "
+            f"{10 ** float(left.log10().round()):.0e}, not {TOLERANCE:.0e}, so that the image is not that of its "
+            "settings; a larger lam needs fewer iterations",
+            RuntimeWarning,
+            stacklevel=1,  # one place, whoever calls
+        )
 
 
 class _Solve(torch.autograd.Function):

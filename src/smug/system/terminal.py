@@ -2,18 +2,22 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TextIO
 
 from smug.system.table import PLAIN_WIDTH
 from smug.system.words import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+HERE = Path(__file__).parents[1]
+"""The folder of the library."""
 
 
 @cache
@@ -60,6 +64,29 @@ def warn(text: str, *, quiet: bool = False) -> None:
     screen = console(quiet=quiet)
     line = Text.assemble(("Warning:", "yellow"), " ", printable(" ".join(text.split())))
     screen.print(line, soft_wrap=not screen.is_terminal)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print what this library warns of by :mod:`warnings` as :func:`warn` does; that of others as Python does."""
+    shown = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if Path(filename).is_relative_to(HERE):
+            warn(str(message))
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager
