@@ -6,10 +6,14 @@ import pytest
 import torch
 
 from smug.data.acquisition import Acquisition, AcquisitionRange
+from smug.models.noise import complex_normal
 from smug.physics.masks import equispaced_lines, poisson_disc, random_lines, variable_density_lines
-from smug.range_checks import CHECKS, ScanFacts, outside
+from smug.physics.operator import operator
+from smug.range_checks import CHECKS, ScanFacts, norm_warning, outside
 from smug.training.config import DataConfig
 from smug.training_range import TrainingRange
+
+from .scans import phantom_scan
 
 WEIGHTS = DataConfig(size=128, zooms=(1, 2), acquisition=Acquisition()).range
 SPAN = {"accelerations": (2.0, 6.0), "acceleration_spans": ((2.0, 6.0),)}
@@ -162,3 +166,24 @@ def test_variable_density_is_told_where_there_are_enough_lines():
     trained = DataConfig(size=400, acquisition=Acquisition(acceleration=2)).range
     scan = ScanFacts((400, 400), 4, variable_density_lines(400, 2, seed=0))
     assert outside(trained, scan)[0].startswith("sampling: got lines of variable density")
+
+
+@pytest.mark.parametrize("maps", ["exact", "espirit"])
+@pytest.mark.parametrize("mask", ["equispaced", "random", "variable-density"])
+@pytest.mark.parametrize(("coils", "acceleration"), [(1, 8), (8, 2), (8, 8)])
+def test_no_operator_with_normalised_maps_has_a_norm_far_from_1(maps, mask, coils, acceleration, device):
+    scan = phantom_scan(64, mask=mask, coils=coils, acceleration=acceleration, maps=maps, noise=0.02).to(device)
+    assert norm_warning(scan.y, scan.A) is None
+    assert (
+        norm_warning(scan.A.sampled * complex_normal(torch.arange(1), scan.y.shape[1:], device=device), scan.A) is None
+    )
+    assert norm_warning(0 * scan.y, scan.A) is None
+
+
+@pytest.mark.parametrize(("factor", "told"), [(300.0, "about 300"), (2.0, "about 2"), (0.5, "about 0.5")])
+def test_a_norm_far_from_1_is_told_for_any_image_of_a_batch(factor, told):
+    scan = phantom_scan(32, 2)
+    A = operator(lambda x: factor * scan.A(x), lambda y: factor * scan.A.H(y))
+    sentence = norm_warning(torch.tensor([0.0, 1.0])[:, None, None, None] * scan.y, A)
+    assert sentence is not None and f"got {told}, outside the training range" in sentence
+    assert norm_warning(factor * scan.y, operator(lambda x: A(x) / factor, lambda y: A.H(y) / factor)) is None

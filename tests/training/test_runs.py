@@ -1,17 +1,20 @@
 import json
 import pickle
+import warnings
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from smug.models.unet import UNet
+from smug.physics.operator import operator
 from smug.training import runs
 from smug.training.config_file import to_dict
 from smug.training.configured import build
 from smug.training.presets import PRESETS
 
 from ..properties import assert_refused
+from ..scans import phantom_scan
 
 CONFIG = PRESETS["tiny"]
 
@@ -35,6 +38,18 @@ def test_round_trip(stored):
         for name, value in f.networks().state_dict().items():
             assert torch.equal(model.reconstructor.networks().state_dict()[name], value)
     assert [p.name for p in path.parent.iterdir()] == [runs.WEIGHTS]
+
+
+def test_an_operator_of_another_norm_is_told_where_a_network_sees_it(stored):
+    model, scan = runs.load_weights(stored[1]), phantom_scan(32)
+    A = operator(lambda x: 3 * scan.A(x), lambda y: 3 * scan.A.H(y))
+    with pytest.warns(UserWarning, match="norm of the operator: got about 3, .* Divide the operator") as told:
+        model(3 * scan.y, A)
+    assert [warning for warning in told if "norm of the operator" in str(warning.message)] == [told[0]]
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(scan.y, scan.A)
 
 
 def test_half_precision_is_half_the_size(stored, tmp_path):

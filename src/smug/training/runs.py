@@ -1,6 +1,7 @@
 """A run folder: weights as safetensors with their configuration inside, and a log. Nothing is ever unpickled."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from smug.models.denoisers import build_denoiser
 from smug.models.noise import Seeds
 from smug.models.normalised import normalised
 from smug.models.reconstructors import NetworkReconstructor
-from smug.physics.operator import Operator
+from smug.physics.operator import Operator, check_measurements
+from smug.range_checks import norm_warning
 from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.files import write_atomically
 from smug.training.config import RIDGE_METHODS, Config
@@ -41,7 +43,13 @@ class Model(Wrapper):
     metadata: Mapping[str, str]
 
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
-        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units."""
+        """Reconstruct complex ``(batch, y, x)`` from k-space ``(batch, coil, y, x)``, in its units.
+
+        Warns of an operator whose norm is far from that of training, 1; a ridge regulariser does without.
+        """
+        A = check_measurements(y, A)
+        if self.config.method not in RIDGE_METHODS and (told := norm_warning(y, A)):
+            warnings.warn(told, stacklevel=2)
         return normalised(self.reconstructor)(y, A, generator)
 
     def unscaled(self) -> Reconstructor:
