@@ -5,6 +5,7 @@ import torch
 
 from smug.attacks import PAPER, PGD, Threat, attack, paper, pgd, to_clean
 from smug.attacks import start as starts
+from smug.attacks.problem import START
 from smug.models.noise import complex_normal, derive
 
 from ..properties import assert_refused
@@ -39,7 +40,7 @@ def test_paper_is_the_authors_recipe_step_for_step(slices):
     seeds = torch.tensor([11, 12])
     threat = Threat(0.02, "linf", "image-max")
     eps = 0.02 * target.abs().amax((1, 2))[:, None, None, None]
-    start = eps * complex_normal(derive(seeds, 0, 0), y.shape[1:], y.dtype, y.device)
+    start = eps * complex_normal(derive(seeds, START, 0), y.shape[1:], y.dtype, y.device)
     real = (start.real.clamp(-eps, eps) * A.sampled).clone()
     imag = (start.imag.clamp(-eps, eps) * A.sampled).clone()
     visited = []

@@ -21,9 +21,10 @@ from smug.system.arguments import check_arguments, check_integer
 from smug.system.user_code import copied
 from smug.threat import Threat
 
-START, GRADIENT, SELECTION, SCORE, PROPOSAL = range(5)
+START, GRADIENT, SELECTION, SCORE, PROPOSAL = -2, 1, 2, 3, 4
 """Streams of random numbers: starts, the noise of gradients, of the selection and of the final score, and proposals of
-attacks without gradients."""
+attacks without gradients. That of starts is no unrolling step, so that no smoothing noise repeats them, nor -1, that of
+:func:`smug.noise_map`."""
 
 TOLERANCE = 1e-6
 """How far, relatively, the norm of a finished perturbation may exceed its radius."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smug.attacks import APGD, Problem, Rule, Square, Threat, attack, is_random, noise_free, relative_l2
-from smug.attacks.problem import SCORE, pose
+from smug.attacks.problem import SCORE, START, pose
 from smug.data.scan import Scan
 from smug.diagnosis.flags import (
     FLAGS,
@@ -143,11 +143,11 @@ def noisy(problem: Problem, scan: Scan, delta: Tensor) -> float:
 
     An attack that leaves its budget unused is compared with as much noise as a random draw of the threat has.
     """
-    uniform = problem.threat.uniform(problem.seeds, problem.support, problem.radius, problem.y.dtype)
+    uniform = problem.threat.uniform(derive(problem.seeds, START), problem.support, problem.radius, problem.y.dtype)
     sizes = torch.maximum(*(relative_l2(d, problem.y, problem.A) for d in (delta, uniform))).tolist()
     total = 0.0
     for draw in range(NOISES):
-        seeds = derive(problem.seeds, draw)
+        seeds = derive(problem.seeds, START, draw)
         rows = [noise_in_range(scan[i], size, seeds[i : i + 1]) for i, size in enumerate(sizes)]
         total += psnr(problem, torch.cat([row.y for row in rows]) - scan.y)
     return total / NOISES
