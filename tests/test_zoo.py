@@ -125,14 +125,14 @@ def test_a_card_with_results(own, capsys):
     assert printed.pop("command") and printed == json.loads((own / "modl.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["ridge", "convex-ridge", "modl", "smug-ridge"])
+@pytest.mark.parametrize("name", ["ridge", "convex-ridge", "modl", "rs-e2e", "smug-ridge"])
 def test_a_card_says_only_what_its_method_has(name, capsys):
     assert main(["models", name]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert ("32 filters" in told) == ("unrolling steps" not in told) == (name in RIDGES)
     assert ("weakly convex" in told) == (name == "ridge")
     assert ("any matrix, coils and sampling" in told) == (name in RIDGES)
-    assert ("samples" in told) == (name == "smug-ridge")
+    assert ("samples" in told) == (name in ("rs-e2e", "smug-ridge"))
     assert ("from the image of ridge" in told) == (name == "smug-ridge")
     shown = ("112 x 128, 112 x 144", "coils: 1 to 16", "accelerations: 2 to 6", "acceleration spans: 2 to 6")
     assert all((each in told) == (name not in RIDGES) for each in shown)

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 CONVEXITY = {"ridge": "weakly convex", "convex-ridge": "convex"}
 
-SMOOTHING = ("rs-e2e", "smug", "weighted-smug", "adversarial-smug")
-"""The methods whose networks smooth."""
-
 
 @dataclass(frozen=True)
 class Models(Command):
@@ -76,6 +73,10 @@ def _lines(card: "ModelCard") -> Iterator[tuple[str, str]]:
 
 def _made(config: "Config") -> Iterator[tuple[str, str]]:
     """Yield what a model is made of: only what its method has."""
+    from torch.nn import Identity
+
+    from smug.training.configured import build
+
     network, smoothing = config.network, config.smoothing
     if config.method == "ridge":
         yield (
@@ -86,7 +87,7 @@ def _made(config: "Config") -> Iterator[tuple[str, str]]:
     yield "network", f"{network.kind}, {network.channels} channels, depth {network.depth}"
     first = "" if config.first == "adjoint" else f" from the image of {config.first}"
     yield "method", f"{config.method}, {config.steps} unrolling steps{first}, seed {config.seed}"
-    if config.method in SMOOTHING:
+    if "smoothing" in build(config, Identity()).settings():
         yield "smoothing", f"sigma {smoothing.sigma:g}, {smoothing.num_samples} {smoothing.noise} samples"
 
 
