@@ -5,23 +5,23 @@ import torch
 from torch import nn
 
 from smug.foreign import Adapted, image_network
-from smug.foreign.adapted import as_channels, as_image
+from smug.foreign.adapted import returned_image, stacked_parts
 from smug.reconstructor import moved
 
 from .conftest import convolution
 
 
 def adjoint(network, y, A):
-    return as_channels(A.H(y))
+    return stacked_parts(A.H(y))
 
 
 def test_channels_and_image_are_inverse(measured):
     _, _, target = measured
-    assert torch.equal(as_image(as_channels(target)), target)
-    assert torch.equal(as_image(target.abs()[:, None]), target.abs())
-    assert torch.equal(as_image(target.abs()), target.abs())
+    assert torch.equal(returned_image(stacked_parts(target)), target)
+    assert torch.equal(returned_image(target.abs()[:, None]), target.abs())
+    assert torch.equal(returned_image(target.abs()), target.abs())
     y = measured[0]
-    assert torch.equal(as_channels(y), torch.stack((y.real, y.imag), 1))
+    assert torch.equal(stacked_parts(y), torch.stack((y.real, y.imag), 1))
 
 
 def test_a_network_works_in_its_own_precision(measured):

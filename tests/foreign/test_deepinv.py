@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from smug.foreign import deepinv_model, deepinv_physics
-from smug.foreign.adapted import as_channels, as_image
+from smug.foreign.adapted import returned_image, stacked_parts
 from smug.physics.sense import Sense
 
 from .conftest import convolution
@@ -23,12 +23,12 @@ class StandIn:
     def A(self, x):
         images = self.coil_maps * torch.view_as_complex(x.moveaxis(1, -1).contiguous())[:, None]
         kspace = torch.fft.fftn(torch.fft.ifftshift(images, dim=(-2, -1)), dim=(-2, -1), norm="ortho")
-        return self.mask[:, :, None] * as_channels(torch.fft.fftshift(kspace, dim=(-2, -1)))
+        return self.mask[:, :, None] * stacked_parts(torch.fft.fftshift(kspace, dim=(-2, -1)))
 
     def A_adjoint(self, y):  # noqa: N802
         kspace = torch.fft.ifftshift(as_image_of_coils(self.mask[:, :, None] * y), dim=(-2, -1))
         images = torch.fft.fftshift(torch.fft.ifftn(kspace, dim=(-2, -1), norm="ortho"), dim=(-2, -1))
-        return as_channels((self.coil_maps.conj() * images).sum(1))
+        return stacked_parts((self.coil_maps.conj() * images).sum(1))
 
 
 class GaussianNoise:
@@ -78,8 +78,8 @@ def test_physics_measures_as_the_operator_does(measured, package):
     y, A, target = measured
     for B in masks(A):
         physics = deepinv_physics(y, B)
-        torch.testing.assert_close(physics.A(as_channels(target)), as_channels(B(target)))
-        torch.testing.assert_close(physics.A_adjoint(as_channels(y)), as_channels(B.H(y)))
+        torch.testing.assert_close(physics.A(stacked_parts(target)), stacked_parts(B(target)))
+        torch.testing.assert_close(physics.A_adjoint(stacked_parts(y)), stacked_parts(B.H(y)))
 
 
 def test_a_single_coil_without_maps(measured, package):
@@ -87,7 +87,7 @@ def test_a_single_coil_without_maps(measured, package):
     single = Sense(A.mask)
     y = single(target.to(torch.complex64))
     physics = deepinv_physics(y, single)
-    torch.testing.assert_close(physics.A_adjoint(as_channels(y)), as_channels(single.H(y)))
+    torch.testing.assert_close(physics.A_adjoint(stacked_parts(y)), stacked_parts(single.H(y)))
 
 
 def test_physics_knows_the_noise(measured, package):
@@ -102,7 +102,7 @@ def test_a_model_is_called_as_deepinv_calls_it(measured, package, promises):
     for _ in range(2):
         x = x - 0.5 * A.H(A(x) - y)
     f = deepinv_model(model)
-    torch.testing.assert_close(f(y, A), x + as_image(model.network(as_channels(x))))
+    torch.testing.assert_close(f(y, A), x + returned_image(model.network(stacked_parts(x))))
     promises(f)
 
 
@@ -135,5 +135,5 @@ def test_models_of_deepinv(measured, promises):
     network = models.DnCNN(in_channels=2, out_channels=2, pretrained=None, depth=3).double()
     removal = models.ArtifactRemoval(network).to(measured[0].device)
     y, A, _ = measured
-    torch.testing.assert_close(deepinv_model(removal)(y, A), as_image(network(as_channels(A.H(y)))))
+    torch.testing.assert_close(deepinv_model(removal)(y, A), returned_image(network(stacked_parts(A.H(y)))))
     promises(deepinv_model(models.MoDL(network).double().to(y.device)))

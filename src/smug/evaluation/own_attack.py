@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from smug.attacks.driver import RULE
 from smug.attacks.problem import TOLERANCE
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Condition, Perturbed, attacked
@@ -19,9 +20,6 @@ from smug.system.user_code import accepts, copied, signature_of, users_code
 from smug.threat import Threat
 
 CONTRACT = "attack(f, scan, threat, *, generator=None) -> delta or AttackResult"
-
-RULE = ("steps", "start", "keep", "restarts", "draws", "selection_draws", "init", "step")
-"""The attributes of a :class:`smug.attacks.Rule`."""
 
 OwnAttack = Any
 """A function as :data:`CONTRACT` says, or a :class:`smug.attacks.Rule`.

@@ -53,7 +53,7 @@ class Adapted(Described):
         network = in_half(self.network)
         with users_code(self.network):
             image = copied(self.call(network, copied(of_precision(y, dtype)), copied(A.to(dtype))))
-        image = as_image(image)
+        image = returned_image(image)
         expected = tuple(A.blank(y).shape)
         if image.shape != expected:
             raise ValueError(f"network: expected an image for every slice, {expected}, got {tuple(image.shape)}")
@@ -85,7 +85,7 @@ def in_half(network: Network) -> Network:
     return call
 
 
-def as_image(result: Tensor) -> Tensor:
+def returned_image(result: Tensor) -> Tensor:
     """Turn two real channels into a complex image and one into a real magnitude; an image is returned as it is.
 
     Raises ValueError for anything else.
@@ -102,7 +102,7 @@ def as_image(result: Tensor) -> Tensor:
     )
 
 
-def as_channels(z: Tensor) -> Tensor:
+def stacked_parts(z: Tensor) -> Tensor:
     """Turn ``(batch, ...)`` into its parts on a second axis, real ``(batch, 2, ...)``; one part of what is real."""
     return parts(z).movedim(-1, 1)
 

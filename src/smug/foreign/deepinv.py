@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from smug.foreign.adapted import Adapted, Network, as_channels, as_image
+from smug.foreign.adapted import Adapted, Network, returned_image, stacked_parts
 from smug.models.noise import Seeds, derive, entry_seeds
 from smug.physics.operator import LinearOperator, Operator, check_measurements
 from smug.physics.parts import of_precision, squared
@@ -38,17 +38,17 @@ class PhysicsOperator(LinearOperator):
 
     def __call__(self, image: Tensor) -> Tensor:
         """Measure images ``(batch, y, x)``, without noise."""
-        return self.measurements(self.physics.A(as_channels(image)))
+        return self.measurements(self.physics.A(stacked_parts(image)))
 
     def H(self, y: Tensor) -> Tensor:
         """Apply the adjoint."""
-        return as_image(self.physics.A_adjoint(self.channels(y)))
+        return returned_image(self.physics.A_adjoint(self.channels(y)))
 
     def gram(self, image: Tensor) -> Tensor:
         """Apply ``A^H A``, as the physics does where it knows how."""
         if image.ndim > 3 or not hasattr(self.physics, "A_adjoint_A"):
             return super().gram(image)
-        return as_image(self.physics.A_adjoint_A(as_channels(image)))
+        return returned_image(self.physics.A_adjoint_A(stacked_parts(image)))
 
     @torch.no_grad()
     def measure(self, image: Tensor, generator: Seeds = None) -> Tensor:
@@ -87,7 +87,7 @@ class PhysicsOperator(LinearOperator):
         """Turn measurements of this operator into those of the physics."""
         if not self.complex_images:
             return y
-        return as_channels(y if self._has_coils else y[:, 0]).contiguous()
+        return stacked_parts(y if self._has_coils else y[:, 0]).contiguous()
 
     @property
     def _has_coils(self) -> bool:
@@ -184,7 +184,7 @@ def deepinv_model(model: Network, noise_sigma: float | None = None) -> Adapted:
 
     def call(model: Network, y: Tensor, A: Operator) -> Tensor:
         A = check_measurements(y, A)
-        return torch.cat([as_image(_called(model, y[i : i + 1], A[i], noise_sigma)) for i in range(y.shape[0])])
+        return torch.cat([returned_image(_called(model, y[i : i + 1], A[i], noise_sigma)) for i in range(y.shape[0])])
 
     return Adapted(model, call)
 
@@ -192,7 +192,7 @@ def deepinv_model(model: Network, noise_sigma: float | None = None) -> Adapted:
 def _called(model: Network, y: Tensor, A: LinearOperator, noise_sigma: float | None) -> Tensor:
     if isinstance(A, PhysicsOperator):
         return model(A.channels(y), A.physics)
-    return model(as_channels(y), deepinv_physics(y, A, noise_sigma))
+    return model(stacked_parts(y), deepinv_physics(y, A, noise_sigma))
 
 
 @check_arguments

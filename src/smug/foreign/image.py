@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smug.foreign.adapted import Adapted, Network, as_channels
+from smug.foreign.adapted import Adapted, Network, stacked_parts
 from smug.physics.fourier import ifft2c
 from smug.physics.operator import Operator
 from smug.physics.sense import cartesian
@@ -47,7 +47,7 @@ def image_network(network: Network, normalisation: Normalisation = unchanged) ->
     >>> f(torch.randn(1, 1, 6, 8, dtype=torch.complex64), smug.Sense(mask=torch.ones(1, 8, dtype=torch.bool))).shape
     torch.Size([1, 6, 8])
     """
-    return Adapted(network, lambda net, y, A: _shielded(net, as_channels(A.H(y)), normalisation))
+    return Adapted(network, lambda net, y, A: _shielded(net, stacked_parts(A.H(y)), normalisation))
 
 
 @check_arguments
