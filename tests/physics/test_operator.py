@@ -8,7 +8,7 @@ from smug.models.noise import complex_normal, normal
 from smug.physics.check import check_operator
 from smug.physics.consistency import solve
 from smug.physics.operator import LinearOperator, operator
-from smug.physics.parts import joined, parts
+from smug.physics.parts import image_norm, joined, parts
 from tests.operators import OPERATORS, SIZE, Blur, Inpainting, Matrix, images, masks, matrix, sense
 from tests.properties import assert_refused
 
@@ -203,3 +203,10 @@ def test_noise_of_real_tensors_is_real():
 def test_parts_and_back():
     for x in (torch.ones(2, 3), torch.ones(2, 3) * 1j):
         assert torch.equal(joined(parts(x)), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_the_norm_of_every_image(dtype):
+    images = torch.randn(2, 3, 5, 4, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(image_norm(images), torch.linalg.vector_norm(images, dim=(-2, -1)))
+    assert torch.equal(image_norm(images.conj()), image_norm(images))

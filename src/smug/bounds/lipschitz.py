@@ -13,6 +13,7 @@ from torch import Tensor
 from smug.bounds.bound import LowerBound
 from smug.models.noise import entry_seeds, normal
 from smug.models.sector import Sector
+from smug.physics.parts import image_norm
 
 Denoiser = Callable[[Tensor], Tensor]
 
@@ -47,16 +48,11 @@ def measured_residual(denoiser: Denoiser, x: Tensor, iterations: int = 10, seed:
         largest = x.real.new_zeros(len(x))
         for _ in range(iterations):
             (Jv,) = torch.autograd.grad(pulled, w, v, retain_graph=True)
-            largest = torch.maximum(largest, _norm(Jv))
+            largest = torch.maximum(largest, image_norm(Jv))
             (gradient,) = torch.autograd.grad(residual, point, Jv, retain_graph=True)
             v = _unit(gradient)
     return LowerBound(float(largest.max()), "Lip(D - I): power iteration at the given images", name="Lip(D - I)")
 
 
-def _norm(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dim=(-2, -1))
-    return norm
-
-
 def _unit(x: Tensor) -> Tensor:
-    return x / _norm(x).clamp_min(torch.finfo(x.real.dtype).tiny)[..., None, None]
+    return x / image_norm(x).clamp_min(torch.finfo(x.real.dtype).tiny)[..., None, None]

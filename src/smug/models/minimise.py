@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.consistency import conjugate_gradient
-from smug.physics.parts import parts
+from smug.physics.parts import image_norm, parts
 
 Gradient = Callable[[Tensor], Tensor]
 """The gradient of an energy at images ``(batch, y, x)``, real or complex."""
@@ -43,12 +43,6 @@ class Minimum:
     converged: Tensor
 
 
-def norm(x: Tensor) -> Tensor:
-    """Return the l2 norm of every image, real ``(batch,)``."""
-    result: Tensor = torch.linalg.vector_norm(parts(x), dim=(-3, -2, -1))
-    return result
-
-
 @torch.no_grad()
 def accelerated_gradient(
     gradient: Gradient, start: Tensor, lipschitz: float | Tensor, tolerance: Tensor, max_iterations: int
@@ -67,7 +61,7 @@ def accelerated_gradient(
     result = start
     for iteration in range(max_iterations + 1):
         g = gradient(v)
-        size = torch.where(active, norm(g), size)
+        size = torch.where(active, image_norm(g), size)
         result = torch.where(active[:, None, None], v, result)
         active = active & (size > tolerance)
         if iteration == max_iterations or not bool(active.any()):
@@ -168,7 +162,7 @@ class _Pulled(torch.autograd.Function):
 def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     with torch.no_grad():
         w, iterations, converged = conjugate_gradient(energy.hessian(x, *parameters), v, tolerance, SOLVE_ITERATIONS)
-    stopped = ~converged & (iterations < SOLVE_ITERATIONS) & norm(v).isfinite()
+    stopped = ~converged & (iterations < SOLVE_ITERATIONS) & image_norm(v).isfinite()
     if bool(stopped.any()):
         warnings.warn(
             f"the gradient of a minimum has not converged for {int(stopped.sum())} of {len(stopped)} images: "

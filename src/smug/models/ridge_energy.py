@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from smug.models.fixed_ridge import FixedRidge
-from smug.models.minimise import Minimum, accelerated_gradient, implicit, norm
+from smug.models.minimise import Minimum, accelerated_gradient, implicit
 from smug.models.ridge import RidgeRegulariser
 from smug.physics.operator import LinearOperator
-from smug.physics.parts import parts
+from smug.physics.parts import image_norm, parts
 
 Gram = Callable[[Sequence[Tensor], Tensor], Tensor]
 """``(tensors of A, x) -> A^H A x``, in differentiable operations."""
@@ -71,7 +71,7 @@ def reconstruction(
         [aliased, column(lam, aliased), column(tau, aliased), *A.differentiated, *_tensors(ridge)],
         regulariser.lipschitz(),
         aliased.detach() if start is None else start,
-        tolerance * norm(aliased.detach()),
+        tolerance * image_norm(aliased.detach()),
         max_iterations,
         solve_tolerance,
     )

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from smug.models.minimise import Minimum, norm
+from smug.models.minimise import Minimum
 from smug.models.noise import Seeds, check_seeds
 from smug.models.reconstructors import NetworkReconstructor
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import column, denoised, reconstruction
 from smug.models.ridge_level import misfit_level
 from smug.physics.operator import LinearOperator, Operator, check_measurements
+from smug.physics.parts import image_norm
 from smug.system.arguments import check_fields, check_integer
 
 LEVEL_TOLERANCE = 3e-3
@@ -92,7 +93,7 @@ class Ridge(NetworkReconstructor):
         """Warn where the iteration was stopped, in the same words for all of one decade: each is shown once."""
         stopped = ~found.converged & found.gradient_norm.isfinite()
         if bool(stopped.any()):
-            left = (found.gradient_norm / norm(A.H(y.detach())))[stopped].amax()
+            left = (found.gradient_norm / image_norm(A.H(y.detach())))[stopped].amax()
             warnings.warn(
                 f"ridge: the minimisation stopped after {self.max_iterations} iterations with a gradient of about "
                 f"{10 ** float(left.log10().round()):.0e} of that at zero, not {self.tolerance:.0e}, so that the image "

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.operator import LinearOperator, Operator, operator
-from smug.physics.parts import parts, per_slice
+from smug.physics.parts import image_norm, parts, per_slice
 from smug.system.arguments import check_arguments, check_integer
 
 IMAGES = 3
@@ -123,7 +123,7 @@ def _norm_of(A: LinearOperator, x: Tensor, iterations: int = 100) -> float:
     with torch.no_grad():
         for _ in range(iterations):
             x = A.gram(x / per_slice(size.clamp_min(torch.finfo(x.dtype).tiny), x).to(x.real.dtype))
-            size = torch.linalg.vector_norm(parts(x).flatten(1), dim=1)
+            size = image_norm(x)
     return float(size.max().sqrt())
 
 

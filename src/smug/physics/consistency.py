@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from smug.physics.operator import LinearOperator, Operator, operator
-from smug.physics.parts import parts
+from smug.physics.parts import image_norm, parts
 from smug.system.arguments import check_arguments, check_integer, check_number
 
 TOLERANCE, ITERATIONS = 1e-6, 100
@@ -113,7 +113,7 @@ class _Solve(torch.autograd.Function):
         unit = _unit(b)
         b = b * unit
         x, iterations, converged = conjugate_gradient(lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations)
-        residual = _norm(b - A.gram(x) - lam * x) / _norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
+        residual = image_norm(b - A.gram(x) - lam * x) / image_norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
         known = residual.isfinite()
         x = (x / unit).masked_fill_(~known[..., None, None], torch.nan)
         ctx.save_for_backward(lam, x, *tensors)
@@ -150,7 +150,7 @@ def conjugate_gradient(
     """
     r = b.resolve_conj().clone()
     x, p = torch.zeros_like(r), r.clone()
-    energy = _norm(r).square()
+    energy = image_norm(r).square()
     target = tolerance**2 * energy
     iterations = torch.zeros_like(energy, dtype=torch.long)
     active = energy > target
@@ -163,7 +163,7 @@ def conjugate_gradient(
         step = torch.where(active, energy / curvature, 0)[..., None, None]
         x.addcmul_(step, p)
         r.addcmul_(step, q, value=-1)
-        previous, energy = energy, _norm(r).square()
+        previous, energy = energy, image_norm(r).square()
         p.mul_(torch.where(active, energy / previous, 0)[..., None, None]).add_(r)
         iterations = iterations + active
         active = active & (energy > target)
@@ -177,9 +177,3 @@ def _unit(b: Tensor) -> Tensor:
     """
     largest = parts(b).abs().amax((-3, -2, -1))[..., None, None]
     return torch.ldexp(torch.ones_like(largest), -torch.frexp(largest).exponent.clamp(-126, 126))
-
-
-def _norm(x: Tensor) -> Tensor:
-    """The l2 norm of every image, of its parts: torch computes that of complex numbers many times slower."""
-    norm: Tensor = torch.linalg.vector_norm(parts(x), dim=(-3, -2, -1))
-    return norm

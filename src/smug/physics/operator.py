@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, cast, runtime_checkable
 import torch
 from torch import Tensor
 
-from smug.physics.parts import of_precision, parts, squared
+from smug.physics.parts import image_norm, of_precision, parts, squared
 from smug.system.arguments import check_arguments, check_kind, shown
 
 NORM_ITERATIONS, NORM_MARGIN = 40, 1.05
@@ -108,7 +108,7 @@ class LinearOperator:
             v, size = v.expand(self.batch, -1, -1), torch.ones(())
             for _ in range(NORM_ITERATIONS):
                 v = self.gram(v / size)
-                size = _norm(v).clamp_min(torch.finfo(v.dtype).tiny)
+                size = image_norm(v)[..., None, None].clamp_min(torch.finfo(v.dtype).tiny)
         return NORM_MARGIN * size.sqrt()
 
     def singular_intervals(self) -> tuple[Tensor, Tensor, bool]:
@@ -260,8 +260,3 @@ def check_measurements(y: Tensor, A: Operator) -> LinearOperator:
     complete = operator(A)
     complete.check_measurements(y)
     return complete
-
-
-def _norm(image: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(parts(image), dim=(-3, -2, -1))
-    return norm[..., None, None]

@@ -10,7 +10,7 @@ from torch import Tensor
 from smug.physics.factor import Factor, factor, spectrum
 from smug.physics.fourier import fft2c, ifft2c
 from smug.physics.operator import LinearOperator, Operator
-from smug.physics.parts import of_precision
+from smug.physics.parts import image_norm, of_precision
 from smug.physics.scale import kspace_scale
 from smug.physics.singular import intervals
 from smug.physics.working_set import at_a_time
@@ -186,9 +186,8 @@ class Sense(LinearOperator):
         start = torch.Generator().manual_seed(0)
         vector = torch.randn(self.batch, height, width, dtype=self.maps.dtype, generator=start).to(self.maps.device)
         for _ in range(iterations):
-            vector = self.gram(vector / torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True))
-        norm: Tensor = torch.linalg.vector_norm(vector, dim=(-2, -1)).sqrt()
-        return norm
+            vector = self.gram(vector / image_norm(vector)[:, None, None])
+        return image_norm(vector).sqrt()
 
     def to(self, target: torch.device | str | torch.dtype) -> Self:
         """Return the operator on another device, or in the precision of a dtype."""
