@@ -10,9 +10,9 @@ from smug.bounds.bound import Certified
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
 from smug.bounds.ridge_bound import ridge_bound, ridge_convexity
-from smug.models.minimise import norm
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_reconstruction import Ridge
+from smug.physics.parts import image_norm
 from smug.physics.sense import Sense
 from smug.threat import Threat
 
@@ -38,7 +38,7 @@ def test_without_a_regulariser_the_worst_direction_reaches_the_bound(tau):
     assert isinstance(bound, Certified)
     y = torch.randn(1, 1, 8, 8, dtype=torch.complex128, generator=torch.Generator().manual_seed(1))
     worst = local_gain(f, y, A, generator=torch.tensor([0])).vector
-    moved = float(norm(f(y + 0.3 * worst, A) - f(y, A)).detach())
+    moved = float(image_norm(f(y + 0.3 * worst, A) - f(y, A)).detach())
     assert 0.99 * bound.value <= moved <= 1.0001 * bound.value
     assert moved > 0.98 * bound.value  # a bound that is 2 % smaller would be wrong
 
@@ -53,7 +53,7 @@ def test_attacks_on_a_convex_one_stay_within_the_bound(radius, lam):
     )
     found = attack(f, scan, threat, rule=PGD(5), objective=to_clean, generator=torch.tensor([0]))
     y = scan.y
-    moved = float(norm(f(y + found.delta, scan.A) - f(y, scan.A)).detach())
+    moved = float(image_norm(f(y + found.delta, scan.A) - f(y, scan.A)).detach())
     (bound,) = deterministic_bounds(f, scan.A, radius=radius)
     assert 0.1 * bound.value < moved <= bound.value * 1.001
 
@@ -75,7 +75,7 @@ def test_images_of_an_iteration_that_stops_early_stay_within_its_bound():
         d = 0.1 * d / torch.linalg.vector_norm(d)
         before, after = f.minimum(y, scan.A), f.minimum(y + d, scan.A)
         stopped = float(torch.maximum(before.gradient_norm, after.gradient_norm).detach())
-        assert float(norm(after.value - before.value).detach()) <= ridge_bound(0.1, 0.01, stopped)
+        assert float(image_norm(after.value - before.value).detach()) <= ridge_bound(0.1, 0.01, stopped)
 
 
 def test_weakly_convex_ones_have_a_bound_only_where_tau_outweighs_them():

@@ -5,12 +5,13 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from smug.models.fixed_ridge import FixedRidge
-from smug.models.minimise import accelerated_gradient, implicit, norm
+from smug.models.minimise import accelerated_gradient, implicit
 from smug.models.reconstructors import MoDL
 from smug.models.ridge import RidgeRegulariser
 from smug.models.ridge_energy import denoised, reconstruction
 from smug.models.ridge_reconstruction import Ridge, RidgeDenoiser
 from smug.physics import working_set
+from smug.physics.parts import image_norm
 from smug.physics.sense import Sense
 
 CONVEX = pytest.mark.parametrize("convex", [True, False], ids=["convex", "weakly convex"])
@@ -96,7 +97,7 @@ def test_curvature_lies_within_its_bounds(convex, shape, size):
     for sign in (1, -1):  # power iteration towards either end of the Hessian
         for _ in range(60):
             v = sign * fixed.hessian(x)(v) + (largest + shift) * v
-            v = v / norm(v)[:, None, None]
+            v = v / image_norm(v)[:, None, None]
         rayleigh = float((v.conj() * fixed.hessian(x)(v)).real.sum())
         assert -shift - 1e-9 <= rayleigh <= largest + 1e-9
 
@@ -108,8 +109,8 @@ def test_the_bound_of_the_curvature_is_sharp_where_the_image_is_small():
     fixed = at(R, x, 1.0)
     for _ in range(300):
         v = fixed.hessian(x)(v)
-        v = v / norm(v)[:, None, None]
-    assert float(norm(fixed.hessian(x)(v))) > 0.95 * float(R.lipschitz().detach())
+        v = v / image_norm(v)[:, None, None]
+    assert float(image_norm(fixed.hessian(x)(v))) > 0.95 * float(R.lipschitz().detach())
 
 
 def test_a_weakly_convex_one_is_not_convex_and_denoising_stays_so():
@@ -134,7 +135,7 @@ def test_the_minimiser_has_no_gradient_and_the_least_energy(convex, tau):
     assert bool(found.converged.all())
     x = found.value
     slope = A.gram(x) - A.H(y) + 0.3 * R.gradient(x, 0.2) + tau * x
-    assert bool((norm(slope) <= 1.01e-9 * norm(A.H(y))).all())
+    assert bool((image_norm(slope) <= 1.01e-9 * image_norm(A.H(y))).all())
 
     def energy(x):
         data = (A(x) - y).abs().square().sum((-3, -2, -1)) / 2
@@ -221,7 +222,7 @@ def test_implicit_gradients_are_those_of_the_unrolled_iteration(convex):
     assert all(float(gradient.abs().max()) > 0 for gradient in implicit)
     rough = f.replace(solve_tolerance=0.1)(y, A)
     (found,) = torch.autograd.grad((direction.conj() * rough).real.sum(), y)
-    error = float(norm(found - implicit[0]).max() / norm(implicit[0]).max())
+    error = float(image_norm(found - implicit[0]).max() / image_norm(implicit[0]).max())
     assert 1e-6 < error < 0.3
 
 
@@ -260,7 +261,7 @@ def test_denoising_is_nonexpansive_for_a_convex_regulariser():
     D = RidgeDenoiser(regulariser(True), sigma=0.3).double()
     for seed in range(5):
         a, b = images(1, 10, 12, seed=seed), images(1, 10, 12, seed=seed + 50)
-        assert float(norm(D(a) - D(b)).detach()) <= float(norm(a - b)) + 2e-3
+        assert float(image_norm(D(a) - D(b)).detach()) <= float(image_norm(a - b)) + 2e-3
 
 
 def test_denoising_removes_noise():
@@ -270,7 +271,7 @@ def test_denoising_removes_noise():
     R = regulariser(True, filters=16, dtype=torch.float32)
     with torch.no_grad():
         R.log_scale.zero_()
-    assert float(norm(denoised(R, noisy, 0.02).value.detach() - x)) < 0.9 * float(norm(noisy - x))
+    assert float(image_norm(denoised(R, noisy, 0.02).value.detach() - x)) < 0.9 * float(image_norm(noisy - x))
 
 
 def test_a_ridge_denoiser_serves_in_modl_and_learns_there():
