@@ -15,7 +15,7 @@ RECONSTRUCTORS = {
     "cg-sense": smug.CGSense(),
     "tv": smug.TotalVariation(iterations=1),
     "modl": smug.MoDL(DENOISER, steps=1),
-    "ridge": smug.Ridge(smug.RidgeRegulariser(filters=4, widths=(2,)), sigma=0.01, max_iterations=1),
+    "ridge": smug.Ridge(smug.RidgeRegulariser(filters=4, widths=(2,)), sigma=0.01, tolerance=0.5),
     "smug": smug.SMUG(DENOISER, smug.Smoothing(sigma=0.01, num_samples=1), steps=1),
     "normalised": smug.normalised(smug.MoDL(DENOISER, steps=1)),
 }

@@ -15,6 +15,7 @@ from smug.models.ridge_level import misfit_level
 from smug.physics.operator import LinearOperator, Operator, check_measurements
 from smug.physics.parts import image_norm
 from smug.system.arguments import check_fields, check_integer
+from smug.system.words import counted
 
 LEVEL_TOLERANCE = 3e-3
 """Of the images from which the noise level is estimated: on a measured slice it came out a tenth too high."""
@@ -95,9 +96,9 @@ class Ridge(NetworkReconstructor):
         if bool(stopped.any()):
             left = (found.gradient_norm / image_norm(A.H(y.detach())))[stopped].amax()
             warnings.warn(
-                f"ridge: the minimisation stopped after {self.max_iterations} iterations with a gradient of about "
-                f"{10 ** float(left.log10().round()):.0e} of that at zero, not {self.tolerance:.0e}, so that the image "
-                "is not the minimiser; allow more by max_iterations",
+                f"ridge: the minimisation stopped after {counted(self.max_iterations, 'iteration')} with a gradient of "
+                f"about {10 ** float(left.log10().round()):.0e} of that at zero, not {self.tolerance:.0e}, so that the "
+                "image is not the minimiser; allow more by max_iterations",
                 RuntimeWarning,
                 stacklevel=1,  # one place, whoever calls
             )
