@@ -152,17 +152,20 @@ def curve(lengths: Mapping[str, Found]) -> Iterator[str]:
 
 
 def growth(lengths: Mapping[str, Found]) -> Iterator[str]:
-    """Yield the lines of a table of the first of the PAIRS: a column for every length, of the seeds that all have."""
+    """Yield the lines of a table of the first of the PAIRS: a column for every length, of the seeds that all have.
+
+    A cell has the PSNR of MoDL, and by how much SMUG is above it.
+    """
     arm, other = next(iter(PAIRS.values()))
     seeds = sorted(set.intersection(*(set(f.seeds.get(n, ())) for f in lengths.values() for n in (arm, other))))
-    yield f"{arm} minus {other}, seeds {', '.join(seeds)}\n"
+    yield f"{other}; {arm} minus {other}, seeds {', '.join(seeds)}\n"
     yield f"| condition | {' | '.join(lengths)} |\n| --- |{' ---: |' * len(lengths)}"
     for condition in ("clean", *UNDER, *IMAGE[:2], f"steps {STEPS[-1]}"):
         cells = []
         for found in lengths.values():
             a, b = (found.of(name, condition, seeds=seeds) for name in (arm, other))
             known = a is not None and b is not None
-            cells.append(f"{(a - b).mean():+.2f} ±{found.half_width(a - b):.2f}" if known else "")
+            cells.append(f"{b.mean():.2f}; {(a - b).mean():+.2f} ±{found.half_width(a - b):.2f}" if known else "")
         yield f"| {condition} | {' | '.join(cells)} |"
 
 

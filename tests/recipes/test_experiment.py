@@ -250,8 +250,8 @@ def test_how_a_difference_grows_is_of_the_seeds_that_all_lengths_have():
     long.seeds["smug-1"].append("1")
     long.runs["smug-1-1"] = {"clean": {"psnr": [0.0] * 6}}
     title, head, *lines = table.growth({"100": short, "300": long})
-    assert title == "smug-1 minus modl-random, seeds 0\n" and head.startswith("| condition | 100 | 300 |")
-    assert lines[:2] == ["| clean | +1.00 ±0.00 | -1.00 ±0.00 |", "| PGD 0.02 | +3.00 ±0.00 | -0.50 ±0.00 |"]
+    assert title == "modl-random; smug-1 minus modl-random, seeds 0\n" and head.startswith("| condition | 100 | 300 |")
+    assert lines[:2] == ["| clean | 28.00; +1.00 ±0.00 | 31.00; -1.00 ±0.00 |", "| PGD 0.02 | 17.00; +3.00 ±0.00 | 21.50; -0.50 ±0.00 |"]
     assert lines[-1] == "| steps 16 |  |  |"
 
 
