@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 
 import smug
-from recipes.experiment import front, image_attack, run, score, table
+from recipes.experiment import front, image_attack, look, run, score, table
 from smug.cli import main as cli
 from smug.training.configured import build
 from smug.training.runs import save_weights
@@ -183,6 +183,19 @@ def test_the_blind_attack_knows_no_smoothing_noise(scored):
     assert not torch.equal(*adaptive)
 
 
+def test_a_slice_is_drawn_of_every_arm(scored, tmp_path, monkeypatch):
+    runs, regime = scored
+    monkeypatch.setattr(look, "Regime", lambda: regime)
+    figures, close = [], look.plt.close
+    monkeypatch.setattr(look.plt, "close", figures.append)
+    look.main([str(runs), str(tmp_path / "look.png"), "identity", "modl"])
+    close(figures[0])
+    titles = [axis.get_title().split()[0] for axis in figures[0].axes if axis.get_title()]
+    assert titles[:3] == ["reference", "identity", "modl"]
+    clean, attacked = ([float(axis.get_title().split()[-2]) for axis in figures[0].axes[i : i + 2]] for i in (1, 4))
+    assert all(a < b for a, b in zip(attacked, clean, strict=True)) and (tmp_path / "look.png").stat().st_size > 1000
+
+
 def test_arms_are_scored_once_unless_their_weights_change(scored, tmp_path, monkeypatch, capsys):
     runs, regime = scored
     for name, kept in (("FIRST", ["clean", "PGD 0.02"]), ("THEN", ["image, blind", "steps 4", "rate 2"])):
@@ -251,7 +264,10 @@ def test_how_a_difference_grows_is_of_the_seeds_that_all_lengths_have():
     long.runs["smug-1-1"] = {"clean": {"psnr": [0.0] * 6}}
     title, head, *lines = table.growth({"100": short, "300": long})
     assert title == "modl-random; smug-1 minus modl-random, seeds 0\n" and head.startswith("| condition | 100 | 300 |")
-    assert lines[:2] == ["| clean | 28.00; +1.00 ±0.00 | 31.00; -1.00 ±0.00 |", "| PGD 0.02 | 17.00; +3.00 ±0.00 | 21.50; -0.50 ±0.00 |"]
+    assert lines[:2] == [
+        "| clean | 28.00; +1.00 ±0.00 | 31.00; -1.00 ±0.00 |",
+        "| PGD 0.02 | 17.00; +3.00 ±0.00 | 21.50; -0.50 ±0.00 |",
+    ]
     assert lines[-1] == "| steps 16 |  |  |"
 
 
