@@ -160,7 +160,7 @@ def growth(lengths: Mapping[str, Found]) -> Iterator[str]:
     seeds = sorted(set.intersection(*(set(f.seeds.get(n, ())) for f in lengths.values() for n in (arm, other))))
     yield f"{other}; {arm} minus {other}, seeds {', '.join(seeds)}\n"
     yield f"| condition | {' | '.join(lengths)} |\n| --- |{' ---: |' * len(lengths)}"
-    for condition in ("clean", *UNDER, *IMAGE[:2], f"steps {STEPS[-1]}"):
+    for condition in ("clean", *UNDER, *IMAGE[2:], *IMAGE[:2], f"steps {STEPS[-1]}"):
         cells = []
         for found in lengths.values():
             a, b = (found.of(name, condition, seeds=seeds) for name in (arm, other))
