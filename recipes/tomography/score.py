@@ -58,7 +58,7 @@ def models(runs: Path, views: int) -> dict[str, Any]:
     """Return all reconstructors, of sinograms as they are, by name; those of networks end in their seed."""
     paths = [path for method in train.METHODS for path in sorted(runs.glob(f"{method}-[0-9]*.safetensors"))]
     return {name: classical(name, views) for name in CLASSICAL} | {
-        p.stem: smug.normalised(train.built(p)) for p in paths
+        p.stem: smug.normalised(train.built(p, views)) for p in paths
     }
 
 

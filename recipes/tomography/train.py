@@ -3,9 +3,10 @@
 python -m recipes.tomography.train RUNS [SEED ...] [--views 30]
 
 A denoiser first, by equation (6); then every method, with as many updates from its weights, as in the paper. 64 x 64
-pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.safetensors, and what is there is not trained
-again. The losses are the library's, and so are the reconstructors; only the loop over batches is here. Prints the PSNR
-on validation phantoms and the processor time of every run; all of a seed take about half an hour of one core.
+pixels, 100,000 photons a ray; weights go to RUNS/METHOD-SEED.safetensors, which hold the number of views, and what is
+there is not trained again. The losses are the library's, and so are the reconstructors; only the loop over batches is
+here. Prints the PSNR on validation phantoms and the processor time of every run; all of a seed take about half an hour
+of one core.
 Then: python -m recipes.tomography.score RUNS OUT.json
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -48,8 +50,17 @@ def config(name: str, seed: int) -> smug.training.Config:
     return replace(BASE, method=name, seed=seed)
 
 
-def built(path: Path) -> Any:
+def check_views(path: Path, views: int) -> None:
+    """Raise SystemExit for weights that were trained for another number of views."""
+    with safe_open(path, "pt") as file:
+        trained = (file.metadata() or {}).get("views")
+    if trained != str(views):
+        raise SystemExit(f"{path}: expected weights for {views} views, got {trained}; name another folder, or --views")
+
+
+def built(path: Path, views: int) -> Any:
     """Return the reconstructor whose weights are in RUNS/METHOD-SEED.safetensors, of normalised measurements."""
+    check_views(path, views)
     name, _, seed = path.stem.rpartition("-")
     f = smug.training.build(config(name, int(seed)))
     f.networks().load_state_dict(load_file(path))
@@ -83,12 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--views", type=int, default=tomograph.VIEWS)
     asked = parser.parse_args(arguments)
+    views = {"views": str(asked.views)}
     runs, images = asked.runs, tomograph.phantoms("train", PHANTOMS)
     validation = tomograph.scan(tomograph.phantoms("val", 8), asked.views)
     runs.mkdir(parents=True, exist_ok=True)
     for seed, name in product(asked.seeds, (START, *METHODS)):
         path = runs / f"{name}-{seed}.safetensors"
         if path.exists():
+            check_views(path, asked.views)
             continue
         own, before = config(name, seed), time.process_time()
         f: Any = smug.training.build(own)
@@ -96,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f.networks().load_state_dict(load_file(runs / f"{START}-{seed}.safetensors"), strict=False)
         train(f, own, images, UPDATES[name], asked.views)
         whole = path.with_suffix(".part")
-        save_file({key: value.contiguous() for key, value in f.networks().state_dict().items()}, whole)
+        save_file({key: value.contiguous() for key, value in f.networks().state_dict().items()}, whole, views)
         whole.replace(path)
         spent = time.process_time() - before
         with torch.no_grad():

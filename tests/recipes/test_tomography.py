@@ -101,6 +101,10 @@ def test_the_scripts_train_score_tabulate_and_draw(small, tmp_path, capsys, monk
     train.main([str(runs), "--views", "20"])
     assert {path.stem: path.stat().st_mtime_ns for path in runs.iterdir()} == weights
 
+    for script in (train.main, lambda words: score.main([words[0], str(out), *words[1:]])):
+        with pytest.raises(SystemExit, match="expected weights for 30 views, got 20"):
+            script([str(runs), "--views", "30"])
+
     chosen = ("clean", "noise 1%", "15 views", "2 steps", "worst 1%")
     conditions = score.conditions
     monkeypatch.setattr(score, "conditions", lambda views: {name: conditions(views)[name] for name in chosen})
@@ -110,8 +114,8 @@ def test_the_scripts_train_score_tabulate_and_draw(small, tmp_path, capsys, monk
     worst = document["scores"]["cg"]["worst 1%"]
     assert min(worst["gain"]) > max(document["scores"]["cg"]["noise 1%"]["gain"])
     assert document["scores"]["cg"]["clean"] != document["scores"]["cg"]["15 views"]
-    with pytest.raises(SystemExit, match="expected scores of 2 phantoms in 30 views"):
-        score.main([str(runs), str(out), "--phantoms", "2"])
+    with pytest.raises(SystemExit, match="expected scores of 1 phantoms in 20 views"):
+        score.main([str(runs), str(out), "--views", "20", "--phantoms", "1"])
 
     capsys.readouterr()
     table.main(str(out))
