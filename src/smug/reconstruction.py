@@ -117,17 +117,15 @@ def reconstruct(
 ) -> Reconstruction:
     """Reconstruct a volume, ``batch`` slices at a time; no more than these and the images are in memory.
 
-    Of a series whose frames share calibration lines, these are in memory too, those of one frame.
-
-    ``model`` is any reconstructor ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load`
-    takes, such as "tv". ``volume`` is what :func:`smug.read` or :func:`smug.read_non_cartesian` returns, or the path of
-    a file, which these read with ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines
-    is kept. The model sees the volume divided by :func:`volume_scale`, so there is no step between slices. Each slice's
-    noise depends on its name and ``seed`` alone, the result not on ``batch``. A slice without signal is zero. With
-    ``noise_sigma``, the receiver noise per part of k-space, comes the noise map of so many ``replicas``: see
-    :func:`smug.noise_map`. ``maps`` estimates coil maps. ``advance`` is called with the number of slices that are done
-    anew, ``warn`` with a sentence for each value of the volume that is outside the training range of the model's
-    weights, and one that names a model without a range.
+    (Of a series whose frames share calibration lines, these too, those of one frame.) ``model`` is any reconstructor
+    ``f(y, A, generator)`` whose networks are on ``device``, or what :func:`smug.load` takes, such as "tv". ``volume``
+    is what :func:`smug.read` or :func:`smug.read_non_cartesian` returns, or the path of a file, which these read with
+    ``centre`` and ``slices``; with ``undersample=4`` a quarter of its lines is kept. The model sees the volume divided
+    by :func:`volume_scale`, so there is no step between slices. Each slice's noise depends on its name and ``seed``
+    alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``, the receiver noise per
+    part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`. ``maps`` estimates coil
+    maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
+    the volume that is outside the training range of the model's weights, and one that names a model without a range.
 
     Raises ValueError for measurements without signal, for a model with a network in training mode, and for one whose
     images are of another shape or not finite.
@@ -136,11 +134,7 @@ def reconstruct(
     if noise_sigma is not None:
         check_integer("replicas", replicas, 2)
         check_number("noise_sigma", noise_sigma, 0)
-    volume = _read(volume, centre, slices)
-    if undersample is not None:
-        if isinstance(volume, NonCartesianVolume):
-            raise ValueError("undersample: expected Cartesian k-space, of which lines are kept")
-        volume = keep_lines(volume, undersample, seed=seed)
+    volume = _undersampled(_read(volume, centre, slices), undersample, seed)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
     check_mode(model)
@@ -149,8 +143,7 @@ def reconstruct(
         warn(sentence)
     scale = volume_scale(volume)
     f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
-    if isinstance(volume, NonCartesianVolume):
-        batch = 1  # every slice has an operator of its own
+    batch = 1 if isinstance(volume, NonCartesianVolume) else batch  # which has an operator for every slice
     volume, full = (replace(each, kspace=remembered(each.kspace)) for each in (volume, full))
     images: list[Tensor] = []
     others: list[tuple[Tensor | None, ...]] = []
@@ -232,6 +225,15 @@ def _read(source: AnyVolume | str | Path, centre: Centre, slices: SliceOrder) ->
         if value != "checked":
             raise ValueError(f"{name}: would change nothing: it is for files, and the volume has been read already")
     return source
+
+
+def _undersampled(volume: AnyVolume, rate: float | None, seed: int) -> AnyVolume:
+    """Return a volume of which lines of a rate are kept, None for all; raises ValueError without lines."""
+    if rate is None:
+        return volume
+    if isinstance(volume, NonCartesianVolume):
+        raise ValueError("undersample: expected Cartesian k-space, of which lines are kept")
+    return keep_lines(volume, rate, seed=seed)
 
 
 def range_warnings(

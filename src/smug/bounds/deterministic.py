@@ -100,6 +100,25 @@ def deterministic_bounds(
         return _of_linear(f, Spectrum.of(A), radius)
     if isinstance(f, Ridge):
         return _of_ridge(f, radius)
+    f = _of_one_map(f)
+    height, width = _shape(A, shape)
+    proved, limit = proved_sector(f.denoiser), proved_modulus(f.denoiser)
+    guess = None if residual is None else Sector(1 - residual, 1 + residual)
+    setting = Setting(
+        f,
+        Spectrum.of(A),
+        radius,
+        height * width,
+        sector=proved or guess,
+        modulus=modulus if limit is None else limit,
+        sector_proved=proved is not None,
+        modulus_proved=limit is not None,
+    )
+    return [bound for family in (_of_expectation, _of_sector, _of_modulus) for bound in family(setting)]
+
+
+def _of_one_map(f: Reconstructor) -> MoDL | SMUG | WeightedSMUG | RSE2E:
+    """Return a reconstructor whose steps are one map, whatever the measurements; raises ValueError for others."""
     if not isinstance(f, NETWORKS):
         raise ValueError(
             "deterministic bounds: expected a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled "
@@ -120,20 +139,7 @@ def deterministic_bounds(
             "deterministic bounds: expected a denoiser that is one map, got one that is told the noise level, which "
             "follows the measurements; the percentile certificate holds for any reconstructor"
         )
-    height, width = _shape(A, shape)
-    proved, limit = proved_sector(f.denoiser), proved_modulus(f.denoiser)
-    guess = None if residual is None else Sector(1 - residual, 1 + residual)
-    setting = Setting(
-        f,
-        Spectrum.of(A),
-        radius,
-        height * width,
-        sector=proved or guess,
-        modulus=modulus if limit is None else limit,
-        sector_proved=proved is not None,
-        modulus_proved=limit is not None,
-    )
-    return [bound for family in (_of_expectation, _of_sector, _of_modulus) for bound in family(setting)]
+    return f
 
 
 def _of_expectation(s: Setting) -> Iterator[Estimate]:
