@@ -11,6 +11,9 @@ from smug.system.files import write_json
 
 SCHEMA = "smug-model-2"
 
+ALL_MEASURED = "all files, measured"
+"""The data of the result that sums up a model on measured scans."""
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -55,6 +58,11 @@ class ModelCard:
     configuration: Mapping[str, Any]
     seeds: tuple[int, ...]
     results: tuple[ModelResult, ...] = ()
+
+    @property
+    def over_best_tv(self) -> float | None:
+        """The mean difference in dB to the best total variation on measured scans, if the model was scored on any."""
+        return next((result.over_best_tv for result in self.results if result.data == ALL_MEASURED), None)
 
     def check(self, weights: Path) -> None:
         """Raise ValueError if a file is not the one that the card is of, FileNotFoundError if there is none."""

@@ -30,6 +30,15 @@ def test_ridge_unless_told_otherwise(smug, write_kspace, tmp_path, capsys):
     assert images(tmp_path / "reconstruction.h5").shape == (1, 32, 32)
 
 
+@pytest.mark.parametrize(("model", "below"), [("modl-4x", 6.1), ("modl-ridge", None), ("ridge:1", None)])
+def test_a_network_that_is_worse_on_measured_scans_says_so(model, below, smug, write_kspace, capsys):
+    write_kspace(slices=1)
+    assert smug("reconstruct", "scan.h5", "--model", model) == 0
+    told = f"Warning: {model} is for experiments: on measured scans it was {below} dB below the best total variation"
+    out = " ".join(capsys.readouterr().out.split())
+    assert (told in out) == (below is not None) == ("ridge, the default, 1.1 dB above" in out)
+
+
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(smug, write_kspace, tmp_path, capsys):
     write_kspace("b/scan.h5", slices=2)
     write_kspace("a/scan.h5")

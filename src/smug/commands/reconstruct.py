@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -16,6 +16,9 @@ from smug.commands.volumes import Order, reconstruct_file, summary_line
 from smug.system.files import together
 from smug.system.paths import Input, Output
 from smug.system.terminal import say, warn
+
+if TYPE_CHECKING:
+    from smug.reconstructor import Reconstructor
 
 DEFAULT_MODEL = "ridge"
 
@@ -167,13 +170,25 @@ class Reconstruct(Common):
             return {"schema": "smug-reconstructions-1", "reconstructions": records, "failed": failed}
         return {"schema": "smug-reconstruction-2", **records[0]}
 
+    def _loaded(self, name: str) -> "Reconstructor":
+        """Load a model, and warn if measured scans are not what it is good at."""
+        from smug.zoo import SHIPPED, card, load
+
+        model = load(name)
+        margin = card(name).over_best_tv if name in SHIPPED else None
+        if margin is not None and margin < 0:
+            warn(
+                f"{name} is for experiments: on measured scans it was {-margin:.1f} dB below the best total variation, "
+                f"{DEFAULT_MODEL}, the default, {card(DEFAULT_MODEL).over_best_tv:.1f} dB above (smug models {name})"
+            )
+        return model
+
     def _order(self) -> Order:
         from smug.reconstructor import moved
-        from smug.zoo import load
 
         device = self.start()
         return Order(
-            models={name: moved(load(name), device) for name in self.models},
+            models={name: moved(self._loaded(name), device) for name in self.models},
             device=device,
             places=self.places,
             seed=self.seed,
