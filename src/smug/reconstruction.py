@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from smug.bounds.bound import Certified
+from smug.bounds.image_bound import image_bound, largest
 from smug.data.kspace.centre import Centre
 from smug.data.kspace.compression import compressed_volume
 from smug.data.kspace.non_cartesian import NonCartesianVolume
@@ -46,13 +48,15 @@ class Reconstruction:
 
     ``images`` are complex ``(slices, y, x)``. Where the full scan is known, ``target`` is its coil combination with the
     same maps, complex, and ``rss`` its root of the sum of squares over coils, real. ``noise_std`` is the noise map,
-    real, where it was asked for.
+    real, where it was asked for. ``certified`` says by what part of its norm a slice can change at most where its
+    measurements change by 1 % of theirs, for models of which that is proved: see :func:`smug.bounds.image_bound`.
     """
 
     images: Tensor
     target: Tensor | None
     rss: Tensor | None
     noise_std: Tensor | None
+    certified: Certified | None = None
 
     @property
     def quality(self) -> dict[str, float]:
@@ -147,17 +151,19 @@ def reconstruct(
     volume, full = (replace(each, kspace=remembered(each.kspace)) for each in (volume, full))
     images: list[Tensor] = []
     others: list[tuple[Tensor | None, ...]] = []
+    bounds: list[Certified | None] = []
     for first in range(0, len(volume), batch):
         rows = range(first, min(first + batch, len(volume)))
         scan, rss = _scan(volume, full, rows, maps)
         seeds = torch.tensor([named_seed(name, seed) for name in scan.id], dtype=torch.int64)
         image, noise_std = _images(f, scan.to(device), seeds, noise_sigma, replicas)
         images.append(image)
+        bounds.append(image_bound(f, scan, image))
         others.append((scan.target, rss, noise_std))
         if advance is not None:
             advance(len(rows))
     target, rss, noise_std = (_joined(volume, column) for column in zip(*others, strict=True))
-    return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std)
+    return Reconstruction(volume.cropped(torch.cat(images)), target, rss, noise_std, largest(bounds))
 
 
 def compressed(model: Reconstructor, volume: AnyVolume, coils: int | None, warn: Callable[[str], None]) -> AnyVolume:

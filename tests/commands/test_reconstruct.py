@@ -39,6 +39,22 @@ def test_a_network_that_is_worse_on_measured_scans_says_so(model, below, smug, w
     assert (told in out) == (below is not None) == ("ridge, the default, 1.1 dB above" in out)
 
 
+@pytest.mark.parametrize(("model", "proved"), [("convex-ridge", True), ("cg-sense:0.01", True), ("ridge", False)])
+def test_what_is_certified_is_told_and_kept(model, proved, smug, write_kspace, tmp_path, capsys):
+    write_kspace(slices=2)
+    assert smug("reconstruct", "scan.h5", "--model", model, "--json", "r.json") == 0
+    told = re.search(
+        r"Certified: where measurements change by 1 %, no slice changes by more than (\S+) % \(l2 norms\)\.",
+        " ".join(capsys.readouterr().out.split()),
+    )
+    certified = json.loads((tmp_path / "r.json").read_text())["certified"]
+    with h5py.File(tmp_path / "reconstruction.h5") as file:
+        assert ("certified" in file.attrs) == proved
+    assert (told is not None) == (certified is not None) == proved
+    if told is not None:
+        assert 100 * certified["image"] == pytest.approx(float(told[1]), rel=0.01) and certified["assuming"]
+
+
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(smug, write_kspace, tmp_path, capsys):
     write_kspace("b/scan.h5", slices=2)
     write_kspace("a/scan.h5")

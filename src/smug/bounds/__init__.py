@@ -3,6 +3,7 @@
 from smug.bounds.bound import Bound, Certified, Estimate, LowerBound, certificate
 from smug.bounds.deterministic import deterministic_bounds
 from smug.bounds.gain import local_gain
+from smug.bounds.image_bound import image_bound
 from smug.bounds.percentile import needed_draws, percentile_curve
 from smug.bounds.ridge_bound import ridge_bound
 from smug.bounds.tradeoff import needed_error, needed_gain
@@ -14,6 +15,7 @@ __all__ = [
     "LowerBound",
     "certificate",
     "deterministic_bounds",
+    "image_bound",
     "local_gain",
     "needed_draws",
     "needed_error",

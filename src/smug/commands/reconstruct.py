@@ -12,7 +12,7 @@ from smug.commands import sources
 from smug.commands.common import Common
 from smug.commands.numbers import Count, Positive, Rate, Share, Within
 from smug.commands.places import Places, found_files
-from smug.commands.volumes import Order, reconstruct_file, summary_line
+from smug.commands.volumes import Order, certified_line, reconstruct_file, summary_line
 from smug.system.files import together
 from smug.system.paths import Input, Output
 from smug.system.terminal import say, warn
@@ -161,6 +161,8 @@ class Reconstruct(Common):
                 self.write_json(self._document(records, {}))
         for record in records:
             say(summary_line(record))
+            if (proved := certified_line(record)) is not None:
+                say(proved)
         if len(records) > 1:
             say(f"{self.places.comparison(file)}: the middle slice by all models")
         return records

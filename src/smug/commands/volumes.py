@@ -64,12 +64,12 @@ def reconstruct_file(file: Path, order: Order) -> list[dict[str, Any]]:
     made = {name: _reconstructed(file, volume, name, order, told[name]) for name in order.models}
     records = {name: _record(file, volume, name, result, order, told[name]) for name, result in made.items()}
     for name, result in made.items():
-        kept = ("model", "input", "acceleration", "settings", "units", "notes")
+        kept = ("model", "input", "acceleration", "settings", "units", "notes", "certified")
         write_images(
             order.places.image(file, name),
             result.images,
             geometry=volume.geometry,
-            metadata={key: records[name][key] for key in kept},
+            metadata={key: value for key in kept if (value := records[name][key]) is not None},
             noise_std=result.noise_std,
             frames=volume.frames,
         )
@@ -85,6 +85,14 @@ def summary_line(record: Mapping[str, Any]) -> str:
     known = f"; PSNR {quality['psnr']:.2f} dB, SSIM {quality['ssim']:.3f}{of_itself}" if quality else ""
     how = f"{counted(record['slices'], 'slice')} by {record['model']} at {record['acceleration']:.2f}x"
     return f"{record['output']}: {how}{known}"
+
+
+def certified_line(record: Mapping[str, Any]) -> str | None:
+    """Return what is proved of a record of :func:`reconstruct_file` as one line of text, None where nothing is."""
+    if (proved := record["certified"]) is None:
+        return None
+    changed, image = (f"{100 * proved[name]:.3g} %" for name in ("change", "image"))
+    return f"Certified: where measurements change by {changed}, no slice changes by more than {image} (l2 norms)."
 
 
 def _volume(file: Path, order: Order) -> "AnyVolume":
@@ -139,6 +147,8 @@ def _record(
     file: Path, volume: "AnyVolume", name: str, result: "Reconstruction", order: Order, told: list[str]
 ) -> dict[str, Any]:
     """Return the record of a reconstruction, about which so much was ``told``: plain values."""
+    from smug.bounds.image_bound import CHANGE
+
     return {
         "model": name,
         "input": printable(file.name),
@@ -152,6 +162,9 @@ def _record(
         "notes": dict(volume.attributes),
         "warnings": [*volume.warnings, *told],
         "quality": result.quality,
+        "certified": None
+        if result.certified is None
+        else {"change": CHANGE, "image": result.certified.value, "assuming": result.certified.assumptions},
     }
 
 
