@@ -21,6 +21,7 @@ from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
 from smug.models.unet import UNet
 from smug.models.weight_encoder import WeightEncoder
+from smug.physics.sense import Sense
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +211,60 @@ def test_networks_of_users_are_not_told_apart_by_their_weights():
 
     assert fingerprint(MoDL(as_complex(Own()), steps=1)) is None
     assert fingerprint(MoDL(as_complex(torch.nn.Conv2d(2, 2, 3, padding=1)), steps=1)) is not None
+
+
+def test_what_users_have_changed_in_a_network_is_not_stored():
+    """Hooks and methods that are put in the place of others are in no setting and no weight."""
+
+    def network():
+        return UNet(4)
+
+    hooked, patched = network(), network()
+    hooked.register_forward_hook(lambda module, inputs, result: result.round())
+    patched.forward = lambda x: x
+    assert fingerprint(MoDL(network(), steps=1)) is not None
+    assert fingerprint(MoDL(hooked, steps=1)) is None
+    assert fingerprint(MoDL(patched, steps=1)) is None
+
+
+def test_buffers_that_are_not_saved_are_told_apart():
+    def shifted(by):
+        layer = torch.nn.Identity()
+        layer.register_buffer("shift", torch.tensor(by), persistent=False)
+        return fingerprint(MoDL(layer, steps=1))
+
+    assert shifted(0.0) is not None
+    assert shifted(0.0) != shifted(1.0)
+
+
+def test_records_of_users_are_code_of_users(scans, tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Mine:
+        strength: float = 1.0
+
+        def __call__(self, y, A, generator=None):
+            return self.strength * A.H(y)
+
+    assert fingerprint(Mine()) is None
+    assert fingerprint(normalised(Mine())) is None
+    score({"mine": Mine()}, [clean()], scans, store=RowStore(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_operators_of_users_inherit_no_address(scans, tmp_path):
+    class Halved(Sense):
+        def __call__(self, image):
+            return super().__call__(image) / 2
+
+    class Told(Halved):
+        @property
+        def fingerprint(self):
+            return (self.mask, self.maps, torch.tensor(0.5))
+
+    def address(kind):
+        scan = dataclasses.replace(scans[0], A=kind(scans[0].A.mask, scans[0].A.maps))
+        return RowStore(tmp_path).address(CGSense(), clean(), scan, 0, 1)
+
+    assert address(Halved) is None
+    assert None not in {address(Sense), address(Told)}
+    assert address(Sense) != address(Told)

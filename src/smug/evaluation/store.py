@@ -23,10 +23,11 @@ from torch import Tensor, nn
 from smug.data.scan import Scan
 from smug.evaluation.conditions import Condition
 from smug.evaluation.row import Outcome, Row
+from smug.physics.operator import LinearOperator
 from smug.physics.scale import measurement_scale
 from smug.reconstructor import Fingerprinted, Reconstructor
 from smug.system.files import write_atomically, write_json
-from smug.system.user_code import is_ours
+from smug.system.user_code import OURS, is_ours
 
 SCHEMA = "smug-rows-3"
 """Changes whenever the meaning of a row does."""
@@ -68,7 +69,7 @@ class RowStore:
     def address(self, f: Reconstructor, condition: Condition, scan: Scan, seed: int, draws: int) -> str | None:
         """Return the address of a cell's rows; None where reconstructor, condition or operator has no fingerprint."""
         print_of_f = fingerprint(f)
-        of_A = scan.A.fingerprint
+        of_A = _operator_fingerprint(scan.A)
         if print_of_f is None or of_A is None or not condition.recipe:
             return None
         cell = [SCHEMA, code_hash(), print_of_f, condition.name, condition.recipe, scan_digest(scan, of_A), seed, draws]
@@ -120,12 +121,12 @@ class RowStore:
 def fingerprint(f: Reconstructor) -> str | None:
     """Return what tells a reconstructor from all others: its kind, its settings, and the hash of its weights.
 
-    None for functions and networks of users, whose code may change unseen, unless they have a ``fingerprint`` of
-    their own.
+    None for functions, records and networks of users, whose code may change unseen, unless they have a ``fingerprint``
+    of their own.
     """
     if isinstance(f, Fingerprinted):
         return f.fingerprint
-    if not is_dataclass(f):
+    if not is_dataclass(f) or not is_ours(f):
         return None
     parts = {field.name: _part(getattr(f, field.name)) for field in fields(f) if field.name not in DESCRIPTIVE}
     if None in parts.values():
@@ -140,9 +141,10 @@ DESCRIPTIVE = ("name", "config", "metadata")
 def _part(value: Any) -> str | None:
     """Return the text of a setting or the hash of a network; None for other objects, which have no fingerprint."""
     if isinstance(value, nn.Module):
-        if not all(is_ours(m) or type(m).__module__.startswith("torch.") for m in value.modules()):
+        if not all(_is_known(module) for module in value.modules()):
             return None
-        return _digest(f"{value!r} {_plain(value)}".encode(), *value.state_dict().values())
+        named = (value.named_parameters(remove_duplicate=False), value.named_buffers(remove_duplicate=False))
+        return _digest(f"{value!r} {_plain(value)}".encode(), *(tensor for kind in named for _, tensor in kind))
     if isinstance(value, Tensor):
         return repr(value.tolist())
     if value is measurement_scale:
@@ -150,6 +152,25 @@ def _part(value: Any) -> str | None:
     if is_dataclass(value) and not isinstance(value, type):
         return fingerprint(cast(Reconstructor, value))
     return None if callable(value) else repr(value)
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+"""Where torch keeps the functions that change what a module is given and returns."""
+
+
+def _is_known(module: nn.Module) -> bool:
+    """Whether kind, settings and weights tell what a module computes: no code of users, no hook, no method replaced."""
+    if not (is_ours(module) or type(module).__module__.startswith("torch.")):
+        return False
+    replaced = (name for name, value in vars(module).items() if callable(value) and hasattr(type(module), name))
+    return not any(getattr(module, hooks) for hooks in HOOKS) and not any(replaced)
+
+
+def _operator_fingerprint(A: LinearOperator) -> Sequence[Tensor] | None:
+    """Return the fingerprint of an operator; None where a class of users, whose code is another, has inherited it."""
+    home = next(kind for kind in type(A).__mro__ if "fingerprint" in vars(kind))
+    inherited = home is not type(A) and home.__module__.partition(".")[0] == OURS
+    return None if inherited and not is_ours(A) else A.fingerprint
 
 
 def _plain(network: nn.Module) -> list[tuple[str, str, str]]:
