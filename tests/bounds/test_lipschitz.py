@@ -3,9 +3,10 @@ import torch
 
 from smug import DIDN
 from smug.bounds.lipschitz import measured_residual, proved_modulus, proved_sector
+from smug.models.adapters import clamped
 from smug.models.compute import in_precision
 from smug.models.noise import complex_normal
-from smug.models.nonexpansive import Nonexpansive, modulus_clipped
+from smug.models.nonexpansive import ModulusClipped, Nonexpansive, modulus_clipped
 from smug.models.sector import Sector
 
 
@@ -55,3 +56,31 @@ def test_what_denoisers_say_of_themselves():
     assert proved_modulus(modulus_clipped(proved, 0.7)) == 0.7
     assert proved_sector(DIDN(channels=8, blocks=1)) is None
     assert proved_sector(in_precision(proved, torch.bfloat16)) is None
+
+
+def test_a_limit_of_something_else_proves_nothing():
+    class Tripled(torch.nn.Module):
+        limit = 0.5
+
+        def forward(self, x):
+            return 3 * x
+
+    for denoiser in (Tripled(), clamped(Tripled(), 1.0)):  # which clamps what goes in
+        assert proved_modulus(denoiser) is None
+
+
+def test_what_a_class_computes_anew_is_not_proved_by_its_parent():
+    class Doubled(Nonexpansive):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    class Known(Doubled):
+        sector = Sector(0, 2)
+
+    class Unclipped(ModulusClipped):
+        def forward(self, x):
+            return self.denoiser(x)
+
+    assert proved_sector(Doubled(channels=4, depth=1, size=3)) is None
+    assert proved_sector(Known(channels=4, depth=1, size=3)) == Sector(0, 2)
+    assert proved_modulus(Unclipped(torch.nn.Identity(), 0.5)) is None

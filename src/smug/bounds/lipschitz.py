@@ -1,8 +1,8 @@
 """What is known of a denoiser: proved by construction, or measured on images, which never proves anything.
 
 A denoiser says what is proved of it by an attribute ``sector`` (:class:`smug.models.sector.Sector`), as
-:class:`smug.models.nonexpansive.Nonexpansive` does, and that its pixels are at most R in modulus by an attribute
-``limit``, as :class:`smug.models.nonexpansive.ModulusClipped` does.
+:class:`smug.models.nonexpansive.Nonexpansive` does. That its pixels are at most R in modulus is known of a
+:class:`smug.models.nonexpansive.ModulusClipped` alone: many networks have a ``limit`` that bounds something else.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from smug.bounds.bound import LowerBound
 from smug.models.noise import entry_seeds, normal
+from smug.models.nonexpansive import ModulusClipped
 from smug.models.sector import Sector
 from smug.physics.parts import image_norm
 
@@ -21,13 +22,20 @@ Denoiser = Callable[[Tensor], Tensor]
 def proved_sector(denoiser: Denoiser) -> Sector | None:
     """Return the sector that the denoiser is built to lie in, None where it does not say."""
     sector = getattr(denoiser, "sector", None)
-    return sector if isinstance(sector, Sector) else None
+    return sector if isinstance(sector, Sector) and not _computes_anew(denoiser, "sector") else None
 
 
 def proved_modulus(denoiser: Denoiser) -> float | None:
-    """Return the modulus that no pixel of the denoiser's result exceeds, None where it does not say."""
-    limit = getattr(denoiser, "limit", None)
-    return limit if isinstance(denoiser, torch.nn.Module) and isinstance(limit, float) else None
+    """Return the modulus that no pixel of the denoiser's result exceeds, None where none is known."""
+    clipped = denoiser if isinstance(denoiser, ModulusClipped) and not _computes_anew(denoiser, "sector") else None
+    return clipped and clipped.limit
+
+
+def _computes_anew(denoiser: Denoiser, fact: str) -> bool:
+    """Whether a class has inherited a fact from one whose ``forward`` it has replaced: it is then of another map."""
+    kinds = type(denoiser).__mro__
+    homes = [next((i for i, kind in enumerate(kinds) if name in vars(kind)), 0) for name in ("forward", fact)]
+    return fact not in vars(denoiser) and homes[0] < homes[1]
 
 
 def measured_residual(denoiser: Denoiser, x: Tensor, iterations: int = 10, seed: int = 0) -> LowerBound:
