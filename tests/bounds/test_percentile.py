@@ -16,6 +16,7 @@ from smug.bounds.percentile import (
     release_errors,
     shifted_level,
 )
+from smug.foreign import slicewise
 from smug.metrics import psnr
 from smug.models.classical import ZeroFilled
 from smug.models.noise import complex_normal
@@ -196,3 +197,22 @@ def test_several_slices_are_refused(slice_):
     y, A, target = slice_
     with pytest.raises(ValueError, match="of one slice"):
         release_errors(ZeroFilled(), y.expand(2, -1, -1, -1), A, target, 0.1, torch.arange(2))
+
+
+def test_draws_that_see_each_other_are_refused(slice_):
+    """Their errors are not independent, as the proof wants them, and change with the chunk."""
+    y, A, target = slice_
+
+    def of_the_batch(y, A):
+        x = A.H(y)
+        return x / x.abs().mean()
+
+    with pytest.raises(ValueError, match="slicewise"):
+        percentile_curve(of_the_batch, y, A, target, 0.2, (1,), draws=20)
+    percentile_curve(slicewise(of_the_batch), y, A, target, 0.2, (1,), draws=20)
+    percentile_curve(of_the_batch, y, A, target, 0.2, (1,), draws=20, chunk=1)
+
+
+def test_draws_of_torchs_own_generator_are_independent(slice_):
+    y, A, target = slice_
+    percentile_curve(lambda y, A: A.H(y) + torch.randn_like(A.H(y)), y, A, target, 0.2, (1,), draws=20)

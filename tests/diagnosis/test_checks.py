@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from smug.attacks import APGD, PGD, Square, Threat, start
 from smug.data.scan import Scan
 from smug.diagnosis import FLAGS, diagnose, repeatable
+from smug.foreign import slicewise
 from smug.models.adapters import as_complex
 from smug.models.classical import CGSense, TotalVariation
 from smug.models.normalised import normalised
@@ -18,6 +19,7 @@ from smug.models.smoothing import Smoothing
 from smug.physics.sense import Sense
 from smug.reconstructor import moved
 
+from ..scans import tiny_scan
 from . import broken
 
 THREAT = Threat(0.02, "l2", "kspace-l2")
@@ -94,6 +96,17 @@ def test_what_is_broken_raises_its_own_flag(flag, f, scan):
     assert [raised.name for raised in diagnosis.flags] == [flag]
     assert diagnosis.unreliable
     assert FLAGS[flag].sentence in str(diagnosis)
+
+
+def test_slices_that_see_each_other_raise_their_flag(device):
+    def of_the_largest(y, A):
+        x = A.H(y)
+        return x / x.abs().max()
+
+    scan = tiny_scan(2, height=16, width=14, seed=1, device=device)
+    assert names(of_the_largest, scan, THREAT) == ["mixed-slices"]
+    assert names(slicewise(of_the_largest), scan, THREAT) != ["mixed-slices"]
+    assert names(of_the_largest, scan[0], THREAT) != ["mixed-slices"]
 
 
 WEAK = {

@@ -17,6 +17,7 @@ NAN = math.nan
     ("decide", "quiet", "raised"),
     [
         (flags.random_output, [(0.0,), (2e-6,), (NAN,)], [(1e-3,)]),
+        (flags.mixed_slices, [(0.0,), (2e-5,), (NAN,)], [(0.1,)]),
         (flags.zero_gradient, [(0.08,), (1e-3,)], [(0.0,), (1e-8,), (NAN,)]),
         (flags.solver_not_converged, [(0.0,), (5e-6,)], [(1e-2,), (NAN,)]),
         (flags.cut_gradient, [(0.0,), (8e-4,)], [(7e-3,), (0.9,), (math.inf,), (NAN,)]),

@@ -49,6 +49,9 @@ FRESH_DRAWS = 8
 CERTIFICATE, FRESH = range(2)
 """Streams of draws."""
 
+APART = 1e-3
+"""By how much, relatively, the error of a draw may differ alone and among others: half precision leaves less."""
+
 
 @dataclass(frozen=True, eq=False)
 class Release(Wrapper):
@@ -216,25 +219,42 @@ def percentile_curve(
 ) -> Curve:
     """Certify the release of one slice at ``eps = ratio * sigma`` for all ratios, from one set of draws.
 
-    ``y`` are measurements ``(1, ...)``, ``target`` ``(1, y, x)``, ``sigma`` in units of y. It costs ``draws`` and
-    :data:`FRESH_DRAWS` reconstructions. With ``statements=len(ratios)`` the curve holds as a whole, else point by
-    point. Raises ValueError for values out of range and a network in training mode.
+    ``y`` are measurements ``(1, ...)``, ``target`` ``(1, y, x)``, ``sigma`` in units of y. It costs ``draws``,
+    :data:`FRESH_DRAWS` and one more reconstructions. With ``statements=len(ratios)`` the curve holds as a whole, else
+    point by point. Raises ValueError for values out of range, a network in training mode, and where the draws of a
+    ``chunk`` see each other.
     """
     A = check_measurements(y, A)
     check_mode(f)
     for name, count in (("draws", draws), ("statements", statements), ("chunk", chunk)):
         check_integer(name, count, 1)
     seed = entry_seeds(generator, y.shape[0])[:1]
+
+    def alone() -> float:
+        return float(release_errors(f, y, A, target, sigma, draw_seeds(seed, CERTIFICATE, 1)))
+
     errors, fresh = (
         release_errors(f, y, A, target, sigma, draw_seeds(seed, stream, count), chunk=chunk, advance=advance)
         for stream, count in ((CERTIFICATE, draws), (FRESH, FRESH_DRAWS))
     )
+    _check_apart(float(errors[0]), alone)
     psnr, norm = psnr_of(target), float(torch.linalg.vector_norm(torch.where(A.support(y), y, 0)))
     points = []
     for ratio in ratios:
         error = certified_error(errors, ratio, p=p, alpha=alpha, statements=statements)
         points.append(Point(ratio * sigma, ratio * sigma / norm, error, float(psnr(torch.tensor(error.value)))))
     return Curve(sigma, draws, p, alpha, float(psnr(fresh).mean()), tuple(points))
+
+
+def _check_apart(together: float, alone: Callable[[], float]) -> None:
+    """Raise ValueError for a draw that is another one alone than among others, unless it is another one every time."""
+    once = alone()
+    if not math.isclose(together, once, rel_tol=APART) and math.isclose(once, alone(), rel_tol=APART):
+        raise ValueError(
+            "certificate: expected draws that do not depend on each other, got a reconstructor that mixes the images "
+            f"of a batch: an error of {once:.5g} is {together:.5g} among others; smug.foreign.slicewise(f) gives it "
+            "one image at a time"
+        )
 
 
 def draw_seeds(seed: Tensor, stream: int, draws: int) -> Tensor:

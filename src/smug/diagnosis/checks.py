@@ -15,6 +15,7 @@ from smug.diagnosis.flags import (
     Diagnosis,
     cut_gradient,
     masked_gradient,
+    mixed_slices,
     more_steps_help,
     not_monotone,
     random_output,
@@ -22,7 +23,13 @@ from smug.diagnosis.flags import (
     weaker_than_noise,
     zero_gradient,
 )
-from smug.diagnosis.gradient import directional_error, output_difference, promised_gain, solver_residual
+from smug.diagnosis.gradient import (
+    batch_difference,
+    directional_error,
+    output_difference,
+    promised_gain,
+    solver_residual,
+)
 from smug.evaluation_mode import check_mode
 from smug.models.compute import tf32
 from smug.models.noise import Seeds, derive
@@ -87,6 +94,10 @@ def _checks(
     """Yield the numbers of every check and which flags they raise."""
     difference = float(output_difference(problem).max())
     yield {"output difference": difference}, {"random-output": random_output(difference)}
+
+    if len(problem.y) > 1:
+        mixing = float(batch_difference(problem).max())
+        yield {"batch difference": mixing}, {"mixed-slices": mixed_slices(mixing)}
 
     gain = float(promised_gain(problem).min())
     yield {"promised gain": gain}, {"zero-gradient": zero_gradient(gain)}

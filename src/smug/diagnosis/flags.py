@@ -45,6 +45,9 @@ class Diagnosis:
 _SENTENCES = {
     "random-output": "Two calls with the same generator differ, so an attack cannot compare perturbations and its "
     "numbers are luck; draw all randomness of the reconstructor from the generator it is given.",
+    "mixed-slices": "The image of a slice is another one alone than in its batch, so an attack on several slices moves "
+    "each for the sake of the others and is too weak; normalise every slice by itself, or let slicewise of "
+    "the module foreign give the reconstructor one at a time.",
     "zero-gradient": "The gradient of the error is zero or NaN, so a gradient attack is blind and the reconstructor "
     "looks robust without being it; find what cuts the graph (no_grad, rounding, detach, the root of zero), or attack "
     "without gradients.",
@@ -72,6 +75,9 @@ FLAGS: Mapping[str, Flag] = {name: Flag(name, sentence) for name, sentence in _S
 
 OUTPUT_DIFFERENCE = 1e-5
 """Relative l2 difference of two equal calls: parallel sums in single precision reach 1e-6, smoothing noise 1e-3."""
+
+MIXING = 1e-3
+"""Relative l2 difference of an image alone and in its batch: other sums in single precision leave 1e-6 to 1e-5."""
 
 GRADIENT_GAIN = 1e-6
 """Relative change of the error that the gradient promises for the whole budget; below it, single precision sees no
@@ -105,6 +111,11 @@ sampled entries: what single precision leaves of ``(y + delta) - y``."""
 def random_output(difference: float) -> bool:
     """Whether two equal calls differ: ``difference`` is relative, in l2."""
     return difference > OUTPUT_DIFFERENCE  # NaN is no randomness: zero_gradient tells it
+
+
+def mixed_slices(difference: float) -> bool:
+    """Whether slices see each other: ``difference`` is relative, in l2, of one alone and in its batch."""
+    return difference > MIXING
 
 
 def zero_gradient(gain: float) -> bool:

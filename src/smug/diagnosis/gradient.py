@@ -29,6 +29,14 @@ def output_difference(problem: Problem) -> Tensor:
     return L2().size(one - two) / L2().size(one)
 
 
+def batch_difference(problem: Problem) -> Tensor:
+    """Return the l2 distance of the image of every slice alone and in its batch, relative to the image."""
+    together, y, A = _reconstruct(problem, problem.y), problem.y, problem.A
+    rows = [slice(i, i + 1) for i in range(len(y))]
+    alone = torch.cat([problem.f(y[row], A[i], generator=problem.seeds[row]) for i, row in enumerate(rows)])
+    return L2().size(together - alone) / L2().size(alone)
+
+
 def promised_gain(problem: Problem) -> Tensor:
     """Return the change of the objective that its gradient promises for the whole radius, relative to the objective.
 
