@@ -68,6 +68,27 @@ def test_anybodys_network_is_filled(stored):
     assert_refused(lambda: runs.load_weights(path, UNet(channels=16, levels=2)), "the weights do not fit the network")
 
 
+class Complex(torch.nn.Module):
+    """A network of complex weights, and an integer beside them."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(1, 1, 3, padding=1, dtype=torch.complex64)
+        self.register_buffer("count", torch.tensor(2**53 + 1))
+
+    def forward(self, x):
+        return self.layer(x[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_complex_weights_keep_both_parts(tmp_path, half):
+    f = build(CONFIG, Complex())
+    runs.save_weights(tmp_path / "complex.safetensors", f, CONFIG, half=half)
+    read = runs.load_weights(tmp_path / "complex.safetensors", Complex()).reconstructor
+    for name, value in f.networks().state_dict().items():
+        assert torch.equal(read.networks().state_dict()[name], value)
+
+
 class Evil:
     def __reduce__(self):
         return (pytest.fail, ("a pickle was executed",))

@@ -5,6 +5,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from smug.models.adapters import as_complex
 from smug.models.classical import CGSense
 from smug.system.distributed import ALONE
 from smug.system.stopping import Stopped
@@ -63,6 +64,32 @@ def test_every_method_trains_and_its_run_loads(method, data, tmp_path, device):
     assert not any(network.training for network in model.reconstructor.networks().values())
     drawn = [path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*.png")]
     assert sorted(drawn) == ["losses.png", "validation/000002.png", "validation/000003.png"]
+
+
+class WithState(torch.nn.Conv2d):
+    """A network with state that is no tensor."""
+
+    def get_extra_state(self):
+        return {"epoch": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        (torch.nn.Identity(), "nothing to train"),
+        (torch.nn.Conv2d(2, 2, 1).requires_grad_(False), "nothing to train"),
+        (torch.nn.Conv2d(2, 2, 1).bfloat16(), "single or double precision"),
+        (WithState(2, 2, 1), "state of tensors"),
+    ],
+)
+def test_networks_that_cannot_be_trained_or_stored_are_refused(network, told, data, tmp_path):
+    config = configured("modl")
+    with pytest.raises(ValueError, match=told):
+        trainer.train(build(config, as_complex(network)), config, data, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_pictures_of_a_run_are_drawn(data, tmp_path, monkeypatch):

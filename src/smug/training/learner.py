@@ -137,6 +137,25 @@ class Learner:
         return {name: value.detach() for name, value in terms.items()}
 
 
+HALF = (torch.float16, torch.bfloat16)
+
+
+def check_networks(networks: nn.Module) -> None:
+    """Raise ValueError for networks without a weight to learn, with weights in half precision, or of other state."""
+    if not any(weights.requires_grad for weights in networks.parameters()):
+        raise ValueError("network: expected weights that require a gradient, got none: there is nothing to train")
+    if halves := [name for name, weights in networks.named_parameters() if weights.dtype in HALF]:
+        raise ValueError(
+            f"network: expected weights in single or double precision, got {halves[0]} in half; "
+            'compute.precision = "bf16" lets the denoiser compute in it'
+        )
+    if others := [name for name, value in networks.state_dict().items() if not isinstance(value, Tensor)]:
+        raise ValueError(
+            f"network: expected a state of tensors, got {others[0]}, which files of weights cannot hold; "
+            "a buffer holds numbers"
+        )
+
+
 def _first_images(f: NetworkReconstructor, config: Config) -> FirstImages | None:
     """Return the first images to keep: of measurements that come again."""
     first, cycle = f.settings().get("first"), config.data.cycle

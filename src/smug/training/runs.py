@@ -88,15 +88,22 @@ def save_weights(
 ) -> None:
     """Write the networks with their configuration into one file, whole or not at all.
 
-    ``half`` stores the weights in half precision; ``notes`` are kept as metadata.
+    ``half`` stores real weights in half precision; ``notes`` are kept as metadata.
     """
     from safetensors.torch import save
 
     dtype = torch.float16 if half else torch.float32
-    state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in f.networks().state_dict().items()}
+    state = {name: _stored(value, dtype) for name, value in f.networks().state_dict().items()}
     metadata = {"schema": SCHEMA, "config": json.dumps(to_dict(config)), **(notes or {})}
     content = save(state, metadata)
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return weights as they are stored: real ones in a dtype, complex ones in single precision, counts as they are."""
+    if value.is_complex() or value.is_floating_point():
+        value = value.to(torch.complex64 if value.is_complex() else dtype)
+    return value.detach().cpu().resolve_conj().contiguous()
 
 
 def load_weights(path: Path, denoiser: nn.Module | None = None) -> Model:

@@ -15,7 +15,7 @@ from smug.system.stopping import Stopped, asked_to_stop
 from smug.training.batches import TrainingData
 from smug.training.checkpoint import CHECKPOINT, Place, weights_hash
 from smug.training.config import Config
-from smug.training.learner import Learner
+from smug.training.learner import Learner, check_networks
 from smug.training.log import LogEntry
 from smug.training.prefetch import prefetched
 from smug.training.records import Records
@@ -40,11 +40,13 @@ def train(
     processes of a ``group`` call this together; each computes its share of every batch, and the first one writes and
     has the log.
 
-    Raises ValueError where a loss or gradient is not finite, with the slices' names (the checkpoint stays as it was),
+    Raises ValueError for networks that cannot be trained or stored, see :func:`smug.training.learner.check_networks`;
+    where a loss or gradient is not finite, with the slices' names (the checkpoint stays as it was),
     for a batch without equal shares, for a checkpoint of another configuration or that only some processes see, and
     where another run is at work in ``out``; :class:`Stopped` after SIGTERM or an interrupt, when the checkpoint is
     written.
     """
+    check_networks(f.networks())
     refusal = f"{out}: another process is training there: wait for it, or choose another folder"
     with locked(out, refusal) if group.first else nullcontext():
         return _train(f, config, data, out, resume, group, report)
