@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.autograd.function import once_differentiable
 
 from smug.bounds.bound import Estimate, LowerBound
 from smug.bounds.gain import jacobian, local_gain
@@ -132,6 +133,56 @@ def test_a_cut_gradient_is_told(scan):
     y, A = scan
     with pytest.raises(ValueError, match="its gradient is cut"):
         local_gain(lambda y, A: A.H(y).detach(), y, A)
+
+
+class Tenfold(torch.autograd.Function):
+    """The identity with a gradient that is ten times its own."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 10 * gradient
+
+
+class Once(torch.autograd.Function):
+    """The identity with a gradient that cannot be differentiated again."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        return gradient
+
+
+def straight_through(x):
+    return x + (torch.view_as_complex((4 * torch.view_as_real(x)).round() / 4) - x).detach()
+
+
+@pytest.mark.parametrize("after", [Tenfold.apply, Once.apply, straight_through])
+def test_a_gradient_of_something_else_is_told(after, scan):
+    """Or it would be a lower bound that nothing reaches."""
+    y, A = scan
+    with pytest.raises(ValueError, match="the gradient is not that of the image"):
+        local_gain(lambda y, A: after(A.H(y)), y, A)
+
+
+def test_rounding_has_no_gradient(scan):
+    y, A = scan
+    with pytest.raises(ValueError, match="its gradient is cut"):
+        local_gain(lambda y, A: torch.view_as_complex(torch.view_as_real(A.H(y)).round()), y, A)
+
+
+def test_a_constant_has_no_gain(scan):
+    y, A = scan
+    found = local_gain(lambda y, A: 0 * A.H(y) + 1, y, A)
+    assert not found.worst.any()
+    assert not found.vector.any()
 
 
 @pytest.mark.parametrize("counts", [{"iterations": 0}, {"probes": 0}])

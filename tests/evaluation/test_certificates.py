@@ -192,6 +192,22 @@ def test_a_model_without_gradient_is_certified_without_gains(test_set):
     assert any(not row.vacuous for row in result.rows)
 
 
+def test_a_model_with_another_gradient_than_its_own_is_certified_without_gains(test_set):
+    class Tenfold(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return 10 * gradient
+
+    with pytest.warns(RuntimeWarning, match="tenfold, slice .*: no gains: the gradient is not that of the image"):
+        result = certify({"tenfold": lambda y, A: Tenfold.apply(A.H(y))}, test_set, Certification())
+    assert result.rows
+    assert not result.gains
+
+
 def test_a_model_of_single_slices_is_told_before_anything_is_certified(test_set):
     def single(y, A):
         return A.H(y[:1])

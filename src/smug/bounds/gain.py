@@ -4,7 +4,8 @@ J is the Jacobian of ``y -> F(y)`` from the entries that are measured (real and 
 and with F's own noise frozen. The largest singular value ``||J||`` is approached from below by the best unit vector v
 in the span of the first iterates of power iteration on ``J^H J`` (Lanczos), which finds it many times faster than the
 last iterate. ``||J v|| <= ||J|| <= Lip(F)``, so that every number of iterations gives a lower bound of the Lipschitz
-constant, and never a certificate. ``||J||_F / sqrt(n)``, n the real numbers that are measured, is the gain on random
+constant, and never a certificate. J is what autograd makes of the reconstructor; that it is the derivative of the
+image is tried along v, by a difference. ``||J||_F / sqrt(n)``, n the real numbers that are measured, is the gain on random
 noise (root mean square); their ratio tells how much worse the worst direction is.
 """
 
@@ -27,6 +28,13 @@ LinearMap = Callable[[Tensor], Tensor]
 
 START, PROBE, OWN = range(3)
 """Streams of random numbers: the first vector, the probes of the average, and the noise of the reconstructor."""
+
+SIZES = (1e-3, 1e-4, 1e-2, 1e-5, 1e-1, 1e-6, 1e-7)
+"""Half widths of the differences that J is compared with, relative to y: kinks want small ones, rounding large ones."""
+
+UNLIKE = 0.5
+"""Relative error of ``J v`` above which J is not the derivative: at its best size rounding and kinks leave far less, and
+the noise level of ridge, which counts as a constant, up to 0.25."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +71,26 @@ def local_gain(
 
     ``J v`` comes from differentiating ``J^H w``, which is linear in w, once more: any reconstructor that autograd can
     differentiate twice will do. All activations of one reconstruction and its gradient are kept. Raises ValueError for
-    counts below 1, a network in training mode, and where the image does not depend on y as far as autograd sees.
+    counts below 1, a network in training mode, and where what autograd differentiates is not the image: where it finds
+    no path from y, or a derivative that differences along v contradict.
     """
     A = check_measurements(y, A)
     check_integer("iterations", iterations, 1)
     check_integer("probes", probes, 1)
     check_mode(f)
     seeds, support = entry_seeds(generator, y.shape[0]), A.support(y)
+
+    def F(z: Tensor) -> Tensor:
+        return taking_generator(f)(z, A, generator=derive(seeds, OWN))
+
     with torch.inference_mode(False), torch.enable_grad():
-        J, JH = jacobian(lambda z: taking_generator(f)(z, A, generator=derive(seeds, OWN)), y.detach(), support)
+        J, JH = jacobian(F, y.detach(), support)
         v = JH(_normal(derive(seeds, START), J(torch.zeros_like(y))))  # of a random image: not in the null space of J
         worst, vector = top_singular(J, JH, v, iterations)
         noise = (torch.where(support, _normal(derive(seeds, PROBE, i), y), 0) for i in range(probes))
         squares = torch.stack([L2().size(J(u)).square() for u in noise]).mean(0)
+        tried = torch.where(per_slice(worst > 0, v), vector, L2().steepest(v))  # v, where J seems to be zero
+        _check_derivative(F, torch.where(support, y.detach(), 0), tried, J(tried))
     return LocalGain(worst, (squares / measured_numbers(y, A)).sqrt(), vector)
 
 
@@ -87,9 +102,9 @@ def jacobian(function: LinearMap, y: Tensor, support: Tensor) -> tuple[LinearMap
     y = y.detach().requires_grad_()
     x = function(torch.where(support, y, 0))
     w = torch.zeros_like(x).requires_grad_()
-    if not x.requires_grad:
+    pulled = torch.autograd.grad(x, y, w, create_graph=True, materialize_grads=True)[0] if x.requires_grad else x
+    if not pulled.requires_grad:
         raise ValueError("the reconstruction does not depend on y as far as autograd sees: its gradient is cut")
-    (pulled,) = torch.autograd.grad(x, y, w, create_graph=True, materialize_grads=True)
 
     def forward(v: Tensor) -> Tensor:
         return torch.autograd.grad(pulled, w, v, retain_graph=True, materialize_grads=True)[0]
@@ -98,6 +113,23 @@ def jacobian(function: LinearMap, y: Tensor, support: Tensor) -> tuple[LinearMap
         return torch.autograd.grad(x, y, image, retain_graph=True, materialize_grads=True)[0]
 
     return forward, adjoint
+
+
+@torch.no_grad()
+def _check_derivative(function: LinearMap, y: Tensor, v: Tensor, Jv: Tensor) -> None:
+    """Raise ValueError where ``J v`` is not the derivative along v by central differences, at none of their sizes."""
+    length = per_slice(L2().size(y), y).to(v.real.dtype)
+    size, error = L2().size(Jv), torch.full_like(L2().size(y), torch.inf)
+    for half_width in SIZES:
+        step = half_width * length
+        found = (function(y + step * v) - function(y - step * v)) / (2 * per_slice(step, Jv))
+        error = torch.fmin(error, L2().size(found - Jv) / torch.maximum(L2().size(found), size).clamp_min(1e-30))
+        if bool((error <= UNLIKE).all()):
+            return
+    raise ValueError(
+        f"the gradient is not that of the image: along the worst direction found autograd has {float(size.max()):.3g}, "
+        f"differences differ by {float(error.max()):.0%}; smug.diagnosis.diagnose tells what is wrong with a gradient"
+    )
 
 
 def top_singular(J: LinearMap, JH: LinearMap, v: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
@@ -115,7 +147,8 @@ def top_singular(J: LinearMap, JH: LinearMap, v: Tensor, iterations: int) -> tup
     gram = torch.stack([torch.stack([_inner(one, other) for other in images], -1) for one in images], -1)
     weights = torch.linalg.eigh(gram.double()).eigenvectors[..., -1]  # (batch, iterations)
     vector, image = (torch.einsum("kb...,bk->b...", torch.stack(some), weights.to(some[0])) for some in (basis, images))
-    return L2().size(image) / L2().size(vector), vector / per_slice(L2().size(vector), vector).to(v.real.dtype)
+    length = L2().size(vector).clamp_min(torch.finfo(v.dtype).tiny)  # a map that is zero leaves a vector of zero
+    return L2().size(image) / length, vector / per_slice(length, vector).to(v.real.dtype)
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What is proved about reconstructors on slices, beside what attacks reach."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -202,7 +203,7 @@ def certify(
     """Certify and attack models x slices on a device.
 
     ``advance`` is called with as many reconstructions as :meth:`Certification.cost` counts; ``command`` is kept as the
-    way to repeat it. A model that autograd cannot differentiate has no gains. Users' models are tried first; raises
+    way to repeat it. A model that autograd cannot differentiate, or not rightly, has no gains. Users' models are tried first; raises
     ValueError for those that are no reconstructors of several slices at a time.
     """
     report = advance or (lambda _: None)
@@ -217,7 +218,7 @@ def certify(
         for name, f in fs.items():
             rows += _rows(f, scan, asked, asked.statements(slices), address, (name, scan.id[0], subject), report)
             if name not in blind:
-                gains.append(gain_row(f, scan, asked.largest * unit(scan), name, derive(address, GAIN)))
+                gains += _gains(f, scan, asked.largest * unit(scan), name, derive(address, GAIN))
             report(GAIN_COST)
     made = document(
         SCHEMA,
@@ -231,6 +232,15 @@ def certify(
         gains=[row.document() for row in gains],
     )
     return Certificates(tuple(rows), tuple(gains), asked, made)
+
+
+def _gains(f: Reconstructor, scan: Scan, eps: float, name: str, seeds: Tensor) -> list[GainRow]:
+    """Return the gains of a slice; none, and a warning, where the gradient is not that of the image."""
+    try:
+        return [gain_row(f, scan, eps, name, seeds)]
+    except ValueError as error:
+        warnings.warn(f"{name}, slice {scan.id[0]}: no gains: {error}", RuntimeWarning, stacklevel=3)
+        return []
 
 
 def unit(scan: Scan) -> float:
