@@ -27,8 +27,9 @@ def proved_sector(denoiser: Denoiser) -> Sector | None:
 
 def proved_modulus(denoiser: Denoiser) -> float | None:
     """Return the modulus that no pixel of the denoiser's result exceeds, None where none is known."""
-    clipped = denoiser if isinstance(denoiser, ModulusClipped) and not _computes_anew(denoiser, "sector") else None
-    return clipped and clipped.limit
+    if isinstance(denoiser, ModulusClipped) and not _computes_anew(denoiser, "sector"):
+        return denoiser.limit
+    return None
 
 
 def _computes_anew(denoiser: Denoiser, fact: str) -> bool:
