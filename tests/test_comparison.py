@@ -31,6 +31,16 @@ def test_rows_summaries_and_document(result):
     assert result.attacks().groups
 
 
+def test_whom_given_scans_show_is_not_known():
+    """They may all be of one person: intervals are over slices, and there is no p."""
+    scans = smug.simulate(torch.stack([smug.head_phantom(seed, 32) for seed in range(5)]), ACQUISITION)
+    result = smug.evaluate({"cg": smug.CGSense(), "zero": "zero-filled"}, scans, "clean")
+    found = result.summaries[1].difference
+    assert (found.unit, found.units) == ("slice", 5)
+    assert found.p != found.p  # NaN
+    assert "over subjects" not in str(result)
+
+
 def test_the_table_is_what_is_printed(result):
     assert "cg" in str(result.table()) and "zero" in str(result)
     assert str(result) == str(result.table()) and "<table" in result._repr_html_()
