@@ -4,9 +4,9 @@ J is the Jacobian of ``y -> F(y)`` from the entries that are measured (real and 
 and with F's own noise frozen. The largest singular value ``||J||`` is approached from below by the best unit vector v
 in the span of the first iterates of power iteration on ``J^H J`` (Lanczos), which finds it many times faster than the
 last iterate. ``||J v|| <= ||J|| <= Lip(F)``, so that every number of iterations gives a lower bound of the Lipschitz
-constant, and never a certificate. J is what autograd makes of the reconstructor; that it is the derivative of the
-image is tried along v, by a difference. ``||J||_F / sqrt(n)``, n the real numbers that are measured, is the gain on random
-noise (root mean square); their ratio tells how much worse the worst direction is.
+constant, and never a certificate. J is what autograd makes of the reconstructor; whether it is the derivative of the
+image is tried along v, by differences. ``||J||_F / sqrt(n)``, n the real numbers that are measured, is the gain on
+random noise (root mean square); their ratio tells how much worse the worst direction is.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ SIZES = (1e-3, 1e-4, 1e-2, 1e-5, 1e-1, 1e-6, 1e-7)
 """Half widths of the differences that J is compared with, relative to y: kinks want small ones, rounding large ones."""
 
 UNLIKE = 0.5
-"""Relative error of ``J v`` above which J is not the derivative: at its best size rounding and kinks leave far less, and
-the noise level of ridge, which counts as a constant, up to 0.25."""
+"""Relative error of ``J v`` above which J is not the derivative: at its best size rounding and kinks leave far less,
+and the noise level of ridge, which counts as a constant, 0.25."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -203,8 +203,8 @@ def certify(
     """Certify and attack models x slices on a device.
 
     ``advance`` is called with as many reconstructions as :meth:`Certification.cost` counts; ``command`` is kept as the
-    way to repeat it. A model that autograd cannot differentiate, or not rightly, has no gains. Users' models are tried first; raises
-    ValueError for those that are no reconstructors of several slices at a time.
+    way to repeat it. A model that autograd cannot differentiate, or not rightly, has no gains. Users' models are tried
+    first; raises ValueError for those that are no reconstructors of several slices at a time.
     """
     report = advance or (lambda _: None)
     slices, fs = len(test.scans), {name: taking_generator(moved(f, device)) for name, f in models.items()}
