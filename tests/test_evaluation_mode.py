@@ -59,6 +59,28 @@ def of_a_global(y, A):
     return smug.as_complex(GLOBAL)(A.H(y))
 
 
+class Nested:
+    """An object that keeps one that keeps a network."""
+
+    def __init__(self, network):
+        self.inner = Holder(network)
+
+    def __call__(self, y, A, generator=None):
+        return self.inner(y, A)
+
+
+def through_a_function(network):
+    def inner(y, A):
+        return of_network(network, y, A)
+
+    return lambda y, A: inner(y, A)
+
+
+def through_a_mapping(network):
+    several = {"first": [network]}
+    return lambda y, A: of_network(several["first"][0], y, A)
+
+
 KINDS = {
     "alone": Whole,
     "MoDL": lambda net: smug.MoDL(smug.as_complex(net), steps=1),
@@ -71,6 +93,9 @@ KINDS = {
     "partial": lambda net: partial(of_network, net),
     "object": Holder,
     "method": lambda net: Holder(net).reconstruct,
+    "object in an object": Nested,
+    "function of a function": through_a_function,
+    "list in a mapping": through_a_mapping,
 }
 
 

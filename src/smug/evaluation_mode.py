@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -11,6 +12,8 @@ from typing import Any
 from torch import nn
 
 from smug.reconstructor import Described
+from smug.system.python_file import home_of
+from smug.system.user_code import OURS
 
 MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm, nn.RReLU)
 """Layers that do something else in training."""
@@ -19,12 +22,17 @@ MODAL_NAMES = re.compile(r"(Feature)?(Alpha)?Dropout(1d|2d|3d)?|(Sync|Lazy)?Batc
 """Their names, by which scripted ones go."""
 
 
+NOT_USERS = {*sys.stdlib_module_names, "numpy", "torch", OURS}
+"""Packages whose functions and objects are not looked into."""
+
+
 def check_mode(f: Any) -> None:
     """Raise ValueError for a network, or a reconstructor of networks, with a layer that is in training mode.
 
     That is a layer which does something else in it: an image would then be random, or depend on the others of its
     batch, or change the network. Found are the networks of a reconstructor of this library, those that an object has
-    as attributes, and those that a function names. Training itself is not checked.
+    as attributes, and those that a function names, also in lists, mappings, and other functions and objects of a user.
+    Training itself is not checked.
     """
     for layer in _layers(f):
         if getattr(layer, "training", False) and _is_modal(layer):  # a frozen TorchScript module has no mode
@@ -55,13 +63,24 @@ def _parts(f: Any) -> list[Any]:
             return [f.__self__]
         case partial():
             return [f.func, *f.args, *f.keywords.values()]
+        case dict():
+            kept = list(f.values())
+        case list() | tuple():
+            kept = list(f)
         case Described():
             return list(getattr(f, "__dict__", {}).values())
         case FunctionType():
             kept = _named(f)
         case _:
             kept = list(getattr(f, "__dict__", {}).values())
-    return [part for part in kept if isinstance(part, nn.Module | Described)]
+    return [part for part in kept if _may_hold_networks(part)]
+
+
+def _may_hold_networks(part: Any) -> bool:
+    """Whether to look into what was found: into functions and objects only where they are a user's."""
+    if isinstance(part, nn.Module | Described | dict | list | tuple | partial | MethodType):
+        return True
+    return home_of(part).partition(".")[0] not in NOT_USERS
 
 
 def _named(f: FunctionType) -> list[Any]:

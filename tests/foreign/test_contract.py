@@ -86,6 +86,7 @@ def test_ours_are_not_tried():
     assert not has_users_code(normalised(CGSense()))
     assert not has_users_code(MoDL(UNet(channels=4)))
     assert has_users_code(MoDL(as_complex(Own())))
+    assert has_users_code(MoDL(lambda x: x))
     assert has_users_code(normalised(breaks))
 
 

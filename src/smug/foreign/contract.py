@@ -40,6 +40,8 @@ def has_users_code(f: Reconstructor) -> bool:
     if not is_ours(core) or type(core).__module__.startswith(f"{__package__}.") or not hasattr(core, "settings"):
         return True
     parts = described(core).settings().values()
+    if any(callable(part) and not isinstance(part, nn.Module) and not is_ours(part) for part in parts):
+        return True
     modules = [m for part in parts if isinstance(part, nn.Module) for m in part.modules()]
     return not all(is_ours(m) or type(m).__module__.startswith("torch.") for m in modules)
 
