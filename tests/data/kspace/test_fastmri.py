@@ -329,3 +329,16 @@ def test_a_few_values_that_are_zero_in_one_slice_are_measured(full, save):
     weak[2][..., :2] = 0  # such as whole numbers of a dark slice
     k = read_fastmri(save(weak))
     assert k.mask.shape == (1, WIDTH) and k.fully_sampled
+
+
+@pytest.mark.parametrize("rows", [20, 21])
+@pytest.mark.parametrize("points", [False, True], ids=["lines", "points"])
+def test_the_readout_is_cropped_as_fastmri_crops_whatever_the_mask(full, save, rows, points):
+    path = save(full, 1 - np.eye(HEIGHT, WIDTH) if points else None)
+    with h5py.File(path, "a") as file:
+        file["reconstruction_rss"] = np.zeros((3, rows, WIDTH))
+    v = read_fastmri(path)
+    assert v.mask.ndim == (3 if points else 2)
+    top = (HEIGHT - rows) // 2
+    expected = ifft2c(torch.from_numpy(full[0]))[:, top : top + rows]
+    torch.testing.assert_close(v.cropped(ifft2c(v.kspace[0])), expected, rtol=1e-4, atol=1e-4)

@@ -182,11 +182,10 @@ def _encoded_lines(images: StoredLines, header: Header, grid: Grid) -> int:
 def _geometry(first: NDArray[np.void], grid: Grid) -> Geometry:
     """Where the cropped image is; ``first`` are the headers of one row of each slice."""
     y, x, z = (size or 1.0 for size in grid.spacing)
-    height, _ = grid.image
-    column = crop_corner((height, grid.lines), grid.image)[1]
+    row, column = crop_corner((grid.samples, grid.lines), grid.image)
     return Geometry.stacked(
         spacing=(x, y, z),
         directions=directions(first),
         centres=first["position"],
-        centre=(grid.lines // 2 - column, height // 2),
+        centre=(grid.lines // 2 - column, grid.samples // 2 - row),
     )

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smug.data.kspace.volume import crop_corner
 from smug.physics.fourier import fft2c, ifft2c
 
 ISOLATED_ZEROS = 0.01
@@ -106,12 +107,12 @@ MAX_MASK_BYTES = 2**30
 def readout_cropped(kspace: Tensor, rows: int) -> Tensor:
     """Keep the central ``rows`` of the field of view along the readout y of k-space ``(..., y, x)``.
 
-    That removes the readout's oversampling.
+    That removes the readout's oversampling. They are the rows that :meth:`Volume.cropped` keeps of an image.
     """
     height = kspace.shape[-2]
     if rows == height:
         return kspace
-    top = height // 2 - rows // 2
+    top, _ = crop_corner((height, 1), (rows, 1))
     return fft2c(ifft2c(kspace, dim=(-2,))[..., top : top + rows, :], dim=(-2,))
 
 

@@ -12,6 +12,7 @@ import torch
 from smug.cli import main
 from smug.data.kspace.ismrmrd import read_ismrmrd
 from smug.data.kspace.volume import Volume
+from smug.physics.fourier import fft2c, ifft2c
 
 from .conftest import COILS, HEIGHT, WIDTH, Header, lines, oversampled, random_images, smooth
 
@@ -47,6 +48,18 @@ def test_places_of_voxels(save, slices, seed):
         for y, x in ((0, 0), (HEIGHT // 2, 8), (HEIGHT - 1, 14)):  # of the cropped image, whose centre is at 12, 8
             place = centre - 6.5 * s * normal + 10 * (y - HEIGHT // 2) * read + 10 * (x - 8) * phase
             np.testing.assert_allclose((v.geometry.affine @ [x, y, s, 1])[:3], to_ras @ place, atol=1e-3)
+
+
+def test_a_bright_point_keeps_its_place_in_an_odd_part_of_an_even_readout(save):
+    image = torch.zeros(COILS, 2 * HEIGHT, WIDTH, dtype=torch.complex64)
+    image[:, HEIGHT + 3, WIDTH // 2 - 2] = 1
+    directions = {"read_dir": (0.0, 1.0, 0.0), "phase_dir": (1.0, 0.0, 0.0), "slice_dir": (0.0, 0.0, -1.0)}
+    odd = Header(recon_field_of_view=(230.0, 150.0, 5.0))  # of pixels of 10 mm
+    v = read_ismrmrd(save(lines(fft2c(image), **directions), odd))
+    found = v.cropped(ifft2c(v.kspace[0]))[0].abs()
+    y, x = divmod(int(found.argmax()), found.shape[1])
+    assert found.shape == (23, 15)
+    np.testing.assert_allclose((v.geometry.affine @ [x, y, 0, 1])[:3], [20, -30, 0], atol=1e-3)
 
 
 def test_without_directions_only_the_spacing_is_known(save):
