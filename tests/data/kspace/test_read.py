@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from smug.data.kspace.noise import noise_level
 from smug.data.kspace.read import read
 from smug.data.phantom import head_phantom
 from smug.models.classical import CGSense
@@ -333,3 +334,23 @@ def test_slices_without_the_centre_of_kspace_are_told(kspace, save):
     assert not read(save(several)).warnings
     told = read(save(aborted)).warnings
     assert len(told) == 1 and "was not measured of 1 slice (scan-001)" in told[0]
+
+
+@pytest.mark.parametrize("empty", [1, 12])
+def test_channels_of_zeros_are_no_coils(kspace, save, empty):
+    noise = 0.02 * torch.randn(kspace.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(0)).numpy()
+    good = read(save(kspace + noise))
+    zeros = np.zeros((SLICES, empty, SIZE, SIZE), np.complex64)
+    padded = read(save(np.concatenate([zeros[:, :1], kspace + noise, zeros[:, 1:]], axis=1), "padded.h5"))
+    assert padded.kspace[0].shape[0] == COILS and torch.equal(padded.kspace[1], good.kspace[1])
+    assert str(noise_level(padded)) == str(noise_level(good))
+    listed = "0" if empty == 1 else "0, 5, 6, 7, 8, 9, 10, 11, ..."
+    assert len(padded.warnings) == 1
+    assert f"{empty} of {COILS + empty} channels hold zeros alone ({listed}): left out" in padded.warnings[0]
+
+
+def test_a_channel_that_is_zero_in_one_slice_stays(kspace, save):
+    kspace = kspace.copy()
+    kspace[0, 1] = 0
+    v = read(save(kspace))
+    assert v.kspace[0].shape[0] == COILS and v.warnings == ()

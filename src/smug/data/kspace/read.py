@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from smug.data.kspace.centre import Centre, checked
+from smug.data.kspace.channels import without_empty_channels
 from smug.data.kspace.non_cartesian import NonCartesianVolume
 from smug.data.kspace.positions import SliceOrder
 from smug.data.kspace.volume import Volume
@@ -71,9 +72,8 @@ def read_any(
     for name, value, choices in (("centre", centre, Centre), ("slices", slices, SliceOrder)):
         if value not in get_args(choices):
             raise ValueError(f"{name}: expected one of {', '.join(get_args(choices))}, got {value!r}")
-    if trajectory is not None:
-        return _along(path, Path(trajectory))
-    volume = _read(path, slices)
+    stored = _read(path, slices) if trajectory is None else _along(path, Path(trajectory))
+    volume = without_empty_channels(stored, path)
     if isinstance(volume, Volume):
         volume = volume if centre == "as-stored" else checked(volume, path, move=centre == "peak")
         return replace(volume, warnings=(*volume.warnings, *_without_centre(volume, path)))
