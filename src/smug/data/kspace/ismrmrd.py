@@ -12,6 +12,7 @@ from smug.data.hdf5 import groups, opened
 from smug.data.kspace.acquisitions import grouped
 from smug.data.kspace.encoding import Grid, grid_of
 from smug.data.kspace.frames import FRAME, Groups, frames_of, separate_slices
+from smug.data.kspace.gain import in_units_of_images
 from smug.data.kspace.header import Header
 from smug.data.kspace.ismrmrd_samples import samples_volume
 from smug.data.kspace.lines import Measurement, StoredLines, stored_lines
@@ -108,7 +109,9 @@ def _lines_volume(raw: RawData, name: str, order: SliceOrder) -> Volume:
         return volume
     pools, of = replace(calibration[0], whitening=white.matrix), calibration[1]
     kspace, mask = Pools(pools.kspace, of).kspace, masks_of(pools.mask, of)
-    return replace(volume, calibration=replace(volume, kspace=kspace, mask=mask, fully_sampled=False))
+    own = replace(volume, kspace=kspace, mask=mask, fully_sampled=False)
+    separate = len(raw.purposes.calibration) > 0
+    return replace(volume, calibration=in_units_of_images(volume, own) if separate else own)
 
 
 def _measurements(file: Any) -> list[str]:

@@ -44,6 +44,19 @@ def test_calibration_lines_serve_maps_only(save):
     torch.testing.assert_close(v.calibration.measured(0)[0], v.calibration.mask * fft2c(smooth()))
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_gain_of_separate_calibration_lines_does_not_change_the_scale(save, first):
+    kspace, scales = oversampled(smooth())[0], []
+    for number, gain in enumerate((1, 1 / 30, 300)):
+        calibration = lines(gain * kspace, slice(4, 16))
+        for one in calibration:
+            one.set_flag(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION)
+        v = read_ismrmrd(save([*lines(kspace, slice(first, None, 2)), *calibration], name=f"gain{number}"))
+        scales.append(float(volume_scale(v)))
+    full = read_ismrmrd(save(lines(kspace), name="full"))
+    assert scales == pytest.approx([float(volume_scale(full))] * 3, rel=1e-4)
+
+
 def test_calibration_may_have_a_readout_of_its_own_and_one_contrast(save):
     kspace, flag = oversampled(smooth())[0], ismrmrd.ACQ_IS_PARALLEL_CALIBRATION
     short = lines(kspace[:, HEIGHT - 20 : HEIGHT + 20], slice(4, 16))
