@@ -82,10 +82,10 @@ def lines(kspace: np.ndarray | Tensor, sampled: Any = slice(None), **settings: A
 
 
 def oversampled(coil_images: Tensor, factor: int = 2) -> Tensor:
-    """K-space of coil images ``(..., y, x)`` with this oversampling along y."""
+    """K-space of coil images ``(..., y, x)`` with this oversampling along y, which fastMRI crops to them."""
     height = coil_images.shape[-2]
     wide = torch.zeros(*coil_images.shape[:-2], factor * height, coil_images.shape[-1], dtype=coil_images.dtype)
-    top = factor * height // 2 - height // 2
+    top = (factor * height - height) // 2
     wide[..., top : top + height, :] = coil_images
     return fft2c(wide)
 
