@@ -238,7 +238,7 @@ def test_a_full_scan_is_compared_with_itself_and_says_so(kspace_file, tmp_path, 
     for rate, told in (((), " to the plain combination of the same scan"), (("--undersample", 2), "")):
         argv = ("--model", "cg-sense:0.01", *rate, "--out", tmp_path / "out.h5")
         assert run("reconstruct", kspace_file, *argv) == 0
-        assert re.search(rf"PSNR \d+\.\d\d dB, SSIM \d\.\d\d\d{told}$", capsys.readouterr().out.strip())
+        assert re.search(rf"PSNR \d+\.\d\d dB, SSIM \d\.\d\d\d{told}$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_a_folder_that_is_a_file_is_told_without_the_systems_number(kspace_file, tmp_path, capsys):

@@ -122,3 +122,13 @@ def test_the_crop_rounds_as_fastmri(volume, crop, rows, columns):
     image = torch.arange(HEIGHT * WIDTH).reshape(1, HEIGHT, WIDTH)
     cropped = replace(volume, crop=crop).cropped(image)
     assert torch.equal(cropped, image[:, rows[0] : rows[1], columns[0] : columns[1]])
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_values_that_are_not_finite_are_told_with_the_slice(volume, value):
+    kspace = [each.clone() for each in volume.kspace]
+    kspace[1][0, 3, 4] = value
+    damaged = replace(volume, kspace=tuple(kspace))
+    damaged.scan(0)
+    with pytest.raises(ValueError, match="head-001: expected k-space that single precision can hold, got NaN or inf"):
+        damaged.scan(1)

@@ -68,9 +68,15 @@ class Volume:
         return self.mask if len(self.mask) == 1 else self.mask[index : index + 1]
 
     def measured(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return what was measured of a slice: k-space ``(1, coil, y, x)``, zero elsewhere, and its mask."""
-        mask = self.mask_of(index)
-        return (mask[:, None, None] if mask.ndim == 2 else mask[:, None]) * self.kspace[index], mask
+        """Return what was measured of a slice: k-space ``(1, coil, y, x)``, zero elsewhere, and its mask.
+
+        Raises ValueError for values that are not finite: finite ones of a file may be too large for the transforms.
+        """
+        mask, kspace = self.mask_of(index), self.kspace[index]
+        if not bool(kspace.isfinite().all()):
+            name = slice_name(self.name, index, len(self), self.frames)
+            raise ValueError(f"{name}: expected k-space that single precision can hold, got NaN or infinite values")
+        return (mask[:, None, None] if mask.ndim == 2 else mask[:, None]) * kspace, mask
 
     def scan(self, index: int, maps: MapsEstimator = espirit_maps) -> Scan:
         """Return the scan of one slice, with coil maps from its calibration data alone.
