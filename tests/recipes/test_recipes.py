@@ -99,7 +99,7 @@ def test_folds_are_put_together(tmp_path, capsys):
         folds = smug.evaluate({"modl": smug.ZeroFilled(), "cg": smug.CGSense()}, scans, "demo")
         (tmp_path / f"{number}.json").write_text(json.dumps(folds.document))
     leave_one_out_table.main(str(tmp_path))
-    assert "2 slices of 2 subjects" in capsys.readouterr().out
+    assert "2 slices of given scans" in capsys.readouterr().out
 
 
 def test_the_cards_of_shipped_weights_are_what_the_recipe_writes(tmp_path):
