@@ -136,6 +136,14 @@ def test_a_slice_without_signal_is_zero(volume, model, device):
     assert_refused(lambda: reconstruct(model, without(volume, *range(5)), device=device), "zeros in all slices")
 
 
+def test_what_is_certified_is_of_the_part_that_is_kept(volume):
+    one = replace(volume, kspace=volume.kspace[:1], mask=volume.mask[:1])
+    whole, part = (reconstruct(CGSense(0.1), replace(one, crop=(size, size))) for size in (SIZE, SIZE // 2))
+    norms = [torch.linalg.vector_norm(result.images) for result in (whole, part)]
+    assert part.certified.value == pytest.approx(whole.certified.value * float(norms[0] / norms[1]), rel=1e-5)
+    assert part.certified.value > 1.05 * whole.certified.value
+
+
 def test_progress(volume):
     done: list[int] = []
     reconstruct(ZeroFilled(), volume, batch=2, advance=done.append)

@@ -131,8 +131,7 @@ def reconstruct(
     maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
     the volume that is outside the training range of the model's weights, and one that names a model without a range.
 
-    Raises ValueError for measurements without signal, for a model with a network in training mode, and for one whose
-    images are of another shape or not finite.
+    Raises ValueError without signal, for a network in training mode, and for images of another shape or not finite.
     """
     check_integer("batch", batch, 1)
     if noise_sigma is not None:
@@ -158,7 +157,7 @@ def reconstruct(
         seeds = torch.tensor([named_seed(name, seed) for name in scan.id], dtype=torch.int64)
         image, noise_std = _images(f, scan.to(device), seeds, noise_sigma, replicas)
         images.append(image)
-        bounds.append(image_bound(f, scan, image))
+        bounds.append(image_bound(f, scan, volume.cropped(image)))
         others.append((scan.target, rss, noise_std))
         if advance is not None:
             advance(len(rows))

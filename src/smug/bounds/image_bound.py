@@ -22,9 +22,9 @@ CHANGE = 0.01
 def image_bound(f: Reconstructor, scan: Scan, images: Tensor, change: float = CHANGE) -> Certified | None:
     """Return the part of its l2 norm by which an image can change at most, of all slices of a scan together.
 
-    ``images`` are ``F(y)``, complex ``(batch, y, x)``; the measurements of a slice change by ``change`` of their l2
-    norm. The smallest certified bound of :func:`smug.bounds.deterministic_bounds` counts; None where nothing is proved
-    of ``f``, and for slices without signal.
+    ``images`` are ``F(y)``, complex ``(batch, y, x)``, or what is kept of them, which changes by no more than all does.
+    The measurements of a slice change by ``change`` of their l2 norm. The smallest certified bound of
+    :func:`smug.bounds.deterministic_bounds` counts; None where nothing is proved of ``f``, and without signal.
     """
     return largest(_of_slice(f, scan[i], float(image_norm(images[i])), change) for i in range(len(scan.id)))
 
