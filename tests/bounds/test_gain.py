@@ -12,6 +12,7 @@ from smug.models.reconstructors import SMUG, MoDL
 from smug.models.smoothing import Smoothing
 from smug.physics.sense import Sense
 
+from ..gradients import Tenfold
 from ..scans import tiny_scan
 
 SHAPE = (6, 5)
@@ -133,18 +134,6 @@ def test_a_cut_gradient_is_told(scan):
     y, A = scan
     with pytest.raises(ValueError, match="its gradient is cut"):
         local_gain(lambda y, A: A.H(y).detach(), y, A)
-
-
-class Tenfold(torch.autograd.Function):
-    """The identity with a gradient that is ten times its own."""
-
-    @staticmethod
-    def forward(ctx, x):
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return 10 * gradient
 
 
 class Once(torch.autograd.Function):

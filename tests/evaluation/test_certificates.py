@@ -14,6 +14,8 @@ from smug.models.classical import CGSense, ZeroFilled
 from smug.reports.certificate_views import lines, table, write
 from smug.system.documents import plainly
 
+from ..gradients import Tenfold
+
 pytest.importorskip("matplotlib")
 
 TINY = Certification(noise=0.02, levels=(1.0, 4.0), draws=20, attacked=SHOWN, scores=64)
@@ -193,15 +195,6 @@ def test_a_model_without_gradient_is_certified_without_gains(test_set):
 
 
 def test_a_model_with_another_gradient_than_its_own_is_certified_without_gains(test_set):
-    class Tenfold(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, gradient):
-            return 10 * gradient
-
     with pytest.warns(RuntimeWarning, match="tenfold, slice .*: no gains: the gradient is not that of the image"):
         result = certify({"tenfold": lambda y, A: Tenfold.apply(A.H(y))}, test_set, Certification())
     assert result.rows
