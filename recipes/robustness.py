@@ -1,13 +1,14 @@
 """All models on people whom none has seen, clean and under the strongest attack that was found for any of them.
 
-python -m recipes.robustness RUNS [MODEL ...] [--more STEPS] [--source siat] [--split all] [--slices 6] [--size 128]
+python -m recipes.robustness RUNS [MODEL ...] [--changes 0.01 ...] [--more STEPS] [--source siat] [--split all]
+                             [--slices 6] [--size 128]
 
 One slice of 128 x 128 of each of the six SIAT subjects, 4 simulated coils, 4x random lines, noise of 0.01; SMUG_DATA
-names the folder of the image sets. Every model is attacked by ``fast`` at every size; the perturbations made for some
-are tried on all: what counts is the strongest for that slice, its own or another's. RUNS keeps perturbations and
-scores, so that it goes on where it was stopped, also with more models. With ``--more`` every model named is attacked in
-so many more steps of APGD from what ``fast`` found for it: where these find much, ``fast`` was too short. Prints a
-table and draws ``RUNS/front.png``.
+names the folder of the image sets. Every model is attacked by ``fast`` at every size, or those of ``--changes``; the
+perturbations made for some are tried on all: what counts is the strongest for that slice, its own or another's. RUNS
+keeps perturbations and scores, so that it goes on where it was stopped, also with more models and sizes. With
+``--more`` every model named is attacked in so many more steps of APGD from what ``fast`` found for it: where these find
+much, ``fast`` was too short. Prints a table and draws ``RUNS/front.png``.
 
 A ridge regulariser is attacked with the noise level of the clean scan held, less exactly solved, which takes a quarter
 of the time; it is scored as it is, with the level of the perturbed scan. Smoothing averages an antithetic pair.
@@ -97,18 +98,20 @@ def psnr(f: smug.Described, scan: smug.Scan, delta: Tensor | float = 0.0) -> lis
     return [float(value) for value in smug.metrics.psnr(image, scan.truth)]
 
 
-def scores(scan: smug.Scan, runs: Path, names: tuple[str, ...], more: int = 0) -> dict[str, dict[str, list[float]]]:
+def scores(
+    scan: smug.Scan, runs: Path, names: tuple[str, ...], sizes: Sequence[float] = SIZES, more: int = 0
+) -> dict[str, dict[str, list[float]]]:
     """Return the PSNR of every slice: of every model, clean and under every perturbation."""
     path = runs / "scores.json"
     found: dict[str, dict[str, list[float]]] = json.loads(path.read_text()) if path.exists() else {}
     for name in names:
         f, own = load(name), found.setdefault(name, {})
         own["clean"] = own.get("clean") or psnr(f, scan)
-        for size, source in product(SIZES, dict.fromkeys((name, *TRANSFERRED))):
+        for size, source in product(sizes, dict.fromkeys((name, *TRANSFERRED))):
             if (condition := f"{size:g} {source}") not in own:
                 own[condition] = psnr(f, scan, perturbation(scan, runs, source, size))
                 path.write_text(json.dumps(found, indent=1))
-        for size in SIZES if more else ():
+        for size in sizes if more else ():
             if (condition := f"{size:g} {name} +{more}") not in own:
                 own[condition] = psnr(f, scan, perturbation(scan, runs, name, size, more))
                 path.write_text(json.dumps(found, indent=1))
@@ -128,32 +131,32 @@ def difference(values: list[float], baseline: list[float]) -> str:
     return f"{float(differences.mean()):+.2f} ±{half:.2f}"
 
 
-def table(found: Mapping[str, Mapping[str, list[float]]]) -> Iterator[str]:
+def table(found: Mapping[str, Mapping[str, list[float]]], sizes: Sequence[float] = SIZES) -> Iterator[str]:
     """Yield the lines of the table: means over subjects, differences to MoDL, and how often another's attack won."""
-    yield "| model | clean | " + " | ".join(f"worst {100 * size:g} %" for size in SIZES) + " | transferred |"
-    yield "| --- | ---: |" + " ---: |" * (len(SIZES) + 1)
-    baseline = columns(found[BASELINE])
+    yield "| model | clean | " + " | ".join(f"worst {100 * size:g} %" for size in sizes) + " | transferred |"
+    yield "| --- | ---: |" + " ---: |" * (len(sizes) + 1)
+    baseline = columns(found[BASELINE], sizes)
     for name, own in found.items():
-        cells = [fmean(values) for values in columns(own)]
-        minus = [difference(*pair) for pair in zip(columns(own), baseline, strict=True)]
+        cells = [fmean(values) for values in columns(own, sizes)]
+        minus = [difference(*pair) for pair in zip(columns(own, sizes), baseline, strict=True)]
         words = (f"{a:.2f}" if name == BASELINE else f"{a:.2f} ({b})" for a, b in zip(cells, minus, strict=True))
         made_for_it = {c: values for c, values in own.items() if c.partition(" +")[0].partition(" ")[2] == name}
-        mine = [value for column in columns({"clean": [], **made_for_it})[1:] for value in column]
-        lowest = [value for column in columns(own)[1:] for value in column]
+        mine = [value for column in columns({"clean": [], **made_for_it}, sizes)[1:] for value in column]
+        lowest = [value for column in columns(own, sizes)[1:] for value in column]
         won = sum(a < b for a, b in zip(lowest, mine, strict=True))
         yield f"| {name} | {' | '.join(words)} | {won} of {len(mine)} |"
 
 
-def columns(own: Mapping[str, list[float]]) -> list[list[float]]:
+def columns(own: Mapping[str, list[float]], sizes: Sequence[float]) -> list[list[float]]:
     """Return the PSNR of every slice, clean and under the strongest attack of every size."""
-    return [own["clean"], *(strongest(own, size) for size in SIZES)]
+    return [own["clean"], *(strongest(own, size) for size in sizes)]
 
 
-def draw(found: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
+def draw(found: Mapping[str, Mapping[str, list[float]]], sizes: Sequence[float], path: Path) -> None:
     """Draw clean accuracy against that under the strongest attacks, a panel for every size."""
-    rows = math.ceil(len(SIZES) / 2)
+    rows = math.ceil(len(sizes) / 2)
     figure, axes = plt.subplots(rows, 2, figsize=(9, 3.4 * rows + 0.6), sharex=True, squeeze=False)
-    for axis, size in zip(axes.flat, SIZES, strict=False):
+    for axis, size in zip(axes.flat, sizes, strict=False):
         for number, (name, own) in enumerate(found.items()):
             marker = "os^vDP*X<>hp"[number % 12]
             place = fmean(own["clean"]), fmean(strongest(own, size))
@@ -173,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", type=Path)
     parser.add_argument("models", nargs="*", default=MODELS)
+    parser.add_argument("--changes", type=float, nargs="+", default=SIZES, metavar="SIZE")
     parser.add_argument("--more", type=int, default=0, metavar="STEPS")
     parser.add_argument("--source", default="siat")
     parser.add_argument("--split", default="all")
@@ -182,9 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.runs.mkdir(parents=True, exist_ok=True)
     images = smug.load_images(asked.source, asked.split, asked.size, count=asked.slices)
     scan = smug.simulate(images.images, smug.Acquisition(), list(range(len(images.images))), images.names)
-    found = scores(scan, asked.runs, tuple(dict.fromkeys((BASELINE, *asked.models))), asked.more)
-    print("\n".join(table(found)))
-    draw(found, asked.runs / "front.png")
+    found = scores(scan, asked.runs, tuple(dict.fromkeys((BASELINE, *asked.models))), asked.changes, asked.more)
+    print("\n".join(table(found, asked.changes)))
+    draw(found, asked.changes, asked.runs / "front.png")
 
 
 if __name__ == "__main__":

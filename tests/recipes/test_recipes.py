@@ -159,8 +159,18 @@ def test_denoisers_are_compared_with_the_noisy_images(tmp_path, capsys):
 
 
 def test_robustness_counts_the_strongest_attack_and_goes_on(tmp_path, capsys, monkeypatch):
-    options = [str(tmp_path), "zero-filled", "--source", "phantom", "--split", "test", "--size", "32"]
-    monkeypatch.setattr(robustness, "SIZES", (0.05,))
+    options = [
+        str(tmp_path),
+        "zero-filled",
+        "--source",
+        "phantom",
+        "--split",
+        "test",
+        "--size",
+        "32",
+        "--changes",
+        "0.05",
+    ]
     monkeypatch.setattr(robustness, "BASELINE", "cg-sense")
     monkeypatch.setattr(robustness, "TRANSFERRED", ("cg-sense",))
     robustness.main(options)
