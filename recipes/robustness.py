@@ -63,7 +63,7 @@ def load(name: str) -> smug.Described:
     return f.replace(**{key: float(value) for key, value in zip(changes[::2], changes[1::2], strict=True)})
 
 
-def attacked(f: smug.Described, scan: smug.Scan) -> smug.Described:
+def stand_in(f: smug.Described, scan: smug.Scan) -> smug.Described:
     """Return what stands for a model while it is attacked."""
     if "regulariser" not in f.settings():
         return f
@@ -76,7 +76,7 @@ def perturbation(scan: smug.Scan, runs: Path, name: str, size: float, more: int 
     path = runs / f"{name} {size:g}{f' +{more}' if more else ''}.safetensors"
     if not path.exists():
         threat, seeds = smug.Threat(size, norm="l2", unit="kspace-l2"), torch.arange(len(scan.y))
-        f = attacked(load(name), scan)
+        f = stand_in(load(name), scan)
         if more:
             rule = smug.attacks.APGD(more, start=smug.attacks.warm_start(perturbation(scan, runs, name, size)))
             delta = smug.attacks.attack(f, scan, threat, rule=rule, generator=seeds).delta

@@ -5,7 +5,8 @@ the configuration that was trained, if it was not base.toml, and a device such a
 are scored on 18 slices of the six SIAT subjects, acquired as in training, with an antithetic pair where they smooth:
 PSNR of every slice and, of attacks on the measurements, the gain ``||F(y + d) - F(y)|| / ||d||``. OUT.json keeps what
 is scored, so that it goes on where it was stopped. An arm takes about two minutes of one core, SMUG three; clean, PGD
-and fast attacks, which are scored of all arms first, half of that. Then: python -m recipes.experiment.table OUT.json
+and fast attacks, which are scored of all arms first, half of that. Last come shipped models that were not trained for
+this regime, the REFERENCES; a ridge regulariser takes an hour. Then: python -m recipes.experiment.table OUT.json
 """
 
 import hashlib
@@ -22,12 +23,14 @@ import torch
 from torch import Tensor
 
 import smug
+from recipes import robustness
 from recipes.experiment import image_attack
 from recipes.experiment.run import BASE
 
 SCHEMA = "smug-experiment-1"
 SOURCE, SLICES = "siat", 18
 EPSILON, SIZES = 0.02, (0.005, 0.05)
+REFERENCES = ("cg-sense", "tv", "ridge", "ridge lam 1")
 STEPS, RATES = (1, 2, 4, 6, 12, 16), (2.0, 3.0, 6.0, 8.0)
 Scores = dict[str, list[float]]
 
@@ -67,8 +70,9 @@ def plain(f: Any, regime: Regime, rate: float = 4.0, delta: Tensor | None = None
 
 
 def attacked(f: Any, regime: Regime, attack: Callable[..., Any], threat: smug.Threat) -> Scores:
-    """Score under an attack on the measurements, made for the reconstructor."""
-    return plain(f, regime, delta=attack(f, scan(regime), threat, generator=torch.arange(SLICES)).delta)
+    """Score under an attack on the measurements, made for the reconstructor or what stands for it."""
+    s = scan(regime)
+    return plain(f, regime, delta=attack(robustness.stand_in(f, s), s, threat, generator=torch.arange(SLICES)).delta)
 
 
 def on_image(f: Any, regime: Regime, adaptive: bool) -> Scores:
@@ -112,14 +116,21 @@ THEN: Mapping[str, Callable[[Any, Regime], Scores]] = {
 
 
 def models(runs: Path) -> dict[str, Any]:
-    """Return the finished arms, and the loop with the identity for a denoiser: what the physics alone does."""
+    """Return the loop with the identity for a denoiser, what the physics alone does; finished arms; REFERENCES."""
     found: dict[str, Any] = {"identity-0": smug.normalised(smug.MoDL(lambda x: x))}
     for path in sorted(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime):
         if not path.parent.name.startswith("pretrain"):
             f: Any = smug.load(path.parent)
             smooths = "num_samples" in f.settings()
             found[path.parent.name] = f.replace(noise="antithetic", num_samples=2) if smooths else f
-    return found
+    return found | {f"{name}-0": robustness.load(name) for name in REFERENCES}
+
+
+def asked(f: Any, conditions: Mapping[str, Callable[[Any, Regime], Scores]]) -> Mapping[str, Any]:
+    """Return the conditions that a reconstructor can be scored under: only what unrolls has steps and a first image."""
+    if "steps" in f.settings():
+        return conditions
+    return {name: score for name, score in conditions.items() if not name.startswith(("image", "steps"))}
 
 
 def read(out: Path, regime: Regime) -> dict[str, Any]:
@@ -150,7 +161,7 @@ def main(runs: str, out: str, base: str = str(BASE), device: str = "cpu") -> Non
     for conditions, (name, f) in product((FIRST, THEN), found.items()):
         scores = arm_of(document, Path(runs), name)
         f = f.to(device)
-        for condition, score in conditions.items():
+        for condition, score in asked(f, conditions).items():
             if condition not in scores:
                 scores[condition] = score(f, regime)
                 whole = path.with_name(f"{path.name}.part")

@@ -65,6 +65,7 @@ def test_what_the_gpu_trains_and_scores_runs_at_toy_size(tmp_path, monkeypatch, 
     monkeypatch.setattr(score, "images", lambda regime: people)
     monkeypatch.setattr(score, "FIRST", {"clean": score.plain})
     monkeypatch.setattr(score, "THEN", {})
+    monkeypatch.setattr(score, "REFERENCES", ())
     score.main(str(tmp_path / "runs/2"), str(tmp_path / "scores.json"), str(base), "cpu")
     assert set(json.loads((tmp_path / "scores.json").read_text())["arms"]) == {"identity-0", "smug-1-0"}
     score.scan.cache_clear()
@@ -200,10 +201,14 @@ def test_arms_are_scored_once_unless_their_weights_change(scored, tmp_path, monk
     runs, regime = scored
     for name, kept in (("FIRST", ["clean", "PGD 0.02"]), ("THEN", ["image, blind", "steps 4", "rate 2"])):
         monkeypatch.setattr(score, name, {key: getattr(score, name)[key] for key in kept})
+    monkeypatch.setattr(score, "REFERENCES", ("cg-sense",))
     out = str(tmp_path / "out.json")
     score.main(str(runs), out, regime.base)
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 25 and said[0].startswith("identity-0, clean") and "image" not in " ".join(said[:10])
+    assert len(said) == 28 and said[0].startswith("identity-0, clean") and "image" not in " ".join(said[:12])
+    assert [line.split(": ")[0] for line in said if line.startswith("cg-sense")] == [
+        f"cg-sense-0, {condition}" for condition in ("clean", "PGD 0.02", "rate 2")
+    ]
     score.main(str(runs), out, regime.base)
     assert not capsys.readouterr().err
     other = replace(configured("modl", base=run.Path(regime.base)), seed=1)

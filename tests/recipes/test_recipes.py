@@ -195,7 +195,7 @@ def test_robustness_counts_the_strongest_attack_and_goes_on(tmp_path, capsys, mo
 def test_robustness_attacks_a_ridge_regulariser_with_its_level_held():
     scan = smug.simulate(smug.head_phantom(seed=1, size=32)[None])
     f = robustness.load("ridge tau 0.01 lam 2")
-    settings = robustness.attacked(f, scan).settings()
+    settings = robustness.stand_in(f, scan).settings()
     assert f.settings()["tau"] == settings["tau"] == 0.01
     assert f.settings()["lam"] == settings["lam"] == 2.0
     assert f.settings()["sigma"] is None and settings["sigma"].shape == (1,)
