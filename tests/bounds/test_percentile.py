@@ -118,6 +118,13 @@ def test_an_error_without_a_number_is_never_certified():
     assert certified_error(errors, 0.0).vacuous
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_image_that_is_not_finite_is_never_certified(value, slice_):
+    y, A, target = slice_
+    curve = percentile_curve(lambda y, A: A.H(y).abs() + value, y, A, target, 0.1, (0.0,), draws=20)
+    assert math.isinf(curve.points[0].error.value) and curve.points[0].error.vacuous
+
+
 def test_release_adds_noise_where_something_is_sampled(slice_):
     y, A, _ = slice_
     seen = []

@@ -179,7 +179,7 @@ def release_errors(
 ) -> Tensor:
     """Return ``||F(y + zeta_i) - t||`` of one slice, float64 ``(draws,)``: a draw for each of the seeds.
 
-    Real magnitudes are compared with that of the target. It is infinite where an image is not a number. ``y`` are
+    Real magnitudes are compared with that of the target. It is infinite where an image is not finite. ``y`` are
     measurements ``(1, ...)``, ``target`` ``(1, y, x)``, ``seeds`` int64; ``chunk`` draws are reconstructed at a time.
     ``advance`` is called with the number of draws just done. Raises ValueError for several slices.
     """
@@ -197,7 +197,7 @@ def release_errors(
             errors.append(torch.linalg.vector_norm(difference, dim=1, dtype=torch.float64))
             if advance is not None:
                 advance(len(some))
-    return torch.cat(errors).nan_to_num(nan=math.inf)
+    return torch.cat(errors).nan_to_num(nan=math.inf, posinf=math.inf)
 
 
 @check_arguments
