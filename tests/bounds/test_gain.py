@@ -174,6 +174,13 @@ def test_a_constant_has_no_gain(scan):
     assert not found.vector.any()
 
 
+def test_a_slice_without_signal_has_the_gain_of_any_other(scan):
+    y, A = scan
+    dark = torch.cat((0 * y[:1], y[1:]))
+    found, clean = (local_gain(CGSense(0.1), measured, A, iterations=3).worst for measured in (dark, y))
+    torch.testing.assert_close(found, clean)
+
+
 @pytest.mark.parametrize("counts", [{"iterations": 0}, {"probes": 0}])
 def test_counts(counts, scan):
     with pytest.raises(ValueError, match="expected an integer of at least 1, got 0"):
