@@ -226,6 +226,17 @@ def test_implicit_gradients_are_those_of_the_unrolled_iteration(convex):
     assert 1e-6 < error < 0.3
 
 
+@pytest.mark.parametrize("size", [2.0**-70, 2.0**70])
+@CONVEX
+def test_a_gradient_has_any_size(convex, size):
+    """In single precision, whose squares are no numbers any more."""
+    R, x = regulariser(convex, dtype=torch.float32), images(2, 9, 8, dtype=torch.complex64).requires_grad_()
+    found = denoised(R, x, 0.1).value
+    along = images(2, 9, 8, seed=5, dtype=torch.complex64)
+    one, other = (torch.autograd.grad(found, x, factor * along, retain_graph=True)[0] for factor in (1, size))
+    torch.testing.assert_close(other / size, one)
+
+
 @CONVEX
 def test_gradients_can_be_taken_twice(convex):
     R, (A, y) = regulariser(convex, filters=2), measured(height=3, batch=1, coils=1)

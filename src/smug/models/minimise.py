@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from smug.physics.consistency import conjugate_gradient
+from smug.physics.consistency import conjugate_gradient, unit_of
 from smug.physics.parts import image_norm, parts
 
 Gradient = Callable[[Tensor], Tensor]
@@ -161,7 +161,8 @@ class _Pulled(torch.autograd.Function):
 
 def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     with torch.no_grad():
-        w, iterations, converged = conjugate_gradient(energy.hessian(x, *parameters), v, tolerance, SOLVE_ITERATIONS)
+        unit, hessian = unit_of(v), energy.hessian(x, *parameters)
+        w, iterations, converged = conjugate_gradient(hessian, v * unit, tolerance, SOLVE_ITERATIONS)
     stopped = ~converged & (iterations < SOLVE_ITERATIONS) & image_norm(v).isfinite()
     if bool(stopped.any()):
         warnings.warn(
@@ -170,7 +171,7 @@ def _solved(energy: Energy, tolerance: float, x: Tensor, v: Tensor, parameters: 
             RuntimeWarning,
             stacklevel=2,
         )
-    return w
+    return w / unit
 
 
 def _leaves(tensors: Sequence[Tensor], wanted: Sequence[bool]) -> tuple[Tensor, ...]:

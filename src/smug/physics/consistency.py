@@ -110,7 +110,7 @@ class _Solve(torch.autograd.Function):
         ctx: Any, settings: tuple[LinearOperator, float, int], b: Tensor, lam: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         A, tolerance, max_iterations = ctx.settings = settings
-        unit = _unit(b)
+        unit = unit_of(b)
         b = b * unit
         x, iterations, converged = conjugate_gradient(lambda p: A.gram(p) + lam * p, b, tolerance, max_iterations)
         residual = image_norm(b - A.gram(x) - lam * x) / image_norm(b).clamp_min(torch.finfo(lam.dtype).tiny)
@@ -170,7 +170,7 @@ def conjugate_gradient(
     return x, iterations, energy <= target
 
 
-def _unit(b: Tensor) -> Tensor:
+def unit_of(b: Tensor) -> Tensor:
     """Return the power of two ``(..., 1, 1)`` that brings the largest part of every image near 1.
 
     Squares of it are then numbers in single precision too; nothing is rounded.
