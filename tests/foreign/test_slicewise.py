@@ -4,6 +4,8 @@ import torch
 
 from smug.foreign import slicewise
 from smug.models.noise import complex_normal
+from smug.models.reconstructors import SMUG
+from smug.models.smoothing import Smoothing
 
 
 def test_a_reconstructor_that_mixes_slices_no_longer_does(measured):
@@ -25,3 +27,10 @@ def test_every_slice_has_its_own_seed(measured):
 
     seeds = torch.tensor([5, 6])
     assert torch.equal(slicewise(noise)(y, A, generator=seeds), noise(y, A, seeds))
+
+
+def test_without_seeds_the_one_of_the_settings_counts(measured):
+    y, A, _ = measured
+    f = SMUG(lambda x: x, Smoothing(sigma=0.1, num_samples=1, seed=7), steps=1)
+    torch.testing.assert_close(slicewise(f)(y, A), f(y, A))
+    torch.testing.assert_close(slicewise(f).replace(seed=8)(y, A), f.replace(seed=8)(y, A))

@@ -127,8 +127,8 @@ class Slicewise(Wrapper):
     def __call__(self, y: Tensor, A: Operator, generator: Seeds = None) -> Tensor:
         """Reconstruct ``(batch, y, x)`` from measurements ``(batch, ...)``."""
         A, f = check_measurements(y, A), taking_generator(self.reconstructor)
-        seeds = entry_seeds(generator, y.shape[0])
-        return torch.cat([f(y[i : i + 1], A[i], generator=seeds[i : i + 1]) for i in range(y.shape[0])])
+        seeds = [None] * len(y) if generator is None else torch.split(entry_seeds(generator, len(y)), 1)
+        return torch.cat([f(y[i : i + 1], A[i], generator=seed) for i, seed in enumerate(seeds)])
 
 
 @check_arguments
