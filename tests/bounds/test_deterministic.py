@@ -1,5 +1,7 @@
 """No attack exceeds a certificate, and nothing is certified that is not proved."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from smug.models.sector import Sector
 from smug.models.unet import LevelUNet
 from smug.models.weight_encoder import WeightEncoder
 from smug.norm import L2
-from smug.reconstructor import Reconstructor
+from smug.reconstructor import Reconstructor, Wrapper
 
 from ..models.conftest import far_from_start
 from ..properties import assert_refused
@@ -157,6 +159,29 @@ def test_a_denoiser_that_is_told_a_level_is_no_single_map(coils):
     torch.manual_seed(0)
     with pytest.raises(ValueError, match="expected a denoiser that is one map, got one that is told the noise level"):
         deterministic_bounds(MoDL(LevelUNet(4, 1)), coils, radius=0.1, shape=(8, 8))
+
+
+class Louder(ZeroFilled):
+    def __call__(self, y, A, generator=None):
+        return 10 * super().__call__(y, A, generator)
+
+
+class Restless(MoDL):
+    def iterate(self, y, A, generator=None):
+        return super().iterate(10 * y, A, generator)
+
+
+@dataclass(frozen=True, eq=False)
+class Around(Wrapper):
+    reconstructor: Reconstructor
+
+    def __call__(self, y, A, generator=None):
+        return 10 * self.reconstructor(y, A)
+
+
+@pytest.mark.parametrize("f", [Louder(), Restless(nonexpansive(), steps=2), Around(ZeroFilled()), Normalised(Louder())])
+def test_nothing_is_certified_of_code_of_users(f, coils):
+    assert_refused(lambda: deterministic_bounds(f, coils), "percentile certificate holds for any")
 
 
 def test_errors_are_for_people(coils):

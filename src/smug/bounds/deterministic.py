@@ -20,8 +20,9 @@ from smug.models.ridge_reconstruction import Ridge
 from smug.models.sector import Sector
 from smug.models.weight_encoder import WeightEncoder
 from smug.physics.operator import Operator, operator
-from smug.reconstructor import Reconstructor, described
+from smug.reconstructor import Reconstructor, Wrapper, described
 from smug.system.arguments import check_arguments
+from smug.system.user_code import is_ours, name_of
 
 NETWORKS = (MoDL, SMUG, WeightedSMUG, RSE2E)
 
@@ -91,11 +92,12 @@ def deterministic_bounds(
     ``vacuous`` says that clipping the denoised image at that modulus gives as much. Weights that depend on the noisy
     image break the bounds by ``Lip(D - I)`` and by sectors: Weighted SMUG has none of these, unless without noise.
 
-    Raises ValueError for other reconstructors, for a radius that is not positive, and where the shape is not known.
+    Raises ValueError for other reconstructors, also for a user's class that inherits from one of them, for a radius
+    that is not positive, and where the shape is not known.
     """
     if not 0 < radius < float("inf"):
         raise ValueError(f"radius: expected a positive number, got {radius}")
-    f = described(f).core()
+    f = _innermost(f)
     if isinstance(f, CGSense | ZeroFilled):
         return _of_linear(f, Spectrum.of(A), radius)
     if isinstance(f, Ridge):
@@ -117,13 +119,26 @@ def deterministic_bounds(
     return [bound for family in (_of_expectation, _of_sector, _of_modulus) for bound in family(setting)]
 
 
+def _innermost(f: Reconstructor) -> Reconstructor:
+    """Return the reconstructor inside all wrappers; raises ValueError for users' code, which nothing is known of."""
+    while is_ours(f) and isinstance(f, Wrapper):
+        f = f.reconstructor
+    if not is_ours(f):
+        raise _unknown(f)
+    return f
+
+
+def _unknown(f: Reconstructor) -> ValueError:
+    return ValueError(
+        "deterministic bounds: expected a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled "
+        f"reconstructor, got {name_of(f)}; the percentile certificate holds for any"
+    )
+
+
 def _of_one_map(f: Reconstructor) -> MoDL | SMUG | WeightedSMUG | RSE2E:
     """Return a reconstructor whose steps are one map, whatever the measurements; raises ValueError for others."""
     if not isinstance(f, NETWORKS):
-        raise ValueError(
-            "deterministic bounds: expected a MoDL, SMUG, Weighted SMUG, RS-E2E, ridge, CG-SENSE or zero-filled "
-            f"reconstructor, got {type(f).__name__}; the percentile certificate holds for any"
-        )
+        raise _unknown(f)
     if isinstance(f.lam, ResidualLam):
         raise ValueError(
             "deterministic bounds: expected a fixed lam, got one that follows the measurements; "
