@@ -35,6 +35,30 @@ def test_gram_does_not_depend_on_how_much_is_made_at_a_time(images, A, image, ra
     torch.testing.assert_close(A.gram(several), expected)
 
 
+class Doubled(Sense):
+    def __call__(self, image):
+        return 2 * super().__call__(image)
+
+    def H(self, kspace):
+        return 2 * super().H(kspace)
+
+
+class Told(Doubled):
+    def norm_bound(self, image):
+        return 2.0
+
+
+def test_what_is_known_of_it_is_not_known_of_a_class_that_measures_otherwise(A, image):
+    other = Doubled(A.mask, A.maps.requires_grad_())
+    torch.testing.assert_close(other.gram(image), other.H(other(image)))
+    torch.testing.assert_close(other.gram_of(other.differentiated, image), other.gram(image))
+    along = torch.autograd.grad(other(image).abs().square().sum() / 2, A.maps)[0]
+    torch.testing.assert_close(other.gram_gradients(other.differentiated, image, image)[0] / 2, along)
+    assert A.operator_norm().max() * 2 <= torch.as_tensor(other.norm_bound(image)).max() * 1.01
+    assert [float(end) for end in other.singular_intervals()[:2]] == [0, torch.inf]
+    assert Told(A.mask, A.maps).norm_bound(image) == 2
+
+
 def test_adjoint_masks_its_input(A, image, randn):
     kspace = randn(*A(image).shape)
     torch.testing.assert_close(A.H(kspace), A.H(A.sampled * kspace))

@@ -19,6 +19,9 @@ from smug.system.arguments import check_arguments, check_kind
 MAPS_TOLERANCE = 1e-3
 """How far ``sum_c |s_c|^2`` may exceed 1 (single precision, interpolated maps)."""
 
+KNOWN = {"gram", "differentiated", "gram_of", "gram_gradients", "norm_bound", "singular_intervals"}
+"""What a :class:`Sense` knows of its measurements beyond them."""
+
 
 class Sense(LinearOperator):
     """Undersampled multi-coil Fourier measurements of an image, ``A(x) = mask * fft2c(maps * x)``.
@@ -30,6 +33,9 @@ class Sense(LinearOperator):
     Images are complex ``(..., batch, y, x)``, k-space is ``(..., batch, coil, y, x)``; mask and maps are broadcast
     over the leading axes, never repeated. Raises ValueError for a mask that is not boolean or samples nothing, for
     maps that are not complex, finite and normalised, and for shapes that do not fit together.
+
+    A class that inherits from this one and has another ``__call__`` or ``H`` has the defaults of
+    :class:`smug.LinearOperator` for what it does not say of its norm, its singular values and ``A^H A``.
 
     >>> A = Sense(mask=torch.ones(1, 8, dtype=torch.bool))
     >>> image = torch.randn(1, 6, 8, dtype=torch.complex64)
@@ -46,6 +52,12 @@ class Sense(LinearOperator):
         _check_agreement(mask, maps)
         self.mask = mask
         self.maps = maps
+
+    def __init_subclass__(cls) -> None:
+        """Give a class that measures otherwise the defaults: what is known of this one is not known of it."""
+        if {"__call__", "H"} & vars(cls).keys():
+            for name in KNOWN - vars(cls).keys():
+                setattr(cls, name, vars(LinearOperator)[name])
 
     @property
     def is_line_mask(self) -> bool:
