@@ -1,5 +1,7 @@
 """Any linear operator: what it is given by default, and what every one must keep."""
 
+from functools import cached_property
+
 import pytest
 import torch
 
@@ -68,6 +70,39 @@ def test_an_operators_own_tensors_have_gradients():
     M = matrix(torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(value, M, fast_mode=True)
     assert torch.autograd.gradgradcheck(value, M, fast_mode=True)
+
+
+class Derived(LinearOperator):
+    """A circular blur that computes its response when it is first needed."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    @cached_property
+    def response(self):
+        return torch.fft.fft2(self.kernel)
+
+    def __call__(self, image):
+        return torch.fft.ifft2(self.response * torch.fft.fft2(image))
+
+    def H(self, y):
+        return torch.fft.ifft2(self.response.conj() * torch.fft.fft2(y))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_computed_from_an_own_tensor_has_its_gradient(before):
+    kernel, b, along = complex_normal(torch.arange(3), SIZE, torch.complex128)[:, None] / 10
+
+    def energy(kernel):
+        A = Derived(kernel)
+        if before:
+            A(b)
+        return solve(A, b, 1.0, tolerance=1e-12).value.abs().square().sum()
+
+    (gradient,) = torch.autograd.grad(energy(kernel.requires_grad_()), kernel)
+    step, kernel = 1e-5 * along, kernel.detach()
+    difference = (energy(kernel + step) - energy(kernel - step)) / 2e-5
+    torch.testing.assert_close((gradient.conj() * along).real.sum(), difference, rtol=1e-6, atol=0)
 
 
 def test_the_gradient_of_the_maps_is_that_of_any_tensor():

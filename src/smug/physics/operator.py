@@ -196,6 +196,9 @@ class LinearOperator:
 
     def _with(self, tensors: dict[str, Tensor]) -> Self:
         own = copy(self)
+        for name in vars(self).keys() - vars(LinearOperator).keys():
+            if isinstance(getattr(type(self), name, None), cached_property):  # it was computed from other tensors
+                del own.__dict__[name]
         own.__dict__.update(tensors)
         return own
 
