@@ -125,6 +125,12 @@ def test_an_image_that_is_not_finite_is_never_certified(value, slice_):
     assert math.isinf(curve.points[0].error.value) and curve.points[0].error.vacuous
 
 
+def test_measurements_without_signal_have_a_certificate(slice_):
+    y, A, target = slice_
+    point = percentile_curve(ZeroFilled(), 0 * y, A, target, 0.1, (1.0,), draws=20).points[0]
+    assert point.relative_l2 == math.inf and math.isfinite(point.error.value)
+
+
 def test_release_adds_noise_where_something_is_sampled(slice_):
     y, A, _ = slice_
     seen = []

@@ -79,7 +79,7 @@ class Release(Wrapper):
 
 @dataclass(frozen=True)
 class Point:
-    """One eps of a curve, an l2 norm in units of y, and relative to that of the sampled measurements.
+    """One eps of a curve, an l2 norm in units of y, and relative to that of the sampled measurements (inf of none).
 
     ``error`` bounds ``||F(y + delta + zeta) - t||``; ``psnr`` is the same in dB, of the complex difference, with the
     peak of t. That of magnitudes is never lower.
@@ -242,7 +242,8 @@ def percentile_curve(
     points = []
     for ratio in ratios:
         error = certified_error(errors, ratio, p=p, alpha=alpha, statements=statements)
-        points.append(Point(ratio * sigma, ratio * sigma / norm, error, float(psnr(torch.tensor(error.value)))))
+        relative = ratio * sigma / norm if norm else math.inf
+        points.append(Point(ratio * sigma, relative, error, float(psnr(torch.tensor(error.value)))))
     return Curve(sigma, draws, p, alpha, float(psnr(fresh).mean()), tuple(points))
 
 
