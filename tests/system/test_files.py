@@ -78,6 +78,16 @@ def test_device_without_space():
     assert not Path("/dev/full").is_file()
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd, the files of this process by number")
+def test_its_own_output_goes_on_where_it_stands(tmp_path):
+    """It may be a file, as in ``smug ... --json /dev/stdout >> log``: opened again it would be emptied."""
+    with (tmp_path / "log").open("w") as log:
+        for text in ("before", "after"):
+            print(text, file=log, flush=True)
+            write_text(Path(f"/dev/fd/{log.fileno()}"), f"written {text}\n")
+    assert (tmp_path / "log").read_text() == "before\nwritten before\nafter\nwritten after\n"
+
+
 def test_json_is_strict(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"name": "σ", "value": 1.5, "missing": None})

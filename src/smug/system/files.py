@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 LOCK = ".lock"
 """The file by which a process says that it works in a folder."""
@@ -96,7 +97,7 @@ class Staged:
     def take_places(self) -> None:
         """Move every file to its place; raises OSError, with all places as they were before, if one cannot be."""
         for path, file in self.streams.items():
-            with _named(path), file.open("rb") as source, path.open("wb") as target:
+            with _named(path), file.open("rb") as source, _opened(path) as target:
                 shutil.copyfileobj(source, target)
         moved: dict[Path, Path | None] = {}
         try:
@@ -132,6 +133,21 @@ def is_stream(path: Path) -> bool:
     if not path.exists() or path.is_dir():
         return False
     return not path.is_file() or path.absolute().as_posix().startswith(("/dev/std", "/dev/fd/", "/proc/"))
+
+
+OWN_OUTPUT = re.compile(r"(?:/dev|/proc/self)/fd/(\d+)|/dev/std(in|out|err)")
+"""The names by which a process finds the files that it has open already."""
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a device or pipe for writing; this process's own output goes on where it stands.
+
+    By redirection that may be a file, which would be emptied if it were opened again.
+    """
+    own = OWN_OUTPUT.fullmatch(path.absolute().as_posix())
+    if own is None:
+        return path.open("wb")
+    return os.fdopen(os.dup(int(own[1] or ("in", "out", "err").index(own[2]))), "wb")
 
 
 def temporary_name(path: Path) -> Path:
