@@ -147,6 +147,17 @@ def test_double_precision_is_kept(images):
     assert scan.y.dtype == scan.truth.dtype == torch.complex128
 
 
+def test_images_have_the_gradient_of_what_is_measured_without_noise(images):
+    """Noise is added to the measurements, and does not depend on the images."""
+    gradients = []
+    for noise in (0.0, 0.1):
+        point = images.clone().requires_grad_()
+        simulate(point, acquisition(noise=noise), SEEDS, NAMES).y.real.sum().backward()
+        gradients.append(point.grad)
+    assert gradients[0].any()
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
 def test_smooth_phase_is_smooth_and_differs():
     phase = smooth_phase(64, 96, seed=1)
     assert phase.shape == (64, 96)

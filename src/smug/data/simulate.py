@@ -64,9 +64,10 @@ def simulate(
     A = Sense(mask=masks, maps=maps)
     y = A(target)
     if a.noise > 0:
-        address = derive(addresses, 0)
-        for measured, sampled, seed in zip(y, A.sampled.expand_as(y), address, strict=True):
-            measured[sampled] += a.noise * complex_normal_where(seed, sampled, images.dtype)
+        address, noise = derive(addresses, 0), torch.zeros_like(y)
+        for own, sampled, seed in zip(noise, A.sampled.expand_as(y), address, strict=True):
+            own[sampled] = a.noise * complex_normal_where(seed, sampled, images.dtype)
+        y = y + noise
     scan = Scan(y, A, target, tuple(names))
     return scan if a.maps == "exact" else _with_estimated_maps(scan)
 
