@@ -176,10 +176,23 @@ def test_a_name_and_a_file_do_for_model_and_volume(tmp_path):
     with h5py.File(tmp_path / "corner.h5", "w") as file:
         file["kspace"] = torch.fft.ifftshift(full.y, dim=(-2, -1)).numpy()
     assert_refused(lambda: reconstruct("cg-sense", tmp_path / "corner.h5"), "centre")
-    moved = reconstruct("cg-sense", tmp_path / "corner.h5", centre="peak", undersample=3, seed=4)
+    with pytest.warns(UserWarning, match="moved to the centre"):
+        moved = reconstruct("cg-sense", tmp_path / "corner.h5", centre="peak", undersample=3, seed=4)
     assert torch.linalg.vector_norm(moved.images.abs() - found.images.abs()) < 0.2 * found.images.norm()
     with pytest.raises(FileNotFoundError):
         reconstruct("tv", tmp_path / "none.h5")
+
+
+def test_what_is_doubtful_in_a_file_is_told_by_whoever_reads_it(tmp_path, volume):
+    path, told = tmp_path / "brain.h5", []
+    with h5py.File(path, "w") as file:
+        file["kspace"] = torch.stack([*volume.kspace]).roll(7, -2).numpy()
+    reconstruct("zero-filled", path, centre="peak", undersample=4, warn=told.append)
+    moved, again = told
+    assert "moved to the centre" in moved and "was undersampled already" in again
+    told.clear()
+    reconstruct(ZeroFilled(), read(path, centre="peak"), warn=told.append)
+    assert told == []
 
 
 def test_no_gradient_is_kept(volume, model, device):

@@ -129,7 +129,8 @@ def reconstruct(
     alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``, the receiver noise per
     part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`. ``maps`` estimates coil
     maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
-    the volume that is outside the training range of the model's weights, and one that names a model without a range.
+    the volume that is outside the training range of the model's weights, and one that names a model without a range;
+    before that with what is doubtful in a file that is read here.
 
     Raises ValueError without signal, for a network in training mode, and for images of another shape or not finite.
     """
@@ -137,7 +138,10 @@ def reconstruct(
     if noise_sigma is not None:
         check_integer("replicas", replicas, 2)
         check_number("noise_sigma", noise_sigma, 0)
+    told = () if isinstance(volume, str | Path) else volume.warnings  # of a volume that was read before
     volume = _undersampled(_read(volume, centre, slices), undersample, seed)
+    for sentence in volume.warnings[len(told) :]:
+        warn(sentence)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
     check_mode(model)
