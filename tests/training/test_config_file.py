@@ -205,3 +205,9 @@ def test_the_hash_is_of_what_is_learned():
 def test_infinite_settings_are_refused(key, value):
     with pytest.raises(ValueError, match=f"{key.rpartition('.')[2]}.*finite|expected"):
         load_config("tiny", [f"{key}={value}"])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_no_generator_takes_is_refused_before_a_run_has_a_folder(seed):
+    with pytest.raises(ValueError, match=f"^seed: expected 0 to {2**63 - 1}, got {seed}$"):
+        load_config("tiny", [f"seed={seed}"])

@@ -279,6 +279,8 @@ class Config:
         for name, known in ((name, get_args(literal)) for name, literal in literals.items()):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed: expected 0 to {2**63 - 1}, got {self.seed}")
         for name in ("lam", "reconstruction_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}: expected a finite number >= 0, got {getattr(self, name)}")
