@@ -128,6 +128,16 @@ def test_a_stream_that_was_closed_takes_everything(stream, smug, monkeypatch, ca
     assert getattr(sys, stream) is None
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device without space")
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_an_output_without_space(option, smug, monkeypatch, capsys):
+    with Path("/dev/full").open("w") as full, pytest.raises(SystemExit) as ended:
+        monkeypatch.setattr(sys, "stdout", full)
+        smug(option)
+    assert ended.value.code == 2
+    assert "smug: what is printed could not be written: No space left on device\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_nothing_is_printed_but_by_what_reads_no_markup(path):
     """Consoles are made in one place; whatever else rich can print with is not used."""

@@ -94,7 +94,8 @@ def forgiving_streams() -> Iterator[None]:
     """Let the streams of this process print any name, also one that their encoding does not have.
 
     Without it, a message about a file called ``σ.h5`` ends in an error where the language of the system is C. A stream
-    that was closed takes everything; where the reader of a help text leaves, such as ``head``, it ends in good order.
+    that was closed takes everything; where the reader of a help text leaves, such as ``head``, it ends in good order;
+    where the disk is full, in one line and with exit status 2.
     """
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
@@ -113,3 +114,7 @@ def forgiving_streams() -> Iterator[None]:
         except BrokenPipeError:
             _abandon(sys.stdout)
             sys.exit(0)
+        except OSError as error:
+            _abandon(sys.stdout)
+            sys.stderr.write(f"smug: what is printed could not be written: {error.strerror}\n")
+            sys.exit(2)
