@@ -10,8 +10,9 @@ keeps perturbations and scores, so that it goes on where it was stopped, also wi
 ``--more`` every model named is attacked in so many more steps of APGD from what ``fast`` found for it: where these find
 much, ``fast`` was too short. Prints a table and draws ``RUNS/front.png``.
 
-A ridge regulariser is attacked with the noise level of the clean scan held, less exactly solved, which takes a quarter
-of the time; it is scored as it is, with the level of the perturbed scan. Smoothing averages an antithetic pair.
+A ridge regulariser, also where a network starts from its image, is attacked with the noise level of the clean scan
+held, less exactly solved, which takes a quarter of the time; it is scored as it is, with the level of the perturbed
+scan. Smoothing averages an antithetic pair.
 """
 
 import argparse
@@ -65,10 +66,12 @@ def load(name: str) -> smug.Described:
 
 def stand_in(f: smug.Described, scan: smug.Scan) -> smug.Described:
     """Return what stands for a model while it is attacked."""
-    if "regulariser" not in f.settings():
+    alone = "regulariser" in f.settings()
+    ridge = f.unscaled() if alone else f.settings().get("first")
+    if not isinstance(ridge, smug.Ridge):
         return f
-    core = f.unscaled()
-    return f.replace(sigma=core.level(scan.normalised().y, scan.A), **QUICK)
+    held = {"sigma": ridge.level(scan.normalised().y, scan.A), **QUICK}
+    return f.replace(**held) if alone else f.replace(first=ridge.replace(**held))
 
 
 def perturbation(scan: smug.Scan, runs: Path, name: str, size: float, more: int = 0) -> Tensor:

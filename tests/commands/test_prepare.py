@@ -42,6 +42,16 @@ def test_prepare_evaluate_and_train(source, tmp_path, capsys):
     assert run("train", "--config", tmp_path / "run.toml", "--max-steps", 2, "--out", tmp_path / "run") == 0
 
 
+def test_a_doubtful_file_is_told(tmp_path, capsys):
+    write_volume(tmp_path / "source" / "shifted.h5", 2, 2, (32, 32), seed=0)
+    with h5py.File(tmp_path / "source" / "shifted.h5", "r+") as file:
+        file["kspace"][...] *= (-1.0) ** np.arange(32)
+    report = tmp_path / "set.json"
+    assert run("prepare", tmp_path / "source", tmp_path / "set", "--workers", 1, "--json", report) == 0
+    (warning,) = json.loads(report.read_text())["warnings"]
+    assert "the image lies at the edges" in warning and warning in " ".join(capsys.readouterr().out.split())
+
+
 def test_images_need_simulate(tmp_path, capsys):
     source = tmp_path / "source"
     source.mkdir()

@@ -199,6 +199,12 @@ def test_robustness_attacks_a_ridge_regulariser_with_its_level_held():
     assert f.settings()["tau"] == settings["tau"] == 0.01
     assert f.settings()["lam"] == settings["lam"] == 2.0
     assert f.settings()["sigma"] is None and settings["sigma"].shape == (1,)
+    refined = robustness.load("modl-ridge")
+    first = robustness.stand_in(refined, scan).settings()["first"]
+    assert first.sigma.shape == (1,) and refined.settings()["first"].sigma is None
+    attacked = smug.attacks.pgd(robustness.stand_in(refined, scan), scan, smug.Threat(0.01, "l2", "kspace-l2"), steps=1)
+    (clean,), (after,) = (robustness.psnr(refined, scan, delta) for delta in (0.0, attacked.delta))
+    assert after < clean - 0.01
 
 
 def test_models_are_compared_with_tuned_total_variation(capsys, monkeypatch):

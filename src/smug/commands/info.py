@@ -12,6 +12,7 @@ from smug.commands.common import Command
 from smug.commands.facts import facts_of
 from smug.system.paths import Input
 from smug.system.terminal import say, warn
+from smug.system.words import printable
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Info(Command):
                 warn(f"{path}: {failed[str(path)].removeprefix(f'{path}: ')}")
                 continue
             found.append({"file": str(path), **facts})
-            say(f"{path}: {facts['kind']}", style="bold")
+            say(f"{printable(str(path))}: {facts['kind']}", style="bold")
             for name, value in facts.items():
                 for text in value if isinstance(value, list) else [value]:
                     if name != "kind":

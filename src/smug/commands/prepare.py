@@ -13,7 +13,7 @@ from smug.commands.numbers import Count, NotNegative, Seed, Share, Size
 from smug.commands.progress import progress
 from smug.system.paths import Input, Output
 from smug.system.table import Column, Table, simple_table
-from smug.system.terminal import say, show
+from smug.system.terminal import say, show, warn
 from smug.system.words import counted
 
 if TYPE_CHECKING:
@@ -92,9 +92,10 @@ class Prepare(Command):
                 advance=advance,
             )
         manifest = done.manifest
-        self.write_json(
-            {"schema": "smug-preparation-1", "sha256": manifest.sha256, "made": done.made, **asdict(manifest)}
-        )
+        for sentence in done.warnings:
+            warn(sentence)
+        found = {"sha256": manifest.sha256, "made": done.made, "warnings": done.warnings, **asdict(manifest)}
+        self.write_json({"schema": "smug-preparation-1", **found})
         if manifest.skipped:
             show(_skipped_table(manifest))
         if not manifest.volumes:

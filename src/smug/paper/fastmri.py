@@ -9,7 +9,7 @@ from smug.data.prepared.file import Stored, read_prepared
 from smug.data.prepared.folder import VOLUMES, check_folders, stored_volumes, working_in
 from smug.data.prepared.full_volume import Settings
 from smug.data.prepared.manifest import MANIFEST, Manifest, Skipped
-from smug.data.prepared.prepare import DIED, Job, is_current, make
+from smug.data.prepared.prepare import DIED, Job, Made, is_current, make
 from smug.data.prepared.set import is_prepared
 from smug.data.prepared.sources import find_sources, origin_of, unique_names
 from smug.data.prepared.splits import SPLITS
@@ -117,8 +117,11 @@ def _made(
     failed = {}
     for number, (job, result) in enumerate(worked(make, waiting, workers), 1):
         report(f"preparing {job.file}: {number} of {len(waiting)} volumes")
-        if not isinstance(result, frozenset):
+        if not isinstance(result, Made):
             failed[job.file] = result or Skipped(job.file, DIED)
+            continue
+        for warning in result.warnings:
+            report(warning)
     return failed
 
 

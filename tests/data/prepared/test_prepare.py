@@ -97,6 +97,17 @@ def test_what_cannot_be_prepared_is_skipped_with_the_reason(source, tmp_path):
     assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text()
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_doubtful_in_a_file_is_told_when_it_is_prepared(workers, tmp_path):
+    with h5py.File(write(tmp_path / "source", "shifted"), "r+") as file:
+        file["kspace"][...] *= (-1.0) ** np.arange(32)
+    write(tmp_path / "source", "good", 1)
+    done = prepare(tmp_path / "source", tmp_path / "out", FAST, workers=workers)
+    (warning,) = done.warnings
+    assert "shifted.h5: the image lies at the edges of the field of view" in warning and done.made == 2
+    assert prepare(tmp_path / "source", tmp_path / "out", FAST).warnings == ()  # nothing was prepared
+
+
 def test_the_number_of_workers_changes_no_byte(source, tmp_path):
     none, two = (prepare(source, tmp_path / f"{n}", Settings(), workers=n).manifest for n in (0, 2))
     assert none == two

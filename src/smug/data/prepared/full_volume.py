@@ -80,7 +80,8 @@ class FullVolume:
     """The full scans of a volume: ``scan(i)`` makes that of one slice, with all that was encoded, maps and target.
 
     ``shape`` is that of a slice's k-space, ``(coil, y, x)``; ``mask``, ``bool (1, x)``, is False where it is zero
-    padded. ``voxel_size`` is along y, x and slice in mm; the rest is as in :class:`smug.data.kspace.volume.Volume`.
+    padded. ``voxel_size`` is along y, x and slice in mm; ``warnings`` say what is doubtful in the file; the rest is as
+    in :class:`smug.data.kspace.volume.Volume`.
     """
 
     kspace: Literal["measured", "simulated"]
@@ -94,6 +95,7 @@ class FullVolume:
     noise_sigma: float | None
     units: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def central(self, count: int | None) -> Self:
         """Return the volume with at most ``count`` slices, those about its middle; all of them for None."""
@@ -159,6 +161,7 @@ def measured_volume(volume: Volume, maps: MapsEstimator, lines: int) -> FullVolu
         noise_sigma=volume.noise_sigma,
         units=volume.units,
         attributes=volume.attributes,
+        warnings=volume.warnings,
     )
 
 

@@ -19,10 +19,22 @@ DIED = "the process that prepared it died: there was not enough memory, or the f
 
 @dataclass(frozen=True)
 class Preparation:
-    """The manifest of a prepared set, and how many of its volumes were made now; the others were there."""
+    """The manifest of a prepared set, and how many of its volumes were made now; the others were there.
+
+    ``warnings`` say what is doubtful in the files of those that were made.
+    """
 
     manifest: Manifest
     made: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """The names of the ``files`` that a source became, and what is doubtful in it."""
+
+    files: frozenset[str]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,9 +86,9 @@ def prepare(
                 jobs.append(job)
             elif advance is not None:
                 advance(1)
-        made: dict[str, frozenset[str]] = {}
+        made: dict[str, Made] = {}
         for job, result in worked(make, jobs, workers):
-            if isinstance(result, frozenset):
+            if isinstance(result, Made):
                 made[job.file] = result
             else:
                 skipped[job.file] = result or Skipped(job.file, DIED)
@@ -88,11 +100,12 @@ def prepare(
             manifest.write(out)
         else:
             (out / MANIFEST).unlink(missing_ok=True)
-    return Preparation(manifest, sum(map(len, made.values())))
+    warnings = tuple(warning for file in files if file in made for warning in made[file].warnings)
+    return Preparation(manifest, sum(len(each.files) for each in made.values()), warnings)
 
 
-def make(job: Job) -> frozenset[str] | Skipped:
-    """Prepare a source file; return the names of the written files, or why there are none."""
+def make(job: Job) -> Made | Skipped:
+    """Prepare a source file; return what was written, or why there is nothing."""
     origin = None
     try:
         origin = origin_of(job.path)
@@ -107,7 +120,8 @@ def make(job: Job) -> frozenset[str] | Skipped:
             raise
         except Exception as error:
             return _failed(job, error, origin)
-    return frozenset(f"{name}.h5" for name, _, _ in volumes)
+    warnings = (warning for _, _, volume in volumes for warning in volume.warnings)
+    return Made(frozenset(f"{name}.h5" for name, _, _ in volumes), tuple(dict.fromkeys(warnings)))
 
 
 def _failed(job: Job, error: Exception, origin: Origin | None) -> Skipped:
@@ -117,13 +131,13 @@ def _failed(job: Job, error: Exception, origin: Origin | None) -> Skipped:
     return Skipped(job.file, f"{kind}{reason}"[:500], None if isinstance(error, OSError | MemoryError) else origin)
 
 
-def _kept(out: Path, made: Mapping[str, frozenset[str]], skipped: Mapping[str, Skipped]) -> list[Stored]:
+def _kept(out: Path, made: Mapping[str, Made], skipped: Mapping[str, Skipped]) -> list[Stored]:
     """Return the volumes of the set; files of sources that are skipped now or hold other volumes are removed."""
     kept = []
     for source, volumes in stored_volumes(out, None).items():
         for volume in volumes:
             file = volume.entry.file
-            if source in skipped or file not in made.get(source, (file,)):
+            if source in skipped or (source in made and file not in made[source].files):
                 (out / VOLUMES / file).unlink()
             else:
                 kept.append(volume)
