@@ -84,7 +84,7 @@ def perturbation(scan: smug.Scan, runs: Path, name: str, size: float, more: int 
             rule = smug.attacks.APGD(more, start=smug.attacks.warm_start(perturbation(scan, runs, name, size)))
             delta = smug.attacks.attack(f, scan, threat, rule=rule, generator=seeds).delta
         else:
-            delta = smug.attacks.fast(f, scan, threat, score_draws=1, generator=seeds).delta  # scored here
+            delta = smug.attacks.fast(f, scan, threat, score_draws=1, generator=seeds).delta  # all are scored below
         save_file({"delta": torch.view_as_real(delta).contiguous()}, path)
         print(
             f"{name}: attacked at {100 * size:g} %{f' in {more} more steps' if more else ''}",

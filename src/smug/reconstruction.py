@@ -1,7 +1,7 @@
 """Reconstruction of measured volumes, slice after slice."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -128,9 +128,9 @@ def reconstruct(
     by :func:`volume_scale`, so there is no step between slices. Each slice's noise depends on its name and ``seed``
     alone, the result not on ``batch``. A slice without signal is zero. With ``noise_sigma``, the receiver noise per
     part of k-space, comes the noise map of so many ``replicas``: see :func:`smug.noise_map`. ``maps`` estimates coil
-    maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for each value of
-    the volume that is outside the training range of the model's weights, and one that names a model without a range;
-    before that with what is doubtful in a file that is read here.
+    maps. ``advance`` is called with the number of slices that are done anew, ``warn`` with a sentence for all that
+    is doubtful in a file that is read here, for each value of the volume that is outside the training range of the
+    model's weights, and one that names a model without a range.
 
     Raises ValueError without signal, for a network in training mode, and for images of another shape or not finite.
     """
@@ -138,16 +138,14 @@ def reconstruct(
     if noise_sigma is not None:
         check_integer("replicas", replicas, 2)
         check_number("noise_sigma", noise_sigma, 0)
-    told = () if isinstance(volume, str | Path) else volume.warnings  # of a volume that was read before
+    told = 0 if isinstance(volume, str | Path) else len(volume.warnings)  # of a volume that was read before
     volume = _undersampled(_read(volume, centre, slices), undersample, seed)
-    for sentence in volume.warnings[len(told) :]:
-        warn(sentence)
+    _tell(volume.warnings[told:], warn)
     if isinstance(model, str | Path):
         model = moved(load(model), device)
     check_mode(model)
     full, volume = volume, compressed(model, volume, coils, warn)
-    for sentence in advised(volume_warnings(model, volume)):
-        warn(sentence)
+    _tell(advised(volume_warnings(model, volume)), warn)
     scale = volume_scale(volume)
     f = Normalised(described(model).unscaled(), scale=lambda y, A: scale.to(y.device))
     batch = 1 if isinstance(volume, NonCartesianVolume) else batch  # which has an operator for every slice
@@ -234,6 +232,11 @@ def _read(source: AnyVolume | str | Path, centre: Centre, slices: SliceOrder) ->
         if value != "checked":
             raise ValueError(f"{name}: would change nothing: it is for files, and the volume has been read already")
     return source
+
+
+def _tell(sentences: Iterable[str], warn: Callable[[str], None]) -> None:
+    for sentence in sentences:
+        warn(sentence)
 
 
 def _undersampled(volume: AnyVolume, rate: float | None, seed: int) -> AnyVolume:
